@@ -1,0 +1,151 @@
+"""Who holds a port: the processes behind a listening or connected socket."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import shlex
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import psutil
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_LISTEN = "0A"  # TCP_LISTEN of include/net/tcp_states.h, as /proc/net/tcp prints it
+
+
+@dataclass(frozen=True)
+class Holder:
+    """A process that has a port.
+
+    Attributes
+    ----------
+    port
+        The port in question.
+    pid
+        Process id; None where the system hides it (another user's process).
+    user
+        Login name, or the number where there is none.
+    command
+        Command line, shortened.
+    since
+        Start of the process, seconds since the epoch; None where it is hidden.
+    listening
+        False when the number belongs to an outgoing connection.
+    address
+        Local address of the socket.
+    """
+
+    port: int
+    pid: int | None
+    user: str
+    command: str
+    since: float | None
+    listening: bool
+    address: str
+
+    def __str__(self) -> str:
+        started = "" if self.since is None else f", since {clock(self.since)}"
+        process = "a process" if self.pid is None else f"process {self.pid}"
+        role = "" if self.listening else "an outgoing connection of "
+        command = f" ({self.command})" if self.command else ""
+        return f"{role}{process}{command} of user {self.user}{started}"
+
+
+class Listening(NamedTuple):
+    """A listening TCP socket as the system's table shows it."""
+
+    port: int
+    inode: int
+    uid: int
+
+
+def clock(seconds: float) -> str:
+    """Time of day of `seconds` since the epoch, with the date if it is not today's."""
+    moment = time.localtime(seconds)
+    today = moment[:3] == time.localtime()[:3]
+    return time.strftime("%H:%M" if today else "%Y-%m-%d %H:%M", moment)
+
+
+def find(port: int) -> list[Holder]:
+    """Processes that have `port`, listeners first; several where a descriptor was passed on."""
+    holders = {}
+    for connection in psutil.net_connections("tcp"):
+        if not connection.laddr or connection.laddr.port != port:
+            continue
+        listening = connection.status == psutil.CONN_LISTEN
+        key = (not listening, connection.pid or 0)
+        if key not in holders:
+            holders[key] = _holder(port, connection.pid, connection.laddr.ip, listening=listening)
+    return [holders[key] for key in sorted(holders)]
+
+
+def describe(port: int) -> str:
+    """Say in one line who has `port`."""
+    found = find(port)
+    if not found:
+        return (
+            "nobody that can be seen (a connection in TIME_WAIT, or a bound socket that does not "
+            "listen); try again in a minute"
+        )
+    return "; ".join(str(holder) for holder in found)
+
+
+def listening_sockets(port: int | None = None) -> list[Listening]:
+    """Listening TCP sockets of this network namespace, straight from ``/proc/net`` (proc(5)).
+
+    Empty on systems without it.
+    """
+    return [
+        entry
+        for name in ("tcp", "tcp6")
+        for entry in _read_table(Path("/proc/net") / name)
+        if port is None or entry.port == port
+    ]
+
+
+def _read_table(path: Path) -> Iterator[Listening]:
+    try:
+        lines = path.read_text().splitlines()[1:]
+    except OSError:
+        return
+    for line in lines:
+        _, local, _, state, _, _, _, uid, _, inode, *_ = line.split()
+        if state == _LISTEN:
+            yield Listening(int(local.rpartition(":")[2], 16), int(inode), int(uid))
+
+
+def _holder(port: int, pid: int | None, address: str, *, listening: bool) -> Holder:
+    user, command, since = _owner_of_socket(port), "", None
+    if pid is not None:
+        try:
+            process = psutil.Process(pid)
+            with process.oneshot():
+                user = process.username()
+                command = shlex.join(process.cmdline()) or process.name()
+                since = process.create_time()
+        except psutil.Error:
+            pass  # it ended meanwhile, or hides its details: what is known stays true
+    if len(command) > 80:  # noqa: PLR2004 (one line of a terminal)
+        command = command[:79] + "…"
+    return Holder(port, pid, user, command, since, listening, address)
+
+
+def _owner_of_socket(port: int) -> str:
+    """Login name of the user of a listening socket whose process is hidden."""
+    uids = {entry.uid for entry in listening_sockets(port)}
+    if not uids:
+        return "unknown"
+    uid = min(uids)
+    if uid == os.getuid():
+        return getpass.getuser()
+    try:
+        import pwd  # noqa: PLC0415 (not on Windows)
+
+        return pwd.getpwuid(uid).pw_name
+    except (ImportError, KeyError):
+        return str(uid)

@@ -1,0 +1,160 @@
+"""One WSGI server for a kernel: Werkzeug's request machinery on any number of our listeners.
+
+Werkzeug closes the connection after each response. That is why it is used: with servers that keep
+connections alive, a proxy's pooled connection carried requests for the new owner of a port to the
+old one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import weakref
+from typing import TYPE_CHECKING, Any
+
+from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
+
+from dtale_magics.acceptor import LINGER_SECONDS, Acceptor, Connection
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
+
+    from dtale_magics.listener import Listener
+
+logger = logging.getLogger(__name__)
+
+CONNECTION_KEY = "dtale_magics.connection"
+"""Key of the `Connection` in the WSGI environment; the guard admits it."""
+
+IDLE_SECONDS = 60
+"""A peer that neither sends nor takes a byte for so long is gone."""
+
+
+class _LogStream(io.TextIOBase):
+    """``wsgi.errors`` that writes to our logger instead of into the notebook."""
+
+    def write(self, text: str) -> int:
+        if text.strip():
+            logger.error("%s", text.rstrip())
+        return len(text)
+
+
+_ERRORS = _LogStream()
+
+
+class _RequestHandler(WSGIRequestHandler):
+    """Silent, without a banner; knows its connection."""
+
+    timeout = IDLE_SECONDS
+    server: _RequestMachinery
+
+    def make_environ(self) -> WSGIEnvironment:
+        environ = super().make_environ()
+        environ["wsgi.errors"] = _ERRORS
+        environ["SERVER_SOFTWARE"] = ""
+        environ[CONNECTION_KEY] = self.server.connection_of(self.connection)
+        return environ
+
+    def send_response(self, code: int, message: str | None = None) -> None:
+        """Send the status line without naming server and versions."""
+        self.send_response_only(code, message)
+        self.send_header("Date", self.date_time_string())
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """Answer a malformed request with its status alone."""
+        del message, explain
+        self.close_connection = True
+        self.send_response(code)
+        self.send_header("Content-Length", "0")
+        self.send_header("Connection", "close")
+        self.end_headers()
+
+    def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002 (Werkzeug's name)
+        """Drop the access log: request lines contain the capability."""
+        del type, message, args
+
+
+class _RequestMachinery(ThreadedWSGIServer):
+    """Werkzeug's server object without a socket and without its accept loop."""
+
+    def __init__(self, app: WSGIApplication, listener: Listener) -> None:
+        host = "::" if listener.socket.family.name == "AF_INET6" else "0.0.0.0"  # noqa: S104
+        super().__init__(host, listener.port, app, _RequestHandler, fd=listener.fileno())
+        # Werkzeug duplicates the descriptor; a copy would keep the port after we gave it away.
+        self.socket.close()
+        self._connections: dict[Any, Connection] = {}
+
+    def connection_of(self, sock: Any) -> Connection:
+        """Connection that was accepted as `sock`."""
+        return self._connections[sock]
+
+    def serve(self, connection: Connection) -> None:
+        """Answer the request of `connection`."""
+        self._connections[connection.socket] = connection
+        try:
+            self.finish_request(connection.socket, connection.address)
+            self.shutdown_request(connection.socket)
+        finally:
+            del self._connections[connection.socket]
+
+    def shutdown(self) -> None:
+        """Do nothing: D-Tale's own shutdown calls this on whatever server it finds.
+
+        Werkzeug's would wait for an accept loop that never ran.
+        """
+
+
+class Server:
+    """The kernel's WSGI server.
+
+    Parameters
+    ----------
+    app
+        Answers all requests.
+    max_connections
+        At most so many requests run at once; see `Acceptor`.
+    """
+
+    def __init__(self, app: WSGIApplication, max_connections: int = 64) -> None:
+        self._app = app
+        self._machinery: weakref.WeakKeyDictionary[Any, _RequestMachinery] = (
+            weakref.WeakKeyDictionary()
+        )
+        self._acceptor = Acceptor(self._handle, "dtale_magics server", max_connections)
+
+    @property
+    def alive(self) -> bool:
+        """Whether requests are being accepted in this process."""
+        return self._acceptor.alive
+
+    @property
+    def active(self) -> int:
+        """How many connections are being served."""
+        return self._acceptor.active
+
+    def add(self, listener: Listener) -> None:
+        """Serve `listener` as well."""
+        if listener not in self._machinery:
+            self._machinery[listener] = _RequestMachinery(self._app, listener)
+        self._acceptor.add(listener)
+
+    def remove(self, listener: Listener, linger: float = LINGER_SECONDS) -> None:
+        """Close `listener` after `linger` seconds; requests in flight finish."""
+        self._acceptor.remove(listener, linger)
+
+    def detach(self, listener: Listener) -> None:
+        """Stop serving `listener` and leave it open; requests in flight finish."""
+        self._acceptor.detach(listener)
+
+    def drain(self, timeout: float) -> bool:
+        """Wait until no request runs; False when one still does after `timeout` seconds."""
+        return self._acceptor.drain(timeout)
+
+    def stop(self, timeout: float = 2.0) -> None:
+        """Close every listener; requests in flight have `timeout` seconds to finish."""
+        self._acceptor.stop(timeout)
+
+    def _handle(self, connection: Connection) -> None:
+        with contextlib.suppress(ConnectionError, TimeoutError):  # the peer went away
+            self._machinery[connection.listener].serve(connection)
