@@ -1,0 +1,170 @@
+"""Make plain ``dtale.show()`` use this kernel's server.
+
+D-Tale asks functions of its own module ``dtale.app`` where it runs. They are replaced while the
+extension is loaded, at the moment ``dtale.app`` is imported by whomever, and put back afterwards.
+"""
+
+from __future__ import annotations
+
+import importlib.abc
+import importlib.util
+import sys
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
+
+_TARGET = "dtale.app"
+HOST = "127.0.0.1"
+
+
+class Serving(Protocol):
+    """What has to be known of the kernel's server."""
+
+    @property
+    def base_url(self) -> str | None:
+        """Local URL without a trailing slash; None while nothing is bound."""
+
+    @property
+    def port(self) -> int | None:
+        """Port of that URL."""
+
+    def ensure(self, port: int | None, *, force: bool) -> None:
+        """Bind a port, `port` if one is given, taken from its holder if `force` is set."""
+
+    def is_own_url(self, url: str) -> bool:
+        """Whether `url` is, or once was, under this kernel's slug."""
+
+
+class PlainShow:
+    """The replacements, installed once for each session."""
+
+    def __init__(self, serving: Serving) -> None:
+        self._serving = serving
+        self._undo: list[Callable[[], None]] = []
+        self._finder = _ImportHook(self._patch)
+
+    def install(self) -> None:
+        """Replace now if D-Tale is imported, otherwise as part of its import."""
+        module = sys.modules.get(_TARGET)
+        # A module that is being imported by another thread is patched by nobody if we are late.
+        spec = getattr(module, "__spec__", None)
+        if module is not None and not getattr(spec, "_initializing", False):
+            self._patch(module)
+        else:
+            sys.meta_path.insert(0, self._finder)
+
+    def uninstall(self) -> None:
+        """Put back what was replaced."""
+        if self._finder in sys.meta_path:
+            sys.meta_path.remove(self._finder)
+        while self._undo:
+            self._undo.pop()()
+
+    def announce(self) -> None:
+        """Tell D-Tale where it is now: ``dtale.app.ACTIVE_HOST`` and ``ACTIVE_PORT``."""
+        module = sys.modules.get(_TARGET)
+        if module is not None and self._undo:
+            port = self._serving.port
+            module.ACTIVE_HOST = None if port is None else HOST  # type: ignore[attr-defined]
+            module.ACTIVE_PORT = port  # type: ignore[attr-defined]
+
+    def _patch(self, app: ModuleType) -> None:
+        if self._undo:
+            return
+        views = sys.modules["dtale.views"]
+        serving = self._serving
+        is_up = views.is_up
+        startup_url = app.build_startup_url_and_app_root
+
+        def initialize_process_props(
+            host: str | None = None, port: object = None, force: bool = False
+        ) -> None:
+            del host  # the server listens on every address
+            serving.ensure(int(str(port)) if port else None, force=bool(force))
+            self.announce()
+
+        def is_up_or_ours(base: str) -> Any:
+            # D-Tale's own check goes through environment proxies and believes any 200.
+            if base == f"http://{HOST}:{serving.port}" or serving.is_own_url(base):
+                return serving.port is not None
+            return is_up(base)
+
+        def build_startup_url_and_app_root(app_root: str | None = None) -> tuple[str, str | None]:
+            base = serving.base_url
+            if base is None:
+                url, root = startup_url(app_root)
+                return url, root
+            if app.JUPYTER_SERVER_PROXY:
+                _, root = startup_url(app_root)
+                root = f"{root}/{base.rpartition('/')[2]}"
+                return root, root
+            return base, None
+
+        self._replace(app, "initialize_process_props", initialize_process_props)
+        self._replace(app, "is_up", is_up_or_ours)
+        self._replace(views, "is_up", is_up_or_ours)
+        self._replace(app, "build_startup_url_and_app_root", build_startup_url_and_app_root)
+        views.DtaleData._url = _CurrentUrl(serving)  # noqa: SLF001 (where D-Tale keeps it)
+        self._undo.append(lambda: delattr(views.DtaleData, "_url"))
+        self.announce()
+
+    def _replace(self, module: ModuleType, name: str, replacement: object) -> None:
+        original = getattr(module, name)
+        setattr(module, name, replacement)
+        self._undo.append(lambda: setattr(module, name, original))
+
+
+class _CurrentUrl:
+    """``DtaleData._url``, which follows the kernel when its port changes."""
+
+    def __init__(self, serving: Serving) -> None:
+        self._serving = serving
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        if instance is None:
+            return self
+        url = instance.__dict__.get("_url")
+        current = self._serving.base_url
+        if current and isinstance(url, str) and self._serving.is_own_url(url):
+            return current
+        return url
+
+    def __set__(self, instance: Any, value: Any) -> None:
+        instance.__dict__["_url"] = value
+
+
+class _ImportHook(importlib.abc.MetaPathFinder):
+    """Calls back as part of the import of ``dtale.app``, under the import lock.
+
+    A thread of ours that patched after its own import would be too late for a cell that says
+    ``import dtale; dtale.show(df)`` while it ran.
+    """
+
+    def __init__(self, imported: Callable[[ModuleType], None]) -> None:
+        self._imported = imported
+
+    def find_spec(
+        self,
+        fullname: str,
+        path: Sequence[str] | None = None,
+        target: ModuleType | None = None,
+    ) -> ModuleSpec | None:
+        """Find ``dtale.app`` as everybody would, and wrap its execution."""
+        del path, target
+        if fullname != _TARGET or self not in sys.meta_path:
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(fullname)
+        if spec is None or spec.loader is None:
+            return spec
+        execute = spec.loader.exec_module
+
+        def exec_module(module: ModuleType) -> None:
+            execute(module)
+            self._imported(module)
+
+        spec.loader.exec_module = exec_module  # type: ignore[method-assign]
+        return spec

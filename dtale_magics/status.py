@@ -1,0 +1,111 @@
+"""What a kernel's D-Tale is doing, as plain values."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dtale_magics.settings import PortRange
+
+
+@dataclasses.dataclass(frozen=True)
+class FrameInfo:
+    """A frame that D-Tale shows.
+
+    Attributes
+    ----------
+    name
+        The variable or expression that it came from.
+    data_id
+        D-Tale's id.
+    rows, columns
+        Its shape, as D-Tale shows it (a meaningful index counts as columns).
+    url
+        Local URL of its grid; None while nothing is bound.
+    """
+
+    name: str
+    data_id: str
+    rows: int
+    columns: int
+    url: str | None
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.rows:,} rows × {self.columns:,} columns"
+
+
+@dataclasses.dataclass(frozen=True)
+class PortHolder:
+    """Who has a port.
+
+    Attributes
+    ----------
+    port
+        The port.
+    kind
+        ``this kernel``, ``notebook`` (another kernel with dtale_magics) or ``process``.
+    label
+        Name of the notebook, or what is known of the process.
+    pid
+        Process id; None where the system hides it.
+    since
+        When the port was bound, or else when the process was started: seconds since the epoch.
+    """
+
+    port: int
+    kind: str
+    label: str
+    pid: int | None = None
+    since: float | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Status:
+    """State of this kernel's D-Tale.
+
+    Attributes
+    ----------
+    owner
+        Random public id of this kernel's D-Tale.
+    label
+        Name of the notebook.
+    pid
+        Process id of the kernel.
+    range
+        Where ports are looked for.
+    port
+        The port of `url`; None while nothing is bound.
+    ports
+        Every bound port.
+    url
+        Local URL, ``http://127.0.0.1:<port>/<slug>/``; None while nothing is bound.
+    ingress_port
+        The port that the ingress exposes.
+    holds_ingress
+        Whether this kernel has it.
+    ingress_holder
+        Who has it; None when it is free.
+    frames
+        What D-Tale shows, oldest first.
+    """
+
+    owner: str
+    label: str
+    pid: int
+    range: PortRange
+    port: int | None
+    ports: tuple[int, ...]
+    url: str | None
+    ingress_port: int
+    holds_ingress: bool
+    ingress_holder: PortHolder | None
+    frames: tuple[FrameInfo, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the same as nested dicts, lists and plain values, ready for JSON."""
+        plain = dataclasses.asdict(self)
+        plain["range"] = list(self.range)
+        plain["ports"] = list(self.ports)
+        plain["frames"] = list(plain["frames"])
+        return plain

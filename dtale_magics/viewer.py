@@ -1,0 +1,232 @@
+"""The real D-Tale: its apps below the kernel's slug, and its frames.
+
+The only module that imports dtale, and only when it is needed: that takes seconds.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import logging
+import secrets
+import sys
+import threading
+from typing import TYPE_CHECKING, Any
+
+from dtale_magics.carry_over import carry_over, columns_to_lock
+from dtale_magics.errors import FrameRefusedError, UnknownFrameError
+from dtale_magics.show_options import ShowOptions
+from dtale_magics.status import FrameInfo
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import ModuleType
+
+    from flask import Flask, Response
+
+_STAGING = "loading"
+"""Id under which D-Tale analyses a frame before it takes its place; not a number, so that it does
+not count when D-Tale looks for the next one."""
+
+
+class Viewer:
+    """D-Tale in this kernel.
+
+    Parameters
+    ----------
+    base_url
+        Gives the local URL that D-Tale's instances show, without a trailing slash.
+    """
+
+    def __init__(self, base_url: Callable[[], str | None]) -> None:
+        self._base_url = base_url
+        self._lock = threading.RLock()
+        self._apps: dict[str, Flask] = {}
+        self._secret_key = secrets.token_hex(32)
+        self._data_ids: dict[str, str] = {}  # by the name that the user sees
+
+    def app(self, root: str) -> Flask:
+        """D-Tale's WSGI application for a public root, built once for each.
+
+        D-Tale writes its root into pages and scripts, therefore one app for each; all of them share
+        D-Tale's state.
+        """
+        with self._lock:
+            if root not in self._apps:
+                self._apps[root] = self._build_app(root)
+            return self._apps[root]
+
+    def show(self, frame: Any, name: str, options: dict[str, Any]) -> Any:
+        """Show `frame` as `name`, in place if that name is shown already.
+
+        Parameters
+        ----------
+        frame
+            Whatever ``dtale.show`` takes.
+        name
+            Variable or expression; the frame's identity from one call to the next.
+        options
+            D-Tale's show options by keyword, only those that the user gave.
+
+        Returns
+        -------
+        dtale.views.DtaleData
+            D-Tale's handle on the frame.
+
+        Raises
+        ------
+        FrameRefusedError
+            When D-Tale cannot show it. Frames that were shown before are as they were.
+        """
+        state, views = _dtale("global_state"), _dtale("views")
+        with self._lock:
+            data_id = self._data_ids.get(name)
+            if data_id is not None and not state.contains(data_id):
+                data_id = None
+            former = None if data_id is None else state.get_data_inst(data_id)
+            loaded = self._load(frame, name, options, former)
+            if former is not None:
+                carry_over(former, loaded, options)
+            if data_id is None:
+                data_id = state.new_data_inst(instance=loaded)
+                state.set_name(data_id, _unambiguous(name, state))
+                self._data_ids[name] = data_id
+            else:
+                loaded.name = former.name
+                state.new_data_inst(data_id, loaded)
+        instance = views.DtaleData(data_id, self._base_url())
+        if options.get("open_browser"):
+            instance.open_browser()
+        return instance
+
+    def frames(self) -> tuple[FrameInfo, ...]:
+        """Every frame that D-Tale has, also those that plain ``dtale.show`` brought, oldest first."""
+        state = _dtale("global_state", load=False)
+        if state is None:
+            return ()
+        base = self._base_url()
+        names = {data_id: name for name, data_id in self._data_ids.items()}
+        return tuple(
+            FrameInfo(
+                names.get(data_id) or instance.name or f"data {data_id}",
+                data_id,
+                len(instance.data),
+                len(instance.dtypes),
+                base and f"{base}/dtale/main/{data_id}",
+            )
+            for data_id, instance in list(state.items())
+            if data_id != _STAGING and instance.data is not None and instance.dtypes is not None
+        )
+
+    def drop(self, name: str) -> FrameInfo:
+        """Forget a frame, by the name that the user sees or by its data id.
+
+        Raises
+        ------
+        UnknownFrameError
+            Names the frames that there are.
+        """
+        with self._lock:
+            frames = self.frames()
+            for frame in frames:
+                if name in (frame.name, frame.data_id):
+                    _dtale("global_state").cleanup(frame.data_id)
+                    self._data_ids.pop(frame.name, None)
+                    return frame
+        known = ", ".join(frame.name for frame in frames)
+        hint = f"There are: {known}." if known else "There is none yet; show one with: %dtale df"
+        raise UnknownFrameError(name, f"D-Tale has no frame {name!r}.", hint)
+
+    def show_options(self) -> ShowOptions:
+        """Read the show options of the installed D-Tale."""
+        app, views, config = _dtale("app"), _dtale("views"), _dtale("config")
+        return ShowOptions.read(config.build_show_options({}), (app.show, views.startup))
+
+    def _load(self, frame: Any, name: str, options: dict[str, Any], former: Any) -> Any:
+        """Let D-Tale analyse `frame` aside, so that a failure leaves no trace."""
+        state, views, config = _dtale("global_state"), _dtale("views"), _dtale("config")
+        if frame is None:
+            raise FrameRefusedError(
+                name, f"{name} is None.", "Assign a frame first, or check what the call returned."
+            )
+        given = {key: value for key, value in options.items() if key != "open_browser"}
+        if former is not None and "locked" not in given:
+            given["locked"] = columns_to_lock(former, frame)
+        accepted = inspect.signature(views.startup).parameters
+        keywords = {
+            key: value for key, value in config.build_show_options(given).items() if key in accepted
+        }
+        try:
+            views.startup(self._base_url(), data=frame, data_id=_STAGING, **keywords)
+            return state.get_data_inst(_STAGING)
+        except Exception as error:
+            raise _refused(frame, name, error) from error
+        finally:
+            state.store.pop(_STAGING, None)
+
+    def _build_app(self, root: str) -> Flask:
+        from flask import abort, request  # noqa: PLC0415 (not before the first frame is shown)
+
+        state = _dtale("global_state")
+        # With no handler at all, logging prints into the notebook.
+        logging.getLogger("dtale").addHandler(logging.NullHandler())
+        app: Flask = _dtale("app").build_app(url=self._base_url(), reaper_on=False, app_root=root)
+        app.config["SECRET_KEY"] = self._secret_key
+
+        def refuse_unknown_frame() -> None:
+            # D-Tale would make an empty frame of that id, which breaks its list of frames.
+            data_id = (request.view_args or {}).get("data_id")
+            is_page = request.endpoint == "dtale.view_main"  # it leads to a frame that exists
+            if data_id is not None and not is_page and not state.contains(data_id):
+                abort(404)
+
+        def keep_root(response: Response) -> Response:
+            location = response.location
+            if location and location.startswith("/") and not location.startswith(f"{root}/"):
+                response.location = root + location
+            return response
+
+        app.before_request(refuse_unknown_frame)
+        app.after_request(keep_root)
+        return app
+
+
+def preload() -> None:
+    """Import D-Tale; takes seconds the first time."""
+    _dtale("app")
+
+
+def _dtale(module: str, *, load: bool = True) -> Any:
+    """Return one of D-Tale's modules; None if it is not imported and `load` is false."""
+    name = f"dtale.{module}"
+    return importlib.import_module(name) if load else sys.modules.get(name)
+
+
+def _refused(frame: Any, name: str, error: Exception) -> FrameRefusedError:
+    kind = f"{type(frame).__module__.partition('.')[0]}.{type(frame).__name__}"
+    hint = "D-Tale takes pandas frames, series and indexes, numpy arrays, lists, dicts, xarray.Dataset."
+    for method in ("to_pandas", "to_dataframe", "compute", "to_frame"):
+        if callable(getattr(frame, method, None)) and "must be one of" in str(error):
+            hint = f"Convert it first: %dtale {name}.{method}()"
+            break
+    if "duplicated column names" in str(error):
+        hint = f"Rename the columns first, or show a part: %dtale {name}.loc[:, ~{name}.columns.duplicated()]"
+    reason = str(error).partition("\n")[0] or type(error).__name__
+    return FrameRefusedError(name, f"D-Tale cannot show {name} ({kind}): {reason}", hint)
+
+
+def _unambiguous(name: str, state: ModuleType) -> str:
+    """Make a name for D-Tale whose URL form leads to this frame alone.
+
+    D-Tale drops punctuation from names in URLs, so that ``my_df`` and ``mydf`` meet, and looks a
+    name up before an id, so that ``_1`` would take the place of frame 1.
+    """
+    taken = {state.convert_name_to_url_path(instance.name) for _, instance in state.items()}
+    candidate = name
+    number = 2
+    while (path := state.convert_name_to_url_path(candidate)) in taken or not path.strip(
+        "_0123456789"
+    ):
+        candidate = f"{name} frame {number}" if number > 2 else f"{name} frame"
+        number += 1
+    return candidate

@@ -1,0 +1,93 @@
+"""Everything that the kernel's server answers: the guard, then D-Tale below the kernel's slug.
+
+D-Tale's own paths (``/dtale/main/1``) are the same in every kernel. Below an unguessable first
+segment of its own, a kernel's URLs keep their meaning when a port changes hands, and nobody gets
+anything who was not given the link.
+"""
+
+from __future__ import annotations
+
+import hmac
+from typing import TYPE_CHECKING
+
+from werkzeug.wrappers import Request, Response
+
+from dtale_magics.server import CONNECTION_KEY
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable
+
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+_PREFIX_HEADERS = ("HTTP_X_FORWARDED_PREFIX", "HTTP_X_FORWARDED_CONTEXT", "HTTP_X_PROXYCONTEXTPATH")
+
+_WELCOME = """\
+<!doctype html><meta charset="utf-8"><title>Not found</title>
+<p>There is nothing to see without the full link. It stands in the notebook, below the cell with
+<code>%dtale</code>; links of a notebook that was restarted are dead.</p>
+"""
+
+
+class Web:
+    """The WSGI application of a kernel.
+
+    Parameters
+    ----------
+    slug
+        The kernel's own first path segment, which is the capability as well.
+    mount
+        Gives D-Tale's WSGI application for the root under which a browser sees it, for example
+        ``/user/ada/proxy/40000/<slug>``.
+    prefixes
+        The public path prefixes that requests may come through, without a trailing slash.
+    outside
+        Answers a request without the capability, or returns None for "not found".
+    stop
+        Called when somebody with the link asks D-Tale to shut down.
+    """
+
+    def __init__(
+        self,
+        slug: str,
+        mount: Callable[[str], WSGIApplication],
+        prefixes: Callable[[], Collection[str]],
+        outside: Callable[[Request], Response | None],
+        stop: Callable[[], None],
+    ) -> None:
+        self.slug = slug
+        self._mount = mount
+        self._prefixes = prefixes
+        self._outside = outside
+        self._stop = stop
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        prefix, path = self._split_prefix(environ)
+        first, slash, rest = path.removeprefix("/").partition("/")
+        if not hmac.compare_digest(first.encode(), self.slug.encode()):
+            return self._answer_outsider(environ)(environ, start_response)
+        environ[CONNECTION_KEY].admit()
+        root = f"{prefix}/{self.slug}"
+        if not slash:
+            return Response(status=308, headers={"Location": f"{root}/"})(environ, start_response)
+        if rest == "shutdown":
+            self._stop()
+            return Response("D-Tale stops serving this notebook.\n")(environ, start_response)
+        environ["SCRIPT_NAME"], environ["PATH_INFO"] = root, f"/{rest}"
+        return self._mount(root)(environ, start_response)
+
+    def _split_prefix(self, environ: WSGIEnvironment) -> tuple[str, str]:
+        """Find the public prefix: forwarded by a proxy that strips it, or kept in the path."""
+        path: str = environ["PATH_INFO"]
+        allowed = self._prefixes()
+        for header in _PREFIX_HEADERS:
+            forwarded = environ.get(header, "").rstrip("/")
+            if forwarded and forwarded in allowed:
+                return forwarded, path.removeprefix(forwarded)
+        for prefix in allowed:
+            if path.startswith(f"{prefix}/"):
+                return prefix, path.removeprefix(prefix)
+        return "", path
+
+    def _answer_outsider(self, environ: WSGIEnvironment) -> Response:
+        answer = self._outside(Request(environ))
+        return answer or Response(_WELCOME, status=404, mimetype="text/html")
