@@ -152,7 +152,8 @@ class Kernel:
             try:
                 client.wait_for_ready(timeout=5)
             except RuntimeError as error:
-                assert time.monotonic() < deadline, f"{error}\n{self.log.read_text()}"
+                if time.monotonic() > deadline:
+                    raise AssertionError(self.log.read_text()) from error
             else:
                 return self
 

@@ -42,7 +42,7 @@ def connect(
     return socket.create_connection((host, port), timeout)
 
 
-def request(
+def request(  # noqa: PLR0913 (what HTTP has)
     url: str,
     method: str = "GET",
     *,
