@@ -1,0 +1,45 @@
+"""D-Tale in notebooks that share one pod and one ingress port.
+
+``%load_ext dtale_magics`` gives ``%dtale`` and ``%dtale_port``; `status` tells code the same.
+Importing this package is light: D-Tale, pandas and Flask come when they are needed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from dtale_magics.state import Status
+
+__all__ = ["load_ipython_extension", "status", "unload_ipython_extension"]
+
+__version__ = "0.1.0"
+
+
+def status() -> Status:
+    """Return the state of this kernel's D-Tale.
+
+    Raises
+    ------
+    dtale_magics.errors.SettingError
+        When a setting cannot be used; it says which and why.
+    """
+    from dtale_magics import session  # noqa: PLC0415 (light import)
+
+    return session.current().status()
+
+
+def load_ipython_extension(shell: InteractiveShell) -> None:
+    """Register the magics; called by ``%load_ext dtale_magics``."""
+    from dtale_magics import magics  # noqa: PLC0415 (light import)
+
+    magics.load(shell)
+
+
+def unload_ipython_extension(shell: InteractiveShell) -> None:
+    """Remove the magics and free the ports; called by ``%unload_ext dtale_magics``."""
+    from dtale_magics import magics  # noqa: PLC0415 (light import)
+
+    magics.unload(shell)

@@ -125,7 +125,7 @@ class Acceptor:
         self._selector = selectors.DefaultSelector()
         self._wake_receiver, self._wake_sender = socket.socketpair()
         for end in (self._wake_receiver, self._wake_sender):
-            end.setblocking(False)
+            end.setblocking(False)  # noqa: FBT003 (positional only)
         self._selector.register(self._wake_receiver, selectors.EVENT_READ)
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
@@ -190,7 +190,7 @@ class Acceptor:
         while True:
             try:
                 return done.result(min(timeout, 0.5))
-            except FutureTimeoutError:
+            except FutureTimeoutError:  # noqa: PERF203 (waits anyway)
                 timeout -= 0.5
                 if timeout <= 0 or not self.alive:
                     raise RuntimeError(f"The thread {self._name} does not answer.") from None
@@ -238,7 +238,7 @@ class Acceptor:
                 self._selector.register(listener, selectors.EVENT_READ, listener)
 
     def _stop_accepting(self, listener: Accepting) -> None:
-        """Unregister *before* the listener is closed: epoll forgets a closed descriptor silently."""
+        """Unregister *before* the close: epoll forgets a closed descriptor silently."""
         self._leaving.pop(listener, None)
         if listener in self._accepting:
             self._accepting.discard(listener)

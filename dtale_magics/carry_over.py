@@ -65,7 +65,7 @@ def carry_over(former: Any, loaded: Any, options: dict[str, Any]) -> None:
     if sort:
         # The grid sorts only when its sorting changes, so the data has to be sorted to match.
         kept["sortInfo"] = sort
-        sort_frame = sys.modules["dtale.utils"].sort_df_for_grid  # type: ignore[attr-defined]
+        sort_frame = sys.modules["dtale.utils"].sort_df_for_grid
         loaded.data = sort_frame(loaded.data, {"sort": sort})
     loaded.settings = {**loaded.settings, **kept}
     if not given & {"show_columns", "hide_columns"}:

@@ -65,14 +65,14 @@ class Listening(NamedTuple):
 
 
 def clock(seconds: float) -> str:
-    """Time of day of `seconds` since the epoch, with the date if it is not today's."""
+    """Format the time of day of `seconds` since the epoch, with the date if it is not today's."""
     moment = time.localtime(seconds)
     today = moment[:3] == time.localtime()[:3]
     return time.strftime("%H:%M" if today else "%Y-%m-%d %H:%M", moment)
 
 
 def find(port: int) -> list[Holder]:
-    """Processes that have `port`, listeners first; several where a descriptor was passed on."""
+    """Find who has `port`, listeners first; several where a descriptor was passed on."""
     holders = {}
     for connection in psutil.net_connections("tcp"):
         if not connection.laddr or connection.laddr.port != port:
@@ -96,7 +96,7 @@ def describe(port: int) -> str:
 
 
 def listening_sockets(port: int | None = None) -> list[Listening]:
-    """Listening TCP sockets of this network namespace, straight from ``/proc/net`` (proc(5)).
+    """Read this network namespace's listening TCP sockets from ``/proc/net`` (proc(5)).
 
     Empty on systems without it.
     """

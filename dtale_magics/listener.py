@@ -1,7 +1,7 @@
 """A port of this process alone: the bound, listening socket *is* the reservation.
 
 The socket is bound to the wildcard address, which conflicts with every other bind of the port
-(127.0.0.1 alone would not conflict with the pod's address), of both IP families where there are two.
+(127.0.0.1 alone would not conflict with the pod's address), of both IP families if there are two.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Listener:
     """
 
     def __init__(self, sock: socket.socket) -> None:
-        sock.setblocking(False)
+        sock.setblocking(False)  # noqa: FBT003 (positional only)
         self.socket = sock
         self.port: int = sock.getsockname()[1]
         _open_listeners.add(self)
@@ -65,7 +65,7 @@ class Listener:
 
 
 def _close_in_forked_child() -> None:
-    """A forked child would keep the port after this process died."""
+    """Close what a forked child would keep after this process died."""
     for listener in list(_open_listeners):
         listener.close()
 
@@ -159,7 +159,7 @@ def reserve(ports: Iterable[int]) -> Listener:
         for port in ports:
             try:
                 return listen(sock, port)
-            except OSError as error:
+            except OSError as error:  # noqa: PERF203 (a few microseconds each)
                 if error.errno == errno.EACCES:
                     forbidden.append(port)
                 elif error.errno != errno.EADDRINUSE:

@@ -80,7 +80,9 @@ class PlainShow:
         startup_url = app.build_startup_url_and_app_root
 
         def initialize_process_props(
-            host: str | None = None, port: object = None, force: bool = False
+            host: str | None = None,
+            port: object = None,
+            force: bool = False,  # noqa: FBT001, FBT002 (D-Tale's signature)
         ) -> None:
             del host  # the server listens on every address
             serving.ensure(int(str(port)) if port else None, force=bool(force))

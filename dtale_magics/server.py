@@ -86,7 +86,7 @@ class _RequestMachinery(ThreadedWSGIServer):
         self._connections: dict[Any, Connection] = {}
 
     def connection_of(self, sock: Any) -> Connection:
-        """Connection that was accepted as `sock`."""
+        """Find the connection that was accepted as `sock`."""
         return self._connections[sock]
 
     def serve(self, connection: Connection) -> None:

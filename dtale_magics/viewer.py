@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import itertools
 import logging
 import secrets
 import sys
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from dtale_magics.carry_over import carry_over, columns_to_lock
 from dtale_magics.errors import FrameRefusedError, UnknownFrameError
 from dtale_magics.show_options import ShowOptions
-from dtale_magics.status import FrameInfo
+from dtale_magics.state import FrameInfo
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -85,13 +86,12 @@ class Viewer:
                 data_id = None
             former = None if data_id is None else state.get_data_inst(data_id)
             loaded = self._load(frame, name, options, former)
-            if former is not None:
-                carry_over(former, loaded, options)
-            if data_id is None:
+            if former is None:
                 data_id = state.new_data_inst(instance=loaded)
                 state.set_name(data_id, _unambiguous(name, state))
                 self._data_ids[name] = data_id
             else:
+                carry_over(former, loaded, options)
                 loaded.name = former.name
                 state.new_data_inst(data_id, loaded)
         instance = views.DtaleData(data_id, self._base_url())
@@ -100,7 +100,7 @@ class Viewer:
         return instance
 
     def frames(self) -> tuple[FrameInfo, ...]:
-        """Every frame that D-Tale has, also those that plain ``dtale.show`` brought, oldest first."""
+        """List what D-Tale has, also what plain ``dtale.show`` brought, oldest first."""
         state = _dtale("global_state", load=False)
         if state is None:
             return ()
@@ -204,13 +204,13 @@ def _dtale(module: str, *, load: bool = True) -> Any:
 
 def _refused(frame: Any, name: str, error: Exception) -> FrameRefusedError:
     kind = f"{type(frame).__module__.partition('.')[0]}.{type(frame).__name__}"
-    hint = "D-Tale takes pandas frames, series and indexes, numpy arrays, lists, dicts, xarray.Dataset."
+    hint = "D-Tale takes pandas objects, numpy arrays, lists, dicts and xarray.Dataset."
     for method in ("to_pandas", "to_dataframe", "compute", "to_frame"):
         if callable(getattr(frame, method, None)) and "must be one of" in str(error):
             hint = f"Convert it first: %dtale {name}.{method}()"
             break
     if "duplicated column names" in str(error):
-        hint = f"Rename the columns first, or show a part: %dtale {name}.loc[:, ~{name}.columns.duplicated()]"
+        hint = f"Rename them, or leave them out: %dtale {name}.loc[:, ~{name}.columns.duplicated()]"
     reason = str(error).partition("\n")[0] or type(error).__name__
     return FrameRefusedError(name, f"D-Tale cannot show {name} ({kind}): {reason}", hint)
 
@@ -222,11 +222,11 @@ def _unambiguous(name: str, state: ModuleType) -> str:
     name up before an id, so that ``_1`` would take the place of frame 1.
     """
     taken = {state.convert_name_to_url_path(instance.name) for _, instance in state.items()}
-    candidate = name
-    number = 2
-    while (path := state.convert_name_to_url_path(candidate)) in taken or not path.strip(
-        "_0123456789"
-    ):
-        candidate = f"{name} frame {number}" if number > 2 else f"{name} frame"
-        number += 1
-    return candidate
+    candidates = itertools.chain(
+        [name, f"{name} frame"], (f"{name} frame {number}" for number in itertools.count(2))
+    )
+    for candidate in candidates:
+        path = state.convert_name_to_url_path(candidate)
+        if path not in taken and not path.replace("_", "").isdigit() and path.strip("_"):
+            return candidate
+    raise AssertionError  # the candidates never end

@@ -61,6 +61,7 @@ class Web:
         self._stop = stop
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request (PEP 3333)."""
         prefix, path = self._split_prefix(environ)
         first, slash, rest = path.removeprefix("/").partition("/")
         if not hmac.compare_digest(first.encode(), self.slug.encode()):

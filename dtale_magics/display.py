@@ -1,0 +1,106 @@
+"""What a cell shows: HTML in notebooks, text in terminals and static exports."""
+
+from __future__ import annotations
+
+import html
+from typing import TYPE_CHECKING, Any
+
+from dtale_magics.holders import clock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from dtale_magics.state import FrameInfo, PortHolder, Status
+
+FRAME_HEIGHT = 475
+"""Height of the grid in pixels, as D-Tale's own."""
+
+
+class Text:
+    """Lines of text, also in HTML."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        return {"text/plain": self.text, "text/html": f"<pre>{html.escape(self.text)}</pre>"}
+
+
+class Grid:
+    """A frame in D-Tale: a line about it, and the grid below."""
+
+    def __init__(self, frame: FrameInfo, source: str, *, in_browser: bool) -> None:
+        self.frame = frame
+        self.source = source
+        self.in_browser = in_browser
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        text = f"{self.frame}  {self.frame.url}"
+        if not self.in_browser:
+            return {"text/plain": text}
+        title, source = html.escape(str(self.frame)), html.escape(self.source, quote=True)
+        page = html.escape(self.source.replace("/dtale/iframe/", "/dtale/main/"), quote=True)
+        return {
+            "text/plain": text,
+            "text/html": (
+                f'<div>{title} · <a href="{page}" target="_blank" rel="noopener noreferrer">'
+                "open in a tab</a></div>"
+                f'<iframe src="{source}" title="D-Tale: {title}" width="100%" '
+                f'height="{FRAME_HEIGHT}" style="border:0"></iframe>'
+            ),
+        }
+
+
+def status_text(status: Status) -> str:
+    """Say in some lines what this kernel's D-Tale is doing."""
+    where = (
+        f"D-Tale on port {status.port}  {status.url}" if status.port else "D-Tale is not running"
+    )
+    lines = [
+        f"{status.label}: {where}",
+        *(f"  {frame}  {frame.url or ''}" for frame in status.frames),
+    ]
+    if not status.frames:
+        lines.append("  no frames yet; show one with: %dtale df")
+    return "\n".join([*lines, holder_text(status)])
+
+
+def ports_text(status: Status) -> str:
+    """Say in some lines which ports are bound, looked for and exposed."""
+    bound = ", ".join(str(port) for port in status.ports) or "none"
+    return "\n".join(
+        [
+            f"bound port    {bound}",
+            f"range         {status.range}",
+            holder_text(status),
+        ]
+    )
+
+
+def holder_text(status: Status) -> str:
+    """Say who has the ingress port."""
+    return f"ingress port  {status.ingress_port} {_who(status.ingress_holder)}"
+
+
+def list_text(kernels: Iterable[dict[str, Any]]) -> str:
+    """Say which D-Tales there are and what they show."""
+    lines = []
+    for kernel in kernels:
+        ports = ", ".join(str(port) for port in kernel["ports"]) or "none"
+        lines.append(f"{kernel['label']}  pid {kernel['pid']}  port {ports}")
+        lines += [
+            f"  {frame['name']}: {frame['rows']:,} rows × {frame['columns']:,} columns"
+            for frame in kernel["frames"]
+        ]
+    return "\n".join(lines) or "No D-Tale is running."
+
+
+def _who(holder: PortHolder | None) -> str:
+    if holder is None:
+        return "is free"
+    if holder.kind == "this kernel":
+        return "is this notebook's"
+    since = (
+        "" if holder.since is None or holder.kind == "process" else f" since {clock(holder.since)}"
+    )
+    return f"is held by {holder.label}{since}"

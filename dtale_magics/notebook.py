@@ -1,0 +1,57 @@
+"""What the user calls this kernel: the name of its notebook."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+_SERVER_SECONDS = 0.5
+
+
+def name() -> str:
+    """Name the notebook of this kernel, or what comes nearest to one.
+
+    The Jupyter server knows it even after a rename; the environment knows what it was at start.
+    """
+    kernel_id = _kernel_id()
+    from_server = _name_from_server(kernel_id) if kernel_id else None
+    session = os.environ.get("JPY_SESSION_NAME")
+    if from_server or session:
+        return from_server or Path(session or "").name
+    return f"kernel {kernel_id[:8]}" if kernel_id else f"terminal {os.getpid()}"
+
+
+def _kernel_id() -> str | None:
+    """Id of this kernel, from the name of its connection file; None in a terminal."""
+    application = sys.modules.get("ipykernel.kernelapp")
+    if application is None or not application.IPKernelApp.initialized():
+        return None
+    connection_file = application.IPKernelApp.instance().connection_file
+    return Path(connection_file).stem.removeprefix("kernel-")
+
+
+def _name_from_server(kernel_id: str) -> str | None:
+    from jupyter_core.paths import jupyter_runtime_dir  # noqa: PLC0415 (not at %load_ext)
+
+    for path in Path(jupyter_runtime_dir()).glob("jpserver-*.json"):
+        try:
+            server = json.loads(path.read_text())
+            sessions = _get(f"{server['url']}api/sessions", server.get("token", ""))
+            for session in sessions:
+                if session["kernel"]["id"] == kernel_id:
+                    return Path(session["path"]).name
+        except (OSError, ValueError, KeyError, TypeError):  # noqa: PERF203 (it is I/O)
+            continue  # a server that ended without tidying up, or does not let us in
+    return None
+
+
+def _get(url: str, token: str) -> Any:
+    request = urllib.request.Request(url, headers={"Authorization": f"token {token}"})  # noqa: S310
+    # Environment proxies are for the outside world.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(request, timeout=_SERVER_SECONDS) as response:
+        return json.load(response)
