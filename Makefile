@@ -1,0 +1,65 @@
+# Everything happens in .venv of this directory; nothing needs to be activated or installed first
+# but make, git and Python 3.10 or newer (on Debian with its package python3-venv).
+#
+#   make demo    JupyterLab on the quick-start notebook
+#   make test    all checks and all tests
+#   make lint    the checks alone
+#   make bench   speed and memory beside plain D-Tale
+#   make clean   remove .venv and every cache
+
+PYTHON ?= python3
+PYTEST ?=
+VENV := .venv
+BIN := $(VENV)/bin
+NOTEBOOK := notebooks/quickstart.ipynb
+# JupyterLab would greet with "Build recommended": dash, a dependency of D-Tale, ships the source of
+# an extension that is not needed.
+QUIET_LAB := --ServerApp.tornado_settings='{"page_config_data":{"buildCheck":False,"buildAvailable":False}}'
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: demo test lint bench clean
+.DELETE_ON_ERROR:
+
+demo: $(VENV)/stamp-demo
+	@set --; \
+	if [ "$$(uname)" != Darwin ] && [ -z "$$DISPLAY$$WAYLAND_DISPLAY" ]; then \
+		set -- "$$@" --no-browser; \
+		echo "No desktop here: open the link that appears below in a browser."; \
+	fi; \
+	if [ "$$(id -u)" = 0 ]; then set -- "$$@" --allow-root; fi; \
+	exec $(BIN)/jupyter lab $(NOTEBOOK) $(QUIET_LAB) "$$@"
+
+test: lint $(VENV)/stamp-chromium
+	$(BIN)/python -m pytest $(PYTEST)
+
+lint: $(VENV)/stamp-test
+	$(BIN)/pre-commit run --all-files
+
+bench: $(VENV)/stamp-test
+	$(BIN)/python benchmarks/foundation.py
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamps make a second run quick: they are older than pyproject.toml when it has changed.
+
+$(VENV)/stamp-venv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+		{ echo "Python 3.10 or newer is needed. Name it: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	@touch $@
+
+$(VENV)/stamp-demo: $(VENV)/stamp-venv pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable '.[demo]'
+	@touch $@
+
+$(VENV)/stamp-test: $(VENV)/stamp-venv pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	@touch $@ $(VENV)/stamp-demo
+
+$(VENV)/stamp-chromium: $(VENV)/stamp-test
+	$(BIN)/python tests/support/chromium.py
+	@touch $@

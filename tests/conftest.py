@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any, Protocol
+
+import pytest
+from support import pods
+from support.kernels import Kernel
+from support.pods import Pod
+from support.ports import PortClaims
+from support.workers import Worker
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+class StartKernel(Protocol):
+    def __call__(self, ports: range | None = None, **options: Any) -> Kernel: ...
+
+
+class StartWorker(Protocol):
+    def __call__(self, pod: Pod | None = None, prefix: tuple[str, ...] = ()) -> Worker: ...
+
+
+@pytest.fixture
+def port_claims() -> Iterator[PortClaims]:
+    """Ranges of free ports that no other test run uses."""
+    with PortClaims() as claims:
+        yield claims
+
+
+@pytest.fixture
+def ports(port_claims: PortClaims) -> range:
+    """Twenty free ports that are this test's alone."""
+    return port_claims.take()
+
+
+@pytest.fixture
+def pod(tmp_path: Path) -> Iterator[Pod]:
+    """A pod-like network namespace; skips the test where there can be none."""
+    reason = pods.reason_against()
+    if reason is not None:
+        pytest.skip(reason)
+    with Pod(tmp_path) as one:
+        yield one
+
+
+@pytest.fixture(params=["machine", "pod"])
+def place(request: pytest.FixtureRequest) -> Pod | None:
+    """Where kernels run: on the machine as it is (None), and in a pod."""
+    return request.getfixturevalue("pod") if request.param == "pod" else None
+
+
+@pytest.fixture
+def start_kernel(ports: range) -> Iterator[StartKernel]:
+    """Start a kernel, by default with the range `ports`; all end with the test."""
+    with ExitStack() as stack:
+
+        def start(own_ports: range | None = None, **options: Any) -> Kernel:
+            return stack.enter_context(Kernel(own_ports or ports, **options)).start()
+
+        yield start
+
+
+@pytest.fixture
+def start_worker() -> Iterator[StartWorker]:
+    """Start a process that reserves ports on demand; all end with the test."""
+    with ExitStack() as stack:
+
+        def start(pod: Pod | None = None, prefix: tuple[str, ...] = ()) -> Worker:
+            return stack.enter_context(Worker(pod, prefix))
+
+        yield start

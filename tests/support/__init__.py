@@ -1,0 +1,1 @@
+"""What several test modules need: kernels, pods, worker processes, ports and plain HTTP."""
