@@ -34,8 +34,8 @@ class Holder:
         Command line, shortened.
     since
         Start of the process, seconds since the epoch; None where it is hidden.
-    listening
-        False when the number belongs to an outgoing connection.
+    state
+        State of the socket: ``LISTEN``, or that of the connection which owns the number.
     address
         Local address of the socket.
     """
@@ -45,10 +45,17 @@ class Holder:
     user: str
     command: str
     since: float | None
-    listening: bool
+    state: str
     address: str
 
+    @property
+    def listening(self) -> bool:
+        """False when the number belongs to a connection, usually an outgoing one."""
+        return self.state == psutil.CONN_LISTEN
+
     def __str__(self) -> str:
+        if self.state == psutil.CONN_TIME_WAIT:
+            return "a connection that has just ended (TIME_WAIT); it is free again in a minute"
         started = "" if self.since is None else f", since {clock(self.since)}"
         process = "a process" if self.pid is None else f"process {self.pid}"
         role = "" if self.listening else "an outgoing connection of "
@@ -77,10 +84,9 @@ def find(port: int) -> list[Holder]:
     for connection in psutil.net_connections("tcp"):
         if not connection.laddr or connection.laddr.port != port:
             continue
-        listening = connection.status == psutil.CONN_LISTEN
-        key = (not listening, connection.pid or 0)
+        key = (connection.status != psutil.CONN_LISTEN, connection.pid or 0)
         if key not in holders:
-            holders[key] = _holder(port, connection.pid, connection.laddr.ip, listening=listening)
+            holders[key] = _holder(port, connection.pid, connection.status, connection.laddr.ip)
     return [holders[key] for key in sorted(holders)]
 
 
@@ -119,7 +125,7 @@ def _read_table(path: Path) -> Iterator[Listening]:
             yield Listening(int(local.rpartition(":")[2], 16), int(inode), int(uid))
 
 
-def _holder(port: int, pid: int | None, address: str, *, listening: bool) -> Holder:
+def _holder(port: int, pid: int | None, state: str, address: str) -> Holder:
     user, command, since = _owner_of_socket(port), "", None
     if pid is not None:
         try:
@@ -132,7 +138,7 @@ def _holder(port: int, pid: int | None, address: str, *, listening: bool) -> Hol
             pass  # it ended meanwhile, or hides its details: what is known stays true
     if len(command) > 80:  # noqa: PLR2004 (one line of a terminal)
         command = command[:79] + "…"
-    return Holder(port, pid, user, command, since, listening, address)
+    return Holder(port, pid, user, command, since, state, address)
 
 
 def _owner_of_socket(port: int) -> str:

@@ -56,8 +56,10 @@ class ShowOption:
         """
         try:
             return self._parse(text)
-        except (ValueError, SyntaxError):
-            example = {"int": "2", "dict": "{'price': {'fmt': '0.00'}}"}.get(self.kind, "a,b")
+        except (LookupError, ValueError, SyntaxError):
+            example = {"bool": "true", "int": "2", "dict": "{'price': {'fmt': '0.00'}}"}.get(
+                self.kind, "a,b"
+            )
             raise UsageError(
                 f"{self.flag} takes a value of type {self.kind}, and {text!r} is none.",
                 f"Type for example: {self.flag} {example}",
