@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from dtale_magics.listener import Listener
 
 logger = logging.getLogger(__name__)
+# With no handler at all, logging prints errors, and so into the notebook.
+logging.getLogger("dtale_magics").addHandler(logging.NullHandler())
 
 CONNECTION_KEY = "dtale_magics.connection"
 """Key of the `Connection` in the WSGI environment; the guard admits it."""
@@ -97,6 +99,10 @@ class _RequestMachinery(ThreadedWSGIServer):
             self.shutdown_request(connection.socket)
         finally:
             del self._connections[connection.socket]
+
+    def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002 (Werkzeug's name)
+        """Log a failed request under our name; Werkzeug's own logger prints into the notebook."""
+        logger.log(getattr(logging, type.upper(), logging.ERROR), message.rstrip(), *args)
 
     def shutdown(self) -> None:
         """Do nothing: D-Tale's own shutdown calls this on whatever server it finds.

@@ -65,6 +65,7 @@ def environment(extra: Mapping[str, str], directory: Path) -> dict[str, str]:
         **kept,
         "IPYTHONDIR": str(directory / "ipython"),
         "JUPYTER_CONFIG_DIR": str(directory / "jupyter"),
+        "JUPYTER_RUNTIME_DIR": str(directory / "runtime"),  # no Jupyter server of this machine
         "PYTHONWARNINGS": "default",
         **extra,
     }
