@@ -166,7 +166,7 @@ class DtaleMagics(Magics):
         outside = [port for port in status.ports if port not in status.range]
         if outside:
             text += (
-                f"\nD-Tale stays on port {outside[-1]}, outside the range, so that open tabs go on. "
+                f"\nD-Tale stays on port {outside[-1]}, outside the range: open tabs go on. "
                 f"To move it, type: %dtale_port {status.range.first}"
             )
         self._say(text)

@@ -29,6 +29,9 @@ _STAGING = "loading"
 """Id under which D-Tale analyses a frame before it takes its place; not a number, so that it does
 not count when D-Tale looks for the next one."""
 
+_NAME = "_dtale_magics_name"
+"""Attribute of D-Tale's instance with the name that the user sees; it goes where the frame goes."""
+
 
 class Viewer:
     """D-Tale in this kernel.
@@ -44,7 +47,6 @@ class Viewer:
         self._lock = threading.RLock()
         self._apps: dict[str, Flask] = {}
         self._secret_key = secrets.token_hex(32)
-        self._data_ids: dict[str, str] = {}  # by the name that the user sees
 
     def app(self, root: str) -> Flask:
         """D-Tale's WSGI application for a public root, built once for each.
@@ -81,15 +83,12 @@ class Viewer:
         """
         state, views = _dtale("global_state"), _dtale("views")
         with self._lock:
-            data_id = self._data_ids.get(name)
-            if data_id is not None and not state.contains(data_id):
-                data_id = None
-            former = None if data_id is None else state.get_data_inst(data_id)
+            data_id, former = _find(name, state)
             loaded = self._load(frame, name, options, former)
+            setattr(loaded, _NAME, name)
             if former is None:
                 data_id = state.new_data_inst(instance=loaded)
                 state.set_name(data_id, _unambiguous(name, state))
-                self._data_ids[name] = data_id
             else:
                 carry_over(former, loaded, options)
                 loaded.name = former.name
@@ -105,10 +104,9 @@ class Viewer:
         if state is None:
             return ()
         base = self._base_url()
-        names = {data_id: name for name, data_id in self._data_ids.items()}
         return tuple(
             FrameInfo(
-                names.get(data_id) or instance.name or f"data {data_id}",
+                getattr(instance, _NAME, None) or instance.name or f"data {data_id}",
                 data_id,
                 len(instance.data),
                 len(instance.dtypes),
@@ -131,7 +129,6 @@ class Viewer:
             for frame in frames:
                 if name in (frame.name, frame.data_id):
                     _dtale("global_state").cleanup(frame.data_id)
-                    self._data_ids.pop(frame.name, None)
                     return frame
         known = ", ".join(frame.name for frame in frames)
         hint = f"There are: {known}." if known else "There is none yet; show one with: %dtale df"
@@ -205,6 +202,14 @@ def _dtale(module: str, *, load: bool = True) -> Any:
     # with a cell that imports dtale meanwhile, which Python ends by an ImportError in either.
     importlib.import_module("dtale")
     return importlib.import_module(name)
+
+
+def _find(name: str, state: ModuleType) -> tuple[Any, Any]:
+    """Find id and instance of the frame that was shown as `name`; (None, None) if there is none."""
+    for data_id, instance in list(state.items()):
+        if getattr(instance, _NAME, None) == name:
+            return data_id, instance
+    return None, None
 
 
 def _refused(frame: Any, name: str, error: Exception) -> FrameRefusedError:

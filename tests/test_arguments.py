@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+
 from dtale_magics.arguments import parse, split
 from dtale_magics.errors import UsageError
 from dtale_magics.magics import DTALE_FLAGS
