@@ -7,15 +7,14 @@ import os
 import shlex
 import time
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import psutil
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from dtale_magics import procfs
 
-_LISTEN = "0A"  # TCP_LISTEN of include/net/tcp_states.h, as /proc/net/tcp prints it
+if TYPE_CHECKING:
+    from dtale_magics.procfs import TcpSocket
 
 
 @dataclass(frozen=True)
@@ -63,14 +62,6 @@ class Holder:
         return f"{role}{process}{command} of user {self.user}{started}"
 
 
-class Listening(NamedTuple):
-    """A listening TCP socket as the system's table shows it."""
-
-    port: int
-    inode: int
-    uid: int
-
-
 def clock(seconds: float) -> str:
     """Format the time of day of `seconds` since the epoch, with the date if it is not today's."""
     moment = time.localtime(seconds)
@@ -101,28 +92,13 @@ def describe(port: int) -> str:
     return "; ".join(str(holder) for holder in found)
 
 
-def listening_sockets(port: int | None = None) -> list[Listening]:
-    """Read this network namespace's listening TCP sockets from ``/proc/net`` (proc(5)).
-
-    Empty on systems without it.
-    """
+def listening_sockets(port: int | None = None) -> list[TcpSocket]:
+    """Read this network namespace's listening TCP sockets; empty off Linux."""
     return [
         entry
-        for name in ("tcp", "tcp6")
-        for entry in _read_table(Path("/proc/net") / name)
-        if port is None or entry.port == port
+        for entry in procfs.tcp_sockets(procfs.LISTEN)
+        if port is None or entry.local_port == port
     ]
-
-
-def _read_table(path: Path) -> Iterator[Listening]:
-    try:
-        lines = path.read_text().splitlines()[1:]
-    except OSError:
-        return
-    for line in lines:
-        _, local, _, state, _, _, _, uid, _, inode, *_ = line.split()
-        if state == _LISTEN:
-            yield Listening(int(local.rpartition(":")[2], 16), int(inode), int(uid))
 
 
 def _holder(port: int, pid: int | None, state: str, address: str) -> Holder:

@@ -132,7 +132,7 @@ def _from_directory(directory: Path) -> list[tuple[str, str]]:
     """List sockets of living processes, removing what a killed one left over."""
     names = []
     for path in directory.glob("*.sock"):
-        _, pid, owner = (path.stem.split("-", 2) + ["", ""])[:3]
+        _, pid, owner = [*path.stem.split("-", 2), "", ""][:3]
         if pid.isdigit() and psutil.pid_exists(int(pid)):
             names.append((f"{pid}/{owner}", str(path)))
         else:
@@ -173,7 +173,7 @@ def look_up(peer: Peer) -> Identity | None:
     except psutil.Error:
         return None
     inodes = procfs.socket_inodes(peer.pid)
-    ports = {entry.port for entry in holders.listening_sockets() if entry.inode in inodes}
+    ports = {entry.local_port for entry in holders.listening_sockets() if entry.inode in inodes}
     return Identity(
         owner=peer.owner,
         label=_label(process),

@@ -44,7 +44,7 @@ from dtale_magics.outcome import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from dtale_magics.channel import Exchange, Message
+    from dtale_magics.channel import Exchange, Handler, Message
     from dtale_magics.holding import PortOwner, Serving
     from dtale_magics.peers import Peer
 
@@ -91,14 +91,22 @@ class Pod:
         Serves the listeners; `dtale_magics.server.Server`.
     owner
         Random id of this kernel.
+    handlers
+        Further operations that siblings may ask for.
     """
 
-    def __init__(self, session: PortOwner, server: Serving, owner: str = "") -> None:
+    def __init__(
+        self,
+        session: PortOwner,
+        server: Serving,
+        owner: str = "",
+        handlers: Mapping[str, Handler] | None = None,
+    ) -> None:
         self.owner = owner or secrets.token_hex(16)
         self.holdings = Holdings(server, session)
-        handlers = surrender.Surrender(self.holdings).handlers
+        own = surrender.Surrender(self.holdings).handlers
         self._channel = channel.ChannelServer(
-            self.owner, {**handlers, "take_back": self._take_back}
+            self.owner, {**own, "take_back": self._take_back, **(handlers or {})}
         )
 
     @property
