@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import os
 import shlex
+import struct
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import psutil
+
+from dtale_magics import sockdiag
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -96,10 +101,13 @@ def describe(port: int) -> str:
 
 
 def listening_sockets(port: int | None = None) -> list[Listening]:
-    """Listening TCP sockets of this network namespace, straight from ``/proc/net`` (proc(5)).
+    """Listening TCP sockets of this network namespace, from sock_diag(7) or ``/proc/net``.
 
-    Empty on systems without it.
+    Empty on systems without either.
     """
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, struct.error):  # a sandbox may not have it
+            return [Listening(*entry) for entry in sockdiag.listening(port or 0)]
     return [
         entry
         for name in ("tcp", "tcp6")
