@@ -64,9 +64,7 @@ def test_three_takers_at_once(kernels, port, rungs) -> None:
         if rungs is HAND_OVER:
             assert answers == {max(done, key=lambda pair: pair[0]["ended"])[1].name}
     winner = answers.pop()
-    eventually(
-        lambda: [one.name for one in three if port in one.state()["ports"]] == [winner], 5.0
-    )
+    eventually(lambda: [one.name for one in three if port in one.state()["ports"]] == [winner], 5.0)
 
 
 def test_stopped_owner_loses_the_port_and_finds_out(kernels, port) -> None:
@@ -157,7 +155,7 @@ def test_victim_moves_on_and_keeps_its_other_ports(kernels, port) -> None:
     a, b = kernels("a", 41000), kernels("b", 41000)
     a.take(port)
     b.take(port)
-    eventually(lambda: a.state()["ports"] and port not in a.state()["ports"])
+    eventually(lambda: {*a.state()["ports"], port} > {port} and a.state()["lost"] == [port])
     (other,) = a.state()["ports"]
     assert fetch(other) == "a"
     assert b.do("give_back", port=port)["to"].startswith("a")
