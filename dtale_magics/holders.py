@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import os
 import shlex
+import struct
+import sys
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 import psutil
 
-from dtale_magics import procfs
-
-if TYPE_CHECKING:
-    from dtale_magics.procfs import TcpSocket
+from dtale_magics import procfs, sockdiag
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,14 @@ class Holder:
         return f"{role}{process}{command} of user {self.user}{started}"
 
 
+class Listening(NamedTuple):
+    """A listening TCP socket as the system's table shows it."""
+
+    port: int
+    inode: int
+    uid: int
+
+
 def clock(seconds: float) -> str:
     """Format the time of day of `seconds` since the epoch, with the date if it is not today's."""
     moment = time.localtime(seconds)
@@ -92,10 +100,16 @@ def describe(port: int) -> str:
     return "; ".join(str(holder) for holder in found)
 
 
-def listening_sockets(port: int | None = None) -> list[TcpSocket]:
-    """Read this network namespace's listening TCP sockets; empty off Linux."""
+def listening_sockets(port: int | None = None) -> list[Listening]:
+    """Read this network namespace's listening TCP sockets, from sock_diag(7) or ``/proc/net``.
+
+    Empty on systems without either.
+    """
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, struct.error):  # a sandbox may not have it
+            return [Listening(*entry) for entry in sockdiag.listening(port or 0)]
     return [
-        entry
+        Listening(entry.local_port, entry.inode, entry.uid)
         for entry in procfs.tcp_sockets(procfs.LISTEN)
         if port is None or entry.local_port == port
     ]

@@ -173,7 +173,7 @@ def look_up(peer: Peer) -> Identity | None:
     except psutil.Error:
         return None
     inodes = procfs.socket_inodes(peer.pid)
-    ports = {entry.local_port for entry in holders.listening_sockets() if entry.inode in inodes}
+    ports = {entry.port for entry in holders.listening_sockets() if entry.inode in inodes}
     return Identity(
         owner=peer.owner,
         label=_label(process),
