@@ -174,6 +174,7 @@ class Store:
         self, manifest: Manifest, once: Callable[[], Awaitable[State | None]]
     ) -> Outcome:
         """Repeat what may work the next time, and turn the rest into an outcome."""
+        from aiohttp import ClientError  # noqa: PLC0415
         from kubernetes_asyncio.client import ApiException  # noqa: PLC0415
 
         kind, name = manifest["kind"], manifest["metadata"]["name"]
@@ -185,7 +186,7 @@ class Store:
                 why = _explain(error.status, error.reason, manifest)
                 if error.status != TOO_MANY and error.status < SERVER_ERROR:
                     return Outcome(kind, name, State.FAILED, why)
-            except (asyncio.TimeoutError, OSError) as error:
+            except (asyncio.TimeoutError, ClientError, OSError) as error:
                 why = f"the API did not answer ({type(error).__name__})"
             else:
                 if state is not None:
