@@ -157,9 +157,7 @@ class ApiStub:
                     "labels": {"kubernetes.io/service-name": metadata["name"]},
                     "ownerReferences": [{"uid": metadata["uid"]}],
                 },
-                "endpoints": [
-                    {"addresses": [a], "conditions": {"ready": True}} for a in addresses
-                ],
+                "endpoints": [{"addresses": [a], "conditions": {"ready": True}} for a in addresses],
                 "ports": [
                     {"name": p["name"], "port": p["targetPort"], "protocol": "TCP"}
                     for p in spec["ports"]

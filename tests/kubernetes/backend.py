@@ -33,8 +33,7 @@ def dtale_app(slug: str, prefix: str) -> Callable[..., Any]:
     from dtale.views import startup  # noqa: PLC0415
 
     mounts = {
-        root: build_app(reaper_on=False, app_root=root)
-        for root in (f"/{slug}", f"{prefix}/{slug}")
+        root: build_app(reaper_on=False, app_root=root) for root in (f"/{slug}", f"{prefix}/{slug}")
     }
     startup("", data=pd.DataFrame({"planet": ["Mars", "Venus"], "moons": [2, 0]}))
     stripped = DispatcherMiddleware(not_found, mounts)

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest.mock import Mock
 
-import pytest
+from kubernetes_asyncio.config import kube_config
+from kubespawner import KubeSpawner
 from traitlets.config import Config
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
     from dtale_magics.kubernetes import Exposure
 
-# The client reads this when it is imported; the stub's address comes from k8s_api_host.
 _KUBECONFIG = Path(tempfile.mkdtemp(prefix="dtale-magics-")) / "config"
 _KUBECONFIG.write_text(
     "apiVersion: v1\nkind: Config\ncurrent-context: stub\n"
@@ -28,10 +28,9 @@ _KUBECONFIG.write_text(
     "contexts: [{name: stub, context: {cluster: stub, user: stub}}]\n"
     "users: [{name: stub, user: {}}]\n"
 )
-with pytest.MonkeyPatch.context() as patch:
-    # Not for longer: a Traefik started later would read it too.
-    patch.setenv("KUBECONFIG", str(_KUBECONFIG))
-    from kubespawner import KubeSpawner
+# Without a cluster the client wants such a file; the stub's address comes from k8s_api_host.
+# Not the environment's KUBECONFIG: a Traefik started by the same test would read that too.
+kube_config.KUBE_CONFIG_DEFAULT_LOCATION = str(_KUBECONFIG)
 
 
 def hub_config(exposure: Exposure | None, api: ApiStub) -> Config:

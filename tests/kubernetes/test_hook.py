@@ -170,9 +170,7 @@ def test_left_over_objects_are_taken_over_by_the_new_pod(api: ApiStub) -> None:
         assert made["metadata"]["ownerReferences"][0]["uid"] == pod["metadata"]["uid"]
 
 
-def test_somebody_elses_object_is_left_alone(
-    api: ApiStub, log: pytest.LogCaptureFixture
-) -> None:
+def test_somebody_elses_object_is_left_alone(api: ApiStub, log: pytest.LogCaptureFixture) -> None:
     theirs = {
         "apiVersion": "v1",
         "kind": "Service",
