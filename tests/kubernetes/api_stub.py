@@ -72,7 +72,7 @@ class ApiStub:
     def url(self) -> str:
         return f"http://127.0.0.1:{self._server.server_port}"
 
-    def __enter__(self) -> ApiStub:
+    def __enter__(self) -> ApiStub:  # noqa: PYI034
         self._thread.start()
         return self
 
@@ -124,7 +124,9 @@ class ApiStub:
             body["status"] = {"phase": "Running", "podIP": ip, "containerStatuses": [ready]}
         self._objects[self._key(body)] = body
         self._record(event, body)
-        if body["kind"] in {"Service", "Pod"}:
+        if body["kind"] == "Service":
+            self._endpoints([body])
+        elif body["kind"] == "Pod":
             self._endpoints()
         return body
 
@@ -135,9 +137,9 @@ class ApiStub:
         self._events.append((self._version, event, PLURALS[body["kind"]], snapshot))
         self._changed.notify_all()
 
-    def _endpoints(self) -> None:
+    def _endpoints(self, services: list[Object] | None = None) -> None:
         """Do what the endpoint slice controller does."""
-        for service in self.find("Service"):
+        for service in self.find("Service") if services is None else services:
             metadata, spec = service["metadata"], service["spec"]
             wanted = spec.get("selector") or {}
             addresses = [
@@ -182,6 +184,7 @@ class ApiStub:
 class _Handler(BaseHTTPRequestHandler):
     api: ApiStub
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
 
     def log_message(self, *_: object) -> None:
         pass
@@ -218,7 +221,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _answer  # noqa: N815
 
-    def _handle(
+    def _handle(  # noqa: C901, PLR0912
         self,
         match: re.Match[str],
         place: tuple[str, str | None, str | None],

@@ -1,4 +1,4 @@
-"""A pod's processes, run inside a network namespace: a real D-Tale and a server that tells about itself.
+"""A pod's processes, run inside a network namespace: a real D-Tale, and servers that tell.
 
 The first address has D-Tale on port 40000, below its slug only. On every other address, ports
 40000-40002 answer with what reached them, so that a test can tell whose pod and which port it was.

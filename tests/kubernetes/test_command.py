@@ -9,15 +9,15 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from api_stub import ApiStub
 from hub import hub_config, hub_loop, spawner
 from ruamel.yaml import YAML
-from traitlets.config import Config
 
 from dtale_magics.__main__ import main
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from api_stub import ApiStub
 
 SHORTEST = ("--host", "ada.dtale.example.org", "--user", "ada")
 
@@ -116,7 +116,7 @@ def test_chart_values_lead_a_real_spawner_to_service_ingress_and_settings(
     config = hub_config(None, api)
     config.KubeSpawner.environment = values["singleuser"]["extraEnv"]
     config.KubeSpawner.extra_pod_config = values["singleuser"]["extraPodConfig"]
-    exec(values["hub"]["extraConfig"]["dtale"], {"c": config})  # noqa: S102
+    exec(values["hub"]["extraConfig"]["dtale"], {"c": config})
 
     async def hub() -> None:
         async with hub_loop():
@@ -167,7 +167,7 @@ def test_chart_values_open_the_ports_to_the_controller(
 BLOCKED = ("dtale", "pandas", "numpy", "flask", "IPython", "ipywidgets", "psutil", "werkzeug")
 HUB = f"""
 import sys
-for name in {BLOCKED + ("ruamel", "traitlets", "jupyterhub", "kubespawner")!r}:
+for name in {(*BLOCKED, "ruamel", "traitlets", "jupyterhub", "kubespawner")!r}:
     sys.modules[name] = None  # an import of it fails
 import asyncio, logging, types
 from dtale_magics.kubernetes import expose
@@ -201,7 +201,7 @@ def test_the_hub_needs_nothing_of_a_notebooks_packages(api: ApiStub) -> None:
 def test_the_command_needs_only_the_yaml_library() -> None:
     code = f"""
 import sys
-for name in {BLOCKED + ("kubernetes_asyncio", "aiohttp")!r}:
+for name in {(*BLOCKED, "kubernetes_asyncio", "aiohttp")!r}:
     sys.modules[name] = None
 from dtale_magics.__main__ import main
 code = main(["manifests", "--host", "x.org", "--user", "ada"])

@@ -21,7 +21,7 @@ from dtale_magics.kubernetes import expose
 from dtale_magics.kubernetes.store import State
 
 if TYPE_CHECKING:
-    from conftest import Traefik
+    from traefik_process import Traefik
 
 HOST = "{user}.dtale.example.org"
 
@@ -87,8 +87,10 @@ def test_what_the_hook_creates_is_what_traefik_routes(
 
 names = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=80)
 awkward = st.sampled_from(
-    ["ada", "Ada", "ADA", "ada-gpu", "ada--gpu", "jo", "a" * 255, "名前", "ada@example.org"]
-    + ["ada.example.org", "-", "x-", "0", "default", "ada-0123456789abc"]
+    [
+        *("ada", "Ada", "ADA", "ada-gpu", "ada--gpu", "jo", "a" * 255, "名前", "ada@example.org"),
+        *("ada.example.org", "-", "x-", "0", "default", "ada-0123456789abc"),
+    ]
 )
 server_names = st.one_of(st.just(""), st.sampled_from(["gpu", "default", "GPU"]), names)
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from api_stub import ApiStub
-    from conftest import Traefik
+    from traefik_process import Traefik
 
 HOST = "ada.dtale.example.org"
 Render = "Callable[..., list[dict[str, Any]]]"
@@ -195,7 +195,7 @@ def test_neighbouring_paths_lead_to_their_own_pods(
 
 
 @pytest.mark.parametrize(("verdict", "status"), [("yes", 200), ("no", 401)])
-def test_forward_auth_decides_before_dtale_sees_a_request(
+def test_forward_auth_decides_before_dtale_sees_a_request(  # noqa: PLR0913, PLR0917
     verdict: str, status: int, api: ApiStub, traefik: Traefik, pod: str, render: Any, guard: Any
 ) -> None:
     assert pod
