@@ -127,7 +127,9 @@ class ApiStub:
         if body["kind"] == "Service":
             self._endpoints([body])
         elif body["kind"] == "Pod":
-            self._endpoints()
+            labels = body["metadata"].get("labels", {}).items()
+            concerned = (s for s in self.find("Service") if self._wants(s) <= labels)
+            self._endpoints(list(concerned))
         return body
 
     def _record(self, event: str, body: Object) -> None:
@@ -137,15 +139,19 @@ class ApiStub:
         self._events.append((self._version, event, PLURALS[body["kind"]], snapshot))
         self._changed.notify_all()
 
+    @staticmethod
+    def _wants(service: Object) -> Any:
+        return (service["spec"].get("selector") or {}).items()
+
     def _endpoints(self, services: list[Object] | None = None) -> None:
         """Do what the endpoint slice controller does."""
         for service in self.find("Service") if services is None else services:
             metadata, spec = service["metadata"], service["spec"]
-            wanted = spec.get("selector") or {}
+            wanted = self._wants(service)
             addresses = [
                 pod["status"]["podIP"]
                 for pod in self.find("Pod")
-                if wanted.items() <= pod["metadata"].get("labels", {}).items()
+                if wanted <= pod["metadata"].get("labels", {}).items()
                 and pod["metadata"]["namespace"] == metadata["namespace"]
             ]
             name = f"{metadata['name']}-slice"
