@@ -141,9 +141,10 @@ class Ports:
             Says who has the first of them.
         """
         with self._lock:
-            if not self.all:
-                self._hold(listener.reserve(ports))
-                self.happened(f"Listening on port {self.named}.")
+            if self.all:
+                return
+            self._hold(listener.reserve(ports))
+        self.happened(f"Listening on port {self.named}.")
 
     def bind(self, port: int) -> None:
         """Reserve `port`, which URLs name from now on; other ports stay, for open tabs.
@@ -154,10 +155,11 @@ class Ports:
             Says who has it.
         """
         with self._lock:
-            if port not in self.all:
-                self._hold(listener.reserve([port]))
-                self.happened(f"Listening on port {port}.")
-            self._named = port
+            if port in self.all:
+                self._named = port
+                return
+            self._hold(listener.reserve([port]))
+        self.happened(f"Listening on port {port}.")
 
     def take(self, port: int, deadline_seconds: float, rungs: Rung = ALL) -> Outcome:
         """Get `port` from whoever has it; see `dtale_magics.takeover`."""
