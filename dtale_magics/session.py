@@ -6,6 +6,7 @@ import dataclasses
 import os
 import re
 import secrets
+import sys
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 _SLUG_BYTES = 16
 """128 random bits: the slug is a capability."""
+
+_IMPORT_SWITCH_SECONDS = 0.0002
 
 TAKEOVER_SECONDS = 5.0
 """How long a takeover may take before it is refused, by default."""
@@ -395,10 +398,16 @@ class Session:
         threading.Thread(target=self.stop, name="dtale_magics stop", daemon=True).start()
 
     def _load_dtale(self) -> None:
+        # An import reads thousands of files and gives up the GIL for each; beside a cell that
+        # computes, it would wait a whole switch interval to get it back.
+        interval = sys.getswitchinterval()
+        sys.setswitchinterval(min(interval, _IMPORT_SWITCH_SECONDS))
         try:
             self._viewer.app(f"/{self.slug}")
         except BaseException as error:  # noqa: BLE001 (shown to whoever needs D-Tale)
             self._preload_error = error
+        finally:
+            sys.setswitchinterval(interval)
 
     def _own_holder(self, port: int) -> PortHolder:
         since = None if self._ports is None else self._ports.since(port)
