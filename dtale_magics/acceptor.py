@@ -232,6 +232,8 @@ class Acceptor:
 
     def _start_accepting(self, listener: Accepting) -> None:
         self._leaving.pop(listener, None)
+        if listener.fileno() < 0:
+            raise ValueError(f"{listener!r} is closed")
         if listener not in self._accepting:
             self._accepting.add(listener)
             if self._paused_until is None:

@@ -9,7 +9,10 @@ from __future__ import annotations
 import errno
 import os
 import socket
+import struct
 import weakref
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import TYPE_CHECKING
 
 from dtale_magics.errors import PortUnavailableError
@@ -27,6 +30,9 @@ Connected-but-silent sockets would stay with the old owner after a takeover.
 """
 
 _open_listeners: weakref.WeakSet[Listener] = weakref.WeakSet()
+
+_expected: dict[int, Future[Listener]] = {}
+"""Connections that this process makes to itself, by their local port."""
 
 
 class Listener:
@@ -57,6 +63,8 @@ class Listener:
     def accept(self) -> tuple[socket.socket, tuple[str, int]]:
         """Accept one connection; `BlockingIOError` when none waits."""
         connection, address = self.socket.accept()
+        if _expected and (probe := _expected.pop(address[1], None)) is not None:
+            probe.set_result(self)
         return connection, (address[0].removeprefix("::ffff:"), address[1])
 
     def close(self) -> None:
@@ -72,6 +80,29 @@ def _close_in_forked_child() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_close_in_forked_child)
+
+
+def reached(port: int, timeout: float) -> Listener | None:
+    """Find out which listener of this process a connection to `port` reaches, by making one.
+
+    None when it reaches none within `timeout` seconds.
+    """
+    found: Future[Listener] = Future()
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as sock:
+        # Closed by a reset: a probe shall leave no TIME_WAIT behind.
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        sock.settimeout(timeout)
+        sock.bind(("127.0.0.1", 0))
+        own_port = sock.getsockname()[1]
+        _expected[own_port] = found
+        try:
+            sock.connect(("127.0.0.1", port))
+            sock.sendall(b"\r\n")  # a deferred accept shows no connection that is silent
+            return found.result(timeout)
+        except (OSError, FutureTimeoutError):
+            return None
+        finally:
+            _expected.pop(own_port, None)
 
 
 def new_socket(*, beside_owner: bool = False) -> socket.socket:

@@ -9,6 +9,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from dtale_magics import notebook, settings
+from dtale_magics.errors import PortUnavailableError
 from dtale_magics.plain_show import HOST, PlainShow
 from dtale_magics.state import FrameInfo, PortHolder, Status
 from dtale_magics.viewer import Viewer
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from werkzeug.wrappers import Request, Response
 
     from dtale_magics.listener import Listener
+    from dtale_magics.news import Event, News
+    from dtale_magics.outcome import Outcome, Party
+    from dtale_magics.peers import Identity
     from dtale_magics.server import Server
     from dtale_magics.settings import PortRange, Settings
     from dtale_magics.show_options import ShowOptions

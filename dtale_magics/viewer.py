@@ -196,7 +196,12 @@ def preload() -> None:
 def _dtale(module: str, *, load: bool = True) -> Any:
     """Return one of D-Tale's modules; None if it is not imported and `load` is false."""
     name = f"dtale.{module}"
-    return importlib.import_module(name) if load else sys.modules.get(name)
+    if not load:
+        return sys.modules.get(name)
+    # The package first: to wait for it with the lock of one of its modules in hand is a deadlock
+    # with a cell that imports dtale meanwhile, which Python ends by an ImportError in either.
+    importlib.import_module("dtale")
+    return importlib.import_module(name)
 
 
 def _find(name: str, state: ModuleType) -> tuple[Any, Any]:

@@ -229,6 +229,19 @@ def test_plain_dtale_show_before_the_magic_uses_the_same_server(
     assert _listening(kernel) == {ports[0]}
 
 
+@pytest.mark.parametrize(
+    "statement", ["import dtale", "from dtale.app import show", "import dtale.views"]
+)
+def test_a_cell_may_import_dtale_while_that_goes_on_in_the_background(
+    ports: range, start_kernel: StartKernel, statement: str
+) -> None:
+    kernel = start_kernel()
+    kernel.run("%load_ext dtale_magics")
+    kernel.run(f"{statement}\nimport dtale, pandas as pd\ndtale.show(pd.DataFrame({{'a': [1]}}))")
+    assert _show(kernel, "magic")["port"] == ports[0]
+    assert _listening(kernel) == {ports[0]}
+
+
 def test_two_kernels_with_plain_dtale_show_in_a_pod_each_show_their_own(
     pod: Pod, start_kernel: StartKernel
 ) -> None:

@@ -1,0 +1,174 @@
+"""What became of an attempt to get a port: frozen types, which every face renders its own way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from dtale_magics import holders
+
+if TYPE_CHECKING:
+    from dtale_magics.peers import Frame, Identity
+
+
+@dataclass(frozen=True)
+class Party:
+    """Somebody who has or had a port.
+
+    Attributes
+    ----------
+    label
+        Notebook's name, or the command of another process.
+    pid
+        Process id, where it is known.
+    since
+        When the port became theirs, seconds since the epoch; None where it is not known.
+    owner
+        Random id of a sibling kernel; empty for anybody else.
+    """
+
+    label: str
+    pid: int | None
+    since: float | None = None
+    owner: str = ""
+
+    def __str__(self) -> str:
+        process = "" if self.pid is None else f" (process {self.pid})"
+        since = "" if self.since is None else f", there since {holders.clock(self.since)}"
+        return f"{self.label}{process}{since}"
+
+    @classmethod
+    def of(cls, identity: Identity, port: int) -> Party:
+        """Return the party that `identity` is on `port`."""
+        since = identity.since.get(port)
+        return cls(identity.label, identity.pid, since, identity.owner)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Base of all outcomes.
+
+    Attributes
+    ----------
+    port
+        The port that was asked for.
+    seconds
+        How long it took.
+    """
+
+    port: int
+    seconds: float = field(default=0.0, kw_only=True)
+
+    @property
+    def ours(self) -> bool:
+        """Whether the port is this kernel's now."""
+        return True
+
+    @property
+    def _took(self) -> str:
+        return f"in {self.seconds * 1000:.1f} ms"
+
+
+@dataclass(frozen=True)
+class Free(Outcome):
+    """Nobody had the port."""
+
+    def __str__(self) -> str:
+        return f"Port {self.port} was free and is this notebook's now."
+
+
+@dataclass(frozen=True)
+class AlreadyOurs(Outcome):
+    """This kernel had the port."""
+
+    def __str__(self) -> str:
+        return f"Port {self.port} was this notebook's already."
+
+
+@dataclass(frozen=True)
+class Steered(Outcome):
+    """New connections were steered away from a sibling, which needed nothing from it."""
+
+    holder: Party
+
+    def __str__(self) -> str:
+        return (
+            f"Port {self.port} was taken from {self.holder} {self._took}; no request was lost, "
+            "and its D-Tale goes on at another port."
+        )
+
+
+@dataclass(frozen=True)
+class HandedOver(Outcome):
+    """A sibling handed over its listening socket."""
+
+    holder: Party
+
+    def __str__(self) -> str:
+        return (
+            f"Port {self.port} was handed over by {self.holder} {self._took}; no request was lost, "
+            "and its D-Tale goes on at another port."
+        )
+
+
+@dataclass(frozen=True)
+class Released(Outcome):
+    """A sibling released the port and we bound it; requests of that moment may have failed."""
+
+    holder: Party
+
+    def __str__(self) -> str:
+        return (
+            f"Port {self.port} was released by {self.holder} and bound {self._took}; "
+            "its D-Tale goes on at another port."
+        )
+
+
+@dataclass(frozen=True)
+class ReplacedPlainDtale(Outcome):
+    """A D-Tale without this extension was shut down by its own ``/shutdown``.
+
+    Attributes
+    ----------
+    lost
+        The frames that it showed and has lost.
+    """
+
+    holder: Party
+    lost: tuple[Frame, ...] = ()
+
+    def __str__(self) -> str:
+        text = f"Port {self.port} was taken from the plain D-Tale of {self.holder} {self._took}."
+        if not self.lost:
+            return text
+        frames = ", ".join(
+            f"{frame.name or frame.data_id} ({frame.rows} rows)" for frame in self.lost
+        )
+        return f"{text} That notebook's D-Tale has lost: {frames}. Its variables are untouched."
+
+
+@dataclass(frozen=True)
+class Refused(Outcome):
+    """The port stays whose it is.
+
+    Attributes
+    ----------
+    why
+        Who has it and why it cannot be taken.
+    hint
+        What to type or to do.
+    holder
+        Who has it, where one process is known.
+    """
+
+    why: str
+    hint: str
+    holder: Party | None = None
+
+    @property
+    def ours(self) -> bool:
+        """Whether the port is this kernel's now."""
+        return False
+
+    def __str__(self) -> str:
+        return f"Port {self.port} was not taken: {self.why}\n{self.hint}"

@@ -1,0 +1,222 @@
+"""This kernel's ports, and its place among the siblings of the pod; thread-safe.
+
+Server and control channel start with the first port and end with the last.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import time
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import psutil
+
+from dtale_magics import channel, listener, peers
+from dtale_magics.errors import PortUnavailableError
+from dtale_magics.outcome import AlreadyOurs, Free, GivenBack, LetGo, Refused
+from dtale_magics.peers import Identity
+from dtale_magics.server import Server
+from dtale_magics.state import PortHolder
+from dtale_magics.takeover import ALL, Pod
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from _typeshed.wsgi import WSGIApplication
+
+    from dtale_magics.outcome import Outcome, Party
+    from dtale_magics.settings import PortRange
+    from dtale_magics.takeover import Rung
+
+_NOTICE_SECONDS = 2.0
+"""How long we wait to hear that a port which was given back is gone."""
+
+_ASK_SECONDS = 0.5
+
+
+class Ports:
+    """The ports of this kernel.
+
+    Parameters
+    ----------
+    owner
+        Random id of this kernel.
+    app
+        The WSGI application that answers on all of them.
+    describe
+        Gives label and frames, for siblings that ask.
+    report
+        Gives the whole status, for siblings that ask.
+    port_range
+        Gives the range in which to go on when a port is lost.
+    happened
+        Hears one line for each event; an empty one for a change at a sibling.
+    """
+
+    def __init__(  # noqa: PLR0913 (what the session alone knows)
+        self,
+        owner: str,
+        app: WSGIApplication,
+        describe: Callable[[], tuple[str, tuple[peers.Frame, ...]]],
+        report: Callable[[], dict[str, Any]],
+        port_range: Callable[[], PortRange],
+        happened: Callable[[str], None],
+    ) -> None:
+        self.owner = owner
+        self._describe = describe
+        self._report = report
+        self._port_range = port_range
+        self._happened = happened
+        self._lock = threading.RLock()
+        self._started = psutil.Process().create_time()
+        self._named: int | None = None
+        self._server = Server(app)
+        self._pod = Pod(self, self._server, owner, {"status": lambda *_: {"status": report()}})
+
+    @property
+    def alive(self) -> bool:
+        """Whether requests are being answered in this process."""
+        return self._server.alive
+
+    @property
+    def all(self) -> tuple[int, ...]:
+        """Every bound port, in the order in which they were bound."""
+        since = self._pod.since
+        return tuple(sorted(since, key=lambda port: since[port]))
+
+    @property
+    def named(self) -> int | None:
+        """The port that URLs name: the one chosen last."""
+        ports = self.all
+        return self._named if self._named in ports else (ports[-1] if ports else None)
+
+    # ------------------------------------------------- what siblings ask and tell
+
+    def identity(self) -> Identity:
+        """Say who this kernel is."""
+        label, frames = self._describe()
+        return Identity(
+            self.owner, label, os.getpid(), self._started, self.all, frames, since=self._pod.since
+        )
+
+    def lost(self, port: int, to: Party | None) -> None:
+        """Go on elsewhere after a sibling has taken `port`."""
+        who = f"{to.label} has taken" if to is not None else "This notebook gave up"
+        where = "open tabs go on"
+        with self._lock:
+            if not self.all:
+                others = (other for other in self._port_range().ports if other != port)
+                try:
+                    self._hold(listener.reserve(others))
+                except PortUnavailableError as error:
+                    where = f"there is no other: {error.what}"
+            if self.named is not None:
+                where = f"D-Tale goes on at port {self.named}"
+        self.happened(f"{who} port {port}; {where}.")
+
+    def changed(self) -> None:
+        """Hear that something changed at a sibling."""
+        self._happened("")
+
+    def happened(self, text: str) -> None:
+        """Enter an event here, and let the siblings know that something changed."""
+        self._happened(text)
+        threading.Thread(
+            target=self._pod.announce, name="dtale_magics announce", daemon=True
+        ).start()
+
+    # ------------------------------------------------------------------- actions
+
+    def ensure(self, ports: Iterable[int]) -> None:
+        """Reserve the first free one of `ports`, unless there is a port already.
+
+        Raises
+        ------
+        PortUnavailableError
+            Says who has the first of them.
+        """
+        with self._lock:
+            if not self.all:
+                self._hold(listener.reserve(ports))
+                self.happened(f"Listening on port {self.named}.")
+
+    def bind(self, port: int) -> None:
+        """Reserve `port`, which URLs name from now on; other ports stay, for open tabs.
+
+        Raises
+        ------
+        PortUnavailableError
+            Says who has it.
+        """
+        with self._lock:
+            if port not in self.all:
+                self._hold(listener.reserve([port]))
+                self.happened(f"Listening on port {port}.")
+            self._named = port
+
+    def take(self, port: int, deadline_seconds: float, rungs: Rung = ALL) -> Outcome:
+        """Get `port` from whoever has it; see `dtale_magics.takeover`."""
+        outcome = self._pod.take(port, deadline_seconds=deadline_seconds, rungs=rungs)
+        if outcome.ours:
+            self._named = port
+        if not isinstance(outcome, AlreadyOurs):
+            self.happened(str(outcome))
+        return outcome
+
+    def release(self, port: int, deadline_seconds: float) -> Outcome:
+        """Give `port` back to the sibling that had it before; to nobody if that is gone."""
+        started = time.monotonic()
+        if port not in self.all:
+            return Refused(port, "it is not this notebook's.", "%dtale_port says whose it is.")
+        back = self._pod.give_back(port, deadline_seconds=deadline_seconds)
+        if back is not None:
+            while port in self.all and time.monotonic() < started + _NOTICE_SECONDS:
+                time.sleep(0.005)
+        elif port in self.all:
+            self._pod.release(port)
+        seconds = time.monotonic() - started
+        return LetGo(port, seconds=seconds) if back is None else GivenBack(port, back, seconds=seconds)
+
+    def stop(self) -> None:
+        """Free every port and leave the pod."""
+        self._pod.close()
+        self._server.stop()
+
+    # --------------------------------------------------------------------- others
+
+    def _hold(self, reserved: listener.Listener) -> None:
+        self._pod.hold(reserved)
+        self._named = reserved.port
+
+
+def statuses() -> list[dict[str, Any]]:
+    """Ask every sibling for its status; one that does not answer is listed by what is known."""
+    found = []
+    for identity in peers.identities(_ASK_SECONDS):
+        status = _status_of(identity) if identity.responding else None
+        found.append(status or {**identity.to_json(), "port": None, "url": None})
+    return found
+
+
+def _status_of(identity: Identity) -> dict[str, Any] | None:
+    for peer in peers.siblings():
+        if peer.owner == identity.owner:
+            with contextlib.suppress(channel.ChannelError):
+                status = channel.call(peer, "status", timeout=_ASK_SECONDS)["status"]
+                return dict(status) if isinstance(status, dict) else None
+    return None
+
+
+def sibling_with(port: int) -> PortHolder | None:
+    """Find the sibling that has `port`."""
+    for identity in peers.identities(_ASK_SECONDS):
+        if port in identity.ports:
+            since = identity.since.get(port, identity.started)
+            return PortHolder(port, "notebook", identity.label, identity.pid, since)
+    return None
+
+
+__all__ = ["Free", "Ports", "asdict", "sibling_with", "statuses"]

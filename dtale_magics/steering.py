@@ -1,0 +1,212 @@
+"""Steering: all new connections of a port to one socket of the group that shares it (Linux).
+
+Sockets of one user that are bound to one port with SO_REUSEPORT form a group, in the order of
+their ``listen``; a classic BPF program of one instruction, "return i", chooses the i-th for every
+new connection (``SO_ATTACH_REUSEPORT_CBPF``, socket(7)).
+
+When a member leaves, the *last* one moves into its place. A socket of ours at index i therefore
+moves only while it is the last one. So whoever joins brings at least i further sockets, which
+queue up behind: by the time these have all moved down, they fill all i places below it, and no
+foreign member is left. No order in which others leave can thus turn a connection to one of them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import functools
+import os
+import socket
+import struct
+import sys
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dtale_magics import holders, listener
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dtale_magics.listener import Listener
+
+MAX_SPARES = 32
+"""Bound on what one takeover adds to a group; beyond it the watch joins again when others leave."""
+
+_SO_ATTACH_REUSEPORT_CBPF = 51  # asm-generic/socket.h
+_BPF_RET_K = 0x06  # BPF_RET | BPF_K of linux/bpf_common.h
+_MAX_ATTEMPTS = 20
+_PROBE_SECONDS = 1.0
+
+
+class SteeringError(OSError):
+    """The group could not be joined, or does not steer."""
+
+
+@dataclass
+class Membership:
+    """This process's sockets in the group of a port.
+
+    Attributes
+    ----------
+    listeners
+        The one that connections are steered to, then the spare ones.
+    index
+        Place of the first in the group; None when it is not known.
+    below
+        Inodes of the sockets in front of it when it joined.
+    """
+
+    listeners: list[Listener]
+    index: int | None = 0
+    below: frozenset[int] = frozenset()
+
+    @property
+    def inodes(self) -> frozenset[int]:
+        """Inodes of the sockets that are still open."""
+        found = set()
+        for one in self.listeners:
+            with contextlib.suppress(OSError):  # closed meanwhile
+                found.add(one.inode)
+        return frozenset(found)
+
+    def certain(self, group: frozenset[int]) -> bool:
+        """Whether the index still holds: only one that leaves in front of it can move it."""
+        return self.index is not None and self.below | self.inodes <= group
+
+    def safe(self, group: frozenset[int]) -> bool:
+        """Whether the index goes on to hold whoever else leaves the group, and when."""
+        spares = len(self.inodes & group) - 1
+        return self.index is not None and spares >= self.index
+
+
+def members(port: int) -> frozenset[int]:
+    """Inodes of all sockets that listen on `port`."""
+    return frozenset(entry.inode for entry in holders.listening_sockets(port))
+
+
+def attach(sock: socket.socket, index: int) -> None:
+    """Steer all new connections of the group of `sock` to the member at `index`.
+
+    Raises
+    ------
+    OSError
+        ``EINVAL`` while nobody has joined the group; whatever a sandbox says.
+    """
+    code = ctypes.create_string_buffer(struct.pack("HBBI", _BPF_RET_K, 0, 0, index))
+    program = struct.pack("HP", 1, ctypes.addressof(code))
+    sock.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_REUSEPORT_CBPF, program)
+
+
+@functools.cache
+def available() -> bool:
+    """Whether this system steers: tried once, on a port that the system chooses."""
+    if sys.platform != "linux" or not hasattr(socket, "SO_REUSEPORT"):
+        return False
+    try:
+        return _try_steering()
+    except OSError:
+        return False
+
+
+def _try_steering() -> bool:
+    with contextlib.ExitStack() as stack:
+        first = listener.bind(0)
+        stack.callback(first.close)
+        second = _join_one(first.port)
+        stack.callback(second.close)
+        if not {first.inode, second.inode} <= members(first.port):
+            return False
+        attach(second.socket, 1)
+        for _ in range(4):
+            with socket.create_connection(("127.0.0.1", first.port), _PROBE_SECONDS) as client:
+                # Closed by a reset: the probe shall leave no TIME_WAIT behind.
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                client.sendall(b"\r\n")  # a deferred accept shows no connection that is silent
+                second.socket.settimeout(_PROBE_SECONDS)
+                second.accept()[0].close()
+        return True
+
+
+def _join_one(port: int) -> Listener:
+    sock = listener.new_socket(beside_owner=True)
+    try:
+        return listener.listen(sock, port)
+    except OSError:
+        sock.close()
+        raise
+
+
+def join(port: int, adopt: Callable[[Listener], None]) -> tuple[Membership, list[Listener]]:
+    """Join the group of `port`, without steering yet; the caller holds the port's lock.
+
+    Parameters
+    ----------
+    port
+        The port in question.
+    adopt
+        Starts to serve a listener; from the first moment, connections may be spread over all.
+
+    Returns
+    -------
+    membership, superfluous
+        Superfluous are listeners from attempts during which somebody left the group, so that their
+        places were not known: the caller lets them linger and closes them.
+
+    Raises
+    ------
+    OSError
+        As bind(2) does, with every listener of ours closed.
+    """
+    superfluous: list[Listener] = []
+    fresh: list[Listener] = []
+    try:
+        for _ in range(_MAX_ATTEMPTS):
+            below = members(port)
+            fresh = []
+            for _ in range(1 + min(len(below), MAX_SPARES)):
+                fresh.append(_join_one(port))  # noqa: PERF401 (what is open must be closed)
+                adopt(fresh[-1])
+            membership = Membership(fresh, len(below), below)
+            if members(port) - membership.inodes == below:
+                return membership, superfluous
+            superfluous += fresh
+    except OSError:
+        for one in superfluous + fresh:
+            one.close()
+        raise
+    return Membership([superfluous.pop()], None), superfluous
+
+
+def settle(port: int, listeners: list[Listener]) -> Listener:
+    """Steer to index 0 of a group that is all ours, and find out which of `listeners` that is.
+
+    The order in which others left is not known, so one connection of our own shows it. The caller
+    holds the port's lock and serves all of them; afterwards all others can be closed in any order.
+
+    Raises
+    ------
+    SteeringError
+        When the connection reaches none of them.
+    """
+    with contextlib.suppress(OSError):  # a port that was never shared has no group
+        attach(listeners[0].socket, 0)
+    found = listener.reached(port, _PROBE_SECONDS)
+    if found not in listeners:
+        raise SteeringError(f"a connection to port {port} does not reach this process")
+    return found
+
+
+def wait_closed(listeners: list[Listener], timeout: float) -> bool:
+    """Wait until all `listeners` are closed by whoever serves them."""
+    deadline = time.monotonic() + timeout
+    while any(one.fileno() >= 0 for one in listeners):
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(0.001)
+    return True
+
+
+def same_user(port: int) -> bool:
+    """Whether everything that listens on `port` is this user's."""
+    return all(entry.uid == os.getuid() for entry in holders.listening_sockets(port))
