@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 
     from dtale_magics.controller import SessionLike
 
-PREFIX = "_magics/"
-"""What stands after the slug in the paths that go here."""
-
 HEADER = "X-Dtale-Magics"
 """Makes a request one that browsers ask leave for (the Fetch standard's CORS preflight)."""
 

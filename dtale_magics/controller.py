@@ -169,7 +169,9 @@ class Controller:
     def retire(self) -> None:
         """Do nothing any more: the extension was unloaded."""
         self._retired = True
-        said = Said("retire", ok=False, text="dtale_magics was unloaded.", hint="Run the cell again.")
+        said = Said(
+            "retire", ok=False, text="dtale_magics was unloaded.", hint="Run the cell again."
+        )
         with self._publishing:
             self._activity = Activity(said=said)
             self.refresh()
@@ -376,6 +378,11 @@ def _after_take(result: Any) -> Activity:
 
 def _said(action: str, result: Any) -> Said:
     if isinstance(result, outcome.Refused):
-        return Said(action, ok=False, text=f"Port {result.port} was not taken: {result.why}", hint=result.hint)
+        return Said(
+            action,
+            ok=False,
+            text=f"Port {result.port} was not taken: {result.why}",
+            hint=result.hint,
+        )
     text, _, hint = str(result).partition("\n")
     return Said(action, ok=True, text=text, hint=hint)

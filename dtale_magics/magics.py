@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import difflib
+import sys
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics, line_magic, magics_class
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from dtale_magics.session import Session
+    from dtale_magics.state import FrameInfo
 
 DTALE_FLAGS = {
     "--port": "40000",
@@ -84,7 +86,7 @@ class DtaleMagics(Magics):
             return self._say(f"Forgotten: {self.session.drop(arguments.flags['--drop'])}")
         if not arguments.expression:
             _check_no_options(arguments)
-            return self._say_status()
+            return self._show_panel(waiting)
         return self._show(arguments, waiting)
 
     @line_magic
@@ -115,10 +117,7 @@ class DtaleMagics(Magics):
         frame = self._evaluate(expression)
         waiting.loaded()
         instance, shown = self.session.show(frame, expression, arguments.show_options, port)
-        from dtale_magics.display import Grid  # noqa: PLC0415 (not at %load_ext)
-
-        grid = Grid(shown, self.session.frame_url(shown), in_browser=self._in_browser)
-        waiting.replace(grid)
+        self._show_panel(waiting, shown)
         _hide_once(instance)
         return instance
 
@@ -153,10 +152,19 @@ class DtaleMagics(Magics):
 
         display(Text(text))
 
-    def _say_status(self) -> None:
-        from dtale_magics.display import status_text  # noqa: PLC0415 (not at %load_ext)
+    def _show_panel(self, waiting: _Waiting, frame: FrameInfo | None = None) -> None:
+        """Show the panel, above the grid of `frame` if there is one; in a terminal, text."""
+        if not self._in_browser:
+            from dtale_magics.display import status_text  # noqa: PLC0415 (not at %load_ext)
 
-        self._say(status_text(self.session.status()))
+            text = f"{frame}  {frame.url}" if frame else status_text(self.session.status())
+            waiting.replace(text)
+            return
+        from dtale_magics import panel  # noqa: PLC0415 (ipywidgets, not at %load_ext)
+
+        shown = panel.of(self.session, frame)
+        waiting.replace(shown.live)
+        display(shown.static)
 
     def _say_ports(self) -> None:
         from dtale_magics.display import ports_text  # noqa: PLC0415 (not at %load_ext)
@@ -204,7 +212,9 @@ class _Waiting:
 
     def replace(self, result: object) -> None:
         """Show `result` in place of the progress."""
-        if self._handle is None:
+        if isinstance(result, str):
+            print(result)  # noqa: T201 (a terminal)
+        elif self._handle is None:
             display(result)
         else:
             self._handle.update(result)
@@ -233,6 +243,10 @@ def unload(shell: InteractiveShell) -> None:
         shell.magics_manager.magics["line"].pop(name, None)
     shell.configurables.remove(magics)
     completion.uninstall(shell)
+    if "dtale_magics.controller" in sys.modules:
+        from dtale_magics import controller  # noqa: PLC0415 (only if there are panels)
+
+        controller.retire(magics.session)
     magics.session.close()
 
 

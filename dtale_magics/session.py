@@ -249,12 +249,18 @@ class Session:
     # --------------------------------------------------------------- internal
 
     def _serve(self, listener: Listener) -> None:
-        from dtale_magics.server import Server  # noqa: PLC0415 (not at %load_ext)
+        from dtale_magics.actions import Actions  # noqa: PLC0415 (not at %load_ext)
+        from dtale_magics.server import Server  # noqa: PLC0415
         from dtale_magics.web import Web  # noqa: PLC0415
 
         if self._server is None or not self._server.alive:
             web = Web(
-                self.slug, self._viewer.app, self._prefixes, self._answer_outsider, self._stop_soon
+                self.slug,
+                self._viewer.app,
+                self._prefixes,
+                self._answer_outsider,
+                self._stop_soon,
+                Actions(self),
             )
             self._server = Server(web)
         self._server.add(listener)
