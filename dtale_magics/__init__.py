@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
+    from dtale_magics.outcome import Outcome
     from dtale_magics.state import Status
 
-__all__ = ["load_ipython_extension", "status", "unload_ipython_extension"]
+__all__ = ["load_ipython_extension", "status", "take_over", "unload_ipython_extension"]
 
 __version__ = "0.1.0"
 
@@ -29,6 +30,31 @@ def status() -> Status:
     from dtale_magics import session  # noqa: PLC0415 (light import)
 
     return session.current().status()
+
+
+def take_over(port: int | None = None, *, deadline_seconds: float = 5.0) -> Outcome:
+    """Get a port for this kernel's D-Tale, by default the ingress port, from whoever has it.
+
+    Parameters
+    ----------
+    port
+        The port.
+    deadline_seconds
+        After so long the answer is `dtale_magics.outcome.Refused`.
+
+    Returns
+    -------
+    dtale_magics.outcome.Outcome
+        What happened; ``.ours`` says whether the port is this kernel's now.
+
+    Raises
+    ------
+    dtale_magics.errors.SettingError
+        When a setting cannot be used.
+    """
+    from dtale_magics import session  # noqa: PLC0415 (light import)
+
+    return session.current().take_over(port, deadline_seconds=deadline_seconds)
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:

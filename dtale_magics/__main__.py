@@ -1,4 +1,4 @@
-"""Command line: ``python -m dtale_magics list``."""
+"""The command line: ``python -m dtale_magics``."""
 
 from __future__ import annotations
 
@@ -9,26 +9,33 @@ import sys
 from dtale_magics.errors import DtaleMagicsError
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Run a command and return its exit code."""
+def main(arguments: list[str] | None = None) -> int:
+    """Run one subcommand and return the exit code."""
+    from dtale_magics.kubernetes import cli as manifests  # noqa: PLC0415 (needs a YAML library)
+
     parser = argparse.ArgumentParser(prog="python -m dtale_magics", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
-    listing = commands.add_parser("list", help="every D-Tale of this user in this pod")
+    commands = parser.add_subparsers(required=True)
+    listing = commands.add_parser("list", help="list every D-Tale of this user in this pod")
     listing.add_argument("--json", action="store_true", help="for programs")
-    arguments = parser.parse_args(argv)
+    listing.set_defaults(run=_list)
+    rendering = commands.add_parser("manifests", help=manifests.HELP)
+    manifests.add_arguments(rendering)
+    rendering.set_defaults(run=manifests.run)
+    given = parser.parse_args(arguments)
     try:
-        return _list(as_json=arguments.json)
+        code: int = given.run(given)
     except DtaleMagicsError as error:
-        print(error, file=sys.stderr)
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 2
+    return code
 
 
-def _list(*, as_json: bool) -> int:
+def _list(given: argparse.Namespace) -> int:
     from dtale_magics import session  # noqa: PLC0415 (--help shall be quick)
     from dtale_magics.display import list_text  # noqa: PLC0415
 
     kernels = session.current().kernels()
-    print(json.dumps(kernels, indent=2) if as_json else list_text(kernels))
+    print(json.dumps(kernels, indent=2) if given.json else list_text(kernels))
     return 0
 
 

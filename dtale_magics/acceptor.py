@@ -125,7 +125,7 @@ class Acceptor:
         self._selector = selectors.DefaultSelector()
         self._wake_receiver, self._wake_sender = socket.socketpair()
         for end in (self._wake_receiver, self._wake_sender):
-            end.setblocking(False)  # noqa: FBT003 (positional only)
+            end.setblocking(False)
         self._selector.register(self._wake_receiver, selectors.EVENT_READ)
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
@@ -190,7 +190,7 @@ class Acceptor:
         while True:
             try:
                 return done.result(min(timeout, 0.5))
-            except FutureTimeoutError:  # noqa: PERF203 (waits anyway)
+            except FutureTimeoutError:
                 timeout -= 0.5
                 if timeout <= 0 or not self.alive:
                     raise RuntimeError(f"The thread {self._name} does not answer.") from None

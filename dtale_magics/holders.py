@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import os
 import shlex
+import struct
+import sys
 import time
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import psutil
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-_LISTEN = "0A"  # TCP_LISTEN of include/net/tcp_states.h, as /proc/net/tcp prints it
+from dtale_magics import procfs, sockdiag
 
 
 @dataclass(frozen=True)
@@ -102,27 +101,18 @@ def describe(port: int) -> str:
 
 
 def listening_sockets(port: int | None = None) -> list[Listening]:
-    """Read this network namespace's listening TCP sockets from ``/proc/net`` (proc(5)).
+    """Read this network namespace's listening TCP sockets, from sock_diag(7) or ``/proc/net``.
 
-    Empty on systems without it.
+    Empty on systems without either.
     """
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, struct.error):  # a sandbox may not have it
+            return [Listening(*entry) for entry in sockdiag.listening(port or 0)]
     return [
-        entry
-        for name in ("tcp", "tcp6")
-        for entry in _read_table(Path("/proc/net") / name)
-        if port is None or entry.port == port
+        Listening(entry.local_port, entry.inode, entry.uid)
+        for entry in procfs.tcp_sockets(procfs.LISTEN)
+        if port is None or entry.local_port == port
     ]
-
-
-def _read_table(path: Path) -> Iterator[Listening]:
-    try:
-        lines = path.read_text().splitlines()[1:]
-    except OSError:
-        return
-    for line in lines:
-        _, local, _, state, _, _, _, uid, _, inode, *_ = line.split()
-        if state == _LISTEN:
-            yield Listening(int(local.rpartition(":")[2], 16), int(inode), int(uid))
 
 
 def _holder(port: int, pid: int | None, state: str, address: str) -> Holder:

@@ -43,7 +43,7 @@ class Listener:
     """
 
     def __init__(self, sock: socket.socket) -> None:
-        sock.setblocking(False)  # noqa: FBT003 (positional only)
+        sock.setblocking(False)
         self.socket = sock
         self.port: int = sock.getsockname()[1]
         _open_listeners.add(self)
@@ -190,7 +190,7 @@ def reserve(ports: Iterable[int]) -> Listener:
         for port in ports:
             try:
                 return listen(sock, port)
-            except OSError as error:  # noqa: PERF203 (a few microseconds each)
+            except OSError as error:
                 if error.errno == errno.EACCES:
                     forbidden.append(port)
                 elif error.errno != errno.EADDRINUSE:

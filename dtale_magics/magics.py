@@ -19,6 +19,7 @@ from dtale_magics.settings import parse_port, parse_range
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
+    from dtale_magics.outcome import Outcome
     from dtale_magics.session import Session
     from dtale_magics.state import FrameInfo
 
@@ -29,7 +30,7 @@ DTALE_FLAGS = {
     "--stop": None,
     "--drop": "NAME",
 }
-PORT_FLAGS = {"--reset": None}
+PORT_FLAGS = {"--force": None, "--take": None, "--release": None, "--reset": None}
 
 _NAME = "dtale_magics"
 
@@ -66,6 +67,9 @@ class DtaleMagics(Magics):
         %dtale df                   show df; run again to update it in place, filters stay
         %dtale df.query("a > 1")    any expression
         %dtale df --port 40005      on that port
+        %dtale df --port 40000 --force
+                                    on that port, taken over from another notebook, which keeps
+                                    its frames and goes on at another port
         %dtale df --theme dark --hide-columns a,b --sort a:DESC
                                     with D-Tale's own show options
         inst = %dtale df            D-Tale's instance, for code
@@ -97,17 +101,36 @@ class DtaleMagics(Magics):
         %dtale_port 40000 40010     look for ports in this range (40000-40010 too)
         %dtale_port --reset         return to the configured range
         %dtale_port 40005           bind this notebook's D-Tale there
+        %dtale_port 40005 --force   the same, taken over from another notebook
+        %dtale_port --take          take over the ingress port
+        %dtale_port --release       give the ingress port back
         """
         arguments = parse(line, PORT_FLAGS)
+        _check_alone(arguments, "--reset", "--take", "--release")
         words = arguments.words
+        if "--take" in arguments.flags:
+            return self._say_outcome(self.session.take_over())
+        if "--release" in arguments.flags:
+            return self._say_outcome(self.session.release())
         if "--reset" in arguments.flags:
-            _check_alone(arguments, "--reset")
             self.session.set_range(None)
         elif len(words) == 1 and "-" not in words[0]:
-            self.session.bind(parse_port(words[0], "port"))
+            port = parse_port(words[0], "port")
+            if "--force" in arguments.flags:
+                return self._say_outcome(self.session.take_over(port))
+            self.session.bind(port)
         elif words:
+            _check_no_force(arguments)
             self.session.set_range(parse_range(words))
-        self._say_ports()
+        else:
+            _check_no_force(arguments)
+        return self._say_ports()
+
+    def _say_outcome(self, outcome: Outcome) -> None:
+        """Say what became of a takeover; a refusal is an error, so that "Run all" stops."""
+        if outcome.refused:
+            outcome.require()
+        self._say(str(outcome))
 
     def _show(self, arguments: Arguments, waiting: _Waiting) -> Any:
         __tracebackhide__ = True
@@ -116,7 +139,9 @@ class DtaleMagics(Magics):
         port = None if port is None else parse_port(port, "--port")
         frame = self._evaluate(expression)
         waiting.loaded()
-        instance, shown = self.session.show(frame, expression, arguments.show_options, port)
+        if port is not None:
+            self.session.ensure(port, force="--force" in arguments.flags)
+        instance, shown = self.session.show(frame, expression, arguments.show_options)
         self._show_panel(waiting, shown)
         _hide_once(instance)
         return instance
@@ -270,6 +295,11 @@ def _check_alone(arguments: Arguments, *flags: str) -> None:
             others = [*arguments.words, *(set(arguments.flags) - {flag}), *arguments.show_options]
             if others:
                 raise UsageError(f"{flag} stands alone, without {others[0]}.", "%dtale? lists all.")
+
+
+def _check_no_force(arguments: Arguments) -> None:
+    if "--force" in arguments.flags:
+        raise UsageError("--force needs a port.", "Type for example: %dtale_port 40000 --force")
 
 
 def _check_no_options(arguments: Arguments) -> None:

@@ -1,4 +1,4 @@
-"""What happened, and who wants to hear of it: events, subscribers, and a watch over the siblings."""
+"""What happened, and who wants to hear of it: events, subscribers, a watch over the siblings."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def _name_from_server(kernel_id: str) -> str | None:
             for session in sessions:
                 if session["kernel"]["id"] == kernel_id:
                     return Path(session["path"]).name
-        except (OSError, ValueError, KeyError, TypeError):  # noqa: PERF203 (it is I/O)
+        except (OSError, ValueError, KeyError, TypeError):
             continue  # a server that ended without tidying up, or does not let us in
     return None
 

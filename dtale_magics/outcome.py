@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from dtale_magics import holders
+from dtale_magics.errors import PortUnavailableError
 
 if TYPE_CHECKING:
     from dtale_magics.peers import Frame, Identity
@@ -63,6 +64,17 @@ class Outcome:
     def ours(self) -> bool:
         """Whether the port is this kernel's now."""
         return True
+
+    @property
+    def refused(self) -> bool:
+        """Whether nothing was done."""
+        return False
+
+    def require(self) -> None:
+        """Raise `PortUnavailableError` unless the port is this kernel's now."""
+        if not self.ours:
+            what, _, hint = str(self).partition("\n")
+            raise PortUnavailableError([self.port], what, hint)
 
     @property
     def _took(self) -> str:
@@ -148,6 +160,34 @@ class ReplacedPlainDtale(Outcome):
 
 
 @dataclass(frozen=True)
+class GivenBack(Outcome):
+    """The sibling that had the port before has it again."""
+
+    to: Party
+
+    @property
+    def ours(self) -> bool:
+        """Whether the port is this kernel's now."""
+        return False
+
+    def __str__(self) -> str:
+        return f"Port {self.port} was given back to {self.to.label} {self._took}."
+
+
+@dataclass(frozen=True)
+class LetGo(Outcome):
+    """The port was released to nobody."""
+
+    @property
+    def ours(self) -> bool:
+        """Whether the port is this kernel's now."""
+        return False
+
+    def __str__(self) -> str:
+        return f"Port {self.port} was released; whoever had it before is gone or never was."
+
+
+@dataclass(frozen=True)
 class Refused(Outcome):
     """The port stays whose it is.
 
@@ -164,6 +204,11 @@ class Refused(Outcome):
     why: str
     hint: str
     holder: Party | None = None
+
+    @property
+    def refused(self) -> bool:
+        """Whether nothing was done."""
+        return True
 
     @property
     def ours(self) -> bool:

@@ -132,7 +132,7 @@ def _from_directory(directory: Path) -> list[tuple[str, str]]:
     """List sockets of living processes, removing what a killed one left over."""
     names = []
     for path in directory.glob("*.sock"):
-        _, pid, owner = (path.stem.split("-", 2) + ["", ""])[:3]
+        _, pid, owner = [*path.stem.split("-", 2), "", ""][:3]
         if pid.isdigit() and psutil.pid_exists(int(pid)):
             names.append((f"{pid}/{owner}", str(path)))
         else:

@@ -9,14 +9,13 @@ import contextlib
 import os
 import threading
 import time
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import psutil
 
 from dtale_magics import channel, listener, peers
 from dtale_magics.errors import PortUnavailableError
-from dtale_magics.outcome import AlreadyOurs, Free, GivenBack, LetGo, Refused
+from dtale_magics.outcome import AlreadyOurs, GivenBack, LetGo, Refused
 from dtale_magics.peers import Identity
 from dtale_magics.server import Server
 from dtale_magics.state import PortHolder
@@ -49,14 +48,14 @@ class Ports:
     describe
         Gives label and frames, for siblings that ask.
     report
-        Gives the whole status, for siblings that ask.
+        Gives the whole status, for siblings that list all.
     port_range
         Gives the range in which to go on when a port is lost.
     happened
         Hears one line for each event; an empty one for a change at a sibling.
     """
 
-    def __init__(  # noqa: PLR0913 (what the session alone knows)
+    def __init__(  # noqa: PLR0913, PLR0917 (what the session alone knows)
         self,
         owner: str,
         app: WSGIApplication,
@@ -67,7 +66,6 @@ class Ports:
     ) -> None:
         self.owner = owner
         self._describe = describe
-        self._report = report
         self._port_range = port_range
         self._happened = happened
         self._lock = threading.RLock()
@@ -92,6 +90,10 @@ class Ports:
         """The port that URLs name: the one chosen last."""
         ports = self.all
         return self._named if self._named in ports else (ports[-1] if ports else None)
+
+    def since(self, port: int) -> float | None:
+        """When `port` became this kernel's, seconds since the epoch; None if it is not."""
+        return self._pod.since.get(port)
 
     # ------------------------------------------------- what siblings ask and tell
 
@@ -176,9 +178,15 @@ class Ports:
             while port in self.all and time.monotonic() < started + _NOTICE_SECONDS:
                 time.sleep(0.005)
         elif port in self.all:
-            self._pod.release(port)
+            self.give_up(port)
         seconds = time.monotonic() - started
-        return LetGo(port, seconds=seconds) if back is None else GivenBack(port, back, seconds=seconds)
+        return (
+            LetGo(port, seconds=seconds) if back is None else GivenBack(port, back, seconds=seconds)
+        )
+
+    def give_up(self, port: int) -> None:
+        """Free `port` for whoever comes, and go on at another one."""
+        self._pod.release(port)
 
     def stop(self) -> None:
         """Free every port and leave the pod."""
@@ -217,6 +225,3 @@ def sibling_with(port: int) -> PortHolder | None:
             since = identity.since.get(port, identity.started)
             return PortHolder(port, "notebook", identity.label, identity.pid, since)
     return None
-
-
-__all__ = ["Free", "Ports", "asdict", "sibling_with", "statuses"]

@@ -1,14 +1,30 @@
-"""What Linux tells about sockets of other processes: ``/proc/net/unix`` and ``/proc/<pid>/fd``."""
+"""What Linux tells about everybody's sockets: ``/proc/net`` and ``/proc/<pid>/fd`` (proc(5))."""
 
 from __future__ import annotations
 
 import os
 import re
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _SOCKET = re.compile(r"socket:\[(\d+)\]")
 _STREAM_LISTENING_FLAG = 0x10000  # __SO_ACCEPTCON of linux/net.h
+
+LISTEN = "0A"  # TCP_LISTEN of linux/tcp.h
+ESTABLISHED = "01"  # TCP_ESTABLISHED
+
+
+class TcpSocket(NamedTuple):
+    """A TCP socket of this network namespace; `state` as the table prints it."""
+
+    local_port: int
+    remote_port: int
+    state: str
+    uid: int
+    inode: int
 
 
 class UnixName(NamedTuple):
@@ -17,6 +33,23 @@ class UnixName(NamedTuple):
     name: str
     inode: int
     listening: bool
+
+
+def tcp_sockets(state: str) -> Iterator[TcpSocket]:
+    """All TCP sockets in `state`, of both IP families. Empty off Linux."""
+    for table in ("tcp", "tcp6"):
+        try:
+            lines = Path("/proc/net", table).read_text().splitlines()[1:]
+        except OSError:
+            continue
+        for line in lines:
+            _, local, remote, found, _, _, _, uid, _, inode, *_ = line.split()
+            if found == state:
+                yield TcpSocket(_port(local), _port(remote), found, int(uid), int(inode))
+
+
+def _port(address: str) -> int:
+    return int(address.rpartition(":")[2], 16)
 
 
 def unix_names(prefix: str) -> list[UnixName]:

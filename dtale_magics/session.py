@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import re
 import secrets
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dtale_magics import notebook, settings
-from dtale_magics.errors import PortUnavailableError
 from dtale_magics.plain_show import HOST, PlainShow
 from dtale_magics.state import FrameInfo, PortHolder, Status
 from dtale_magics.viewer import Viewer
@@ -19,19 +20,22 @@ if TYPE_CHECKING:
 
     from werkzeug.wrappers import Request, Response
 
-    from dtale_magics.listener import Listener
     from dtale_magics.news import Event, News
-    from dtale_magics.outcome import Outcome, Party
-    from dtale_magics.peers import Identity
-    from dtale_magics.server import Server
+    from dtale_magics.outcome import Outcome
+    from dtale_magics.peers import Frame
+    from dtale_magics.ports import Ports
     from dtale_magics.settings import PortRange, Settings
     from dtale_magics.show_options import ShowOptions
 
 _SLUG_BYTES = 16
+"""128 random bits: the slug is a capability."""
+
+TAKEOVER_SECONDS = 5.0
+"""How long a takeover may take before it is refused, by default."""
 
 
 class Session:
-    """What this kernel's D-Tale can do: show, bind, stop, status.
+    """What this kernel's D-Tale can do: show, bind, take over, stop, status.
 
     Parameters
     ----------
@@ -43,12 +47,10 @@ class Session:
         self._config = config
         self._lock = threading.RLock()
         self._range: PortRange | None = None
-        self._server: Server | None = None
-        self._listeners: dict[int, Listener] = {}  # the last one is the one that URLs name
+        self._ports: Ports | None = None
+        self._news: News | None = None
         self.owner = secrets.token_hex(8)
-        self._label = os.path.basename(os.environ.get("JPY_SESSION_NAME", "")) or "dtale"  # noqa: PTH119
-        readable = re.sub(r"[^a-z0-9]+", "-", self._label.removesuffix(".ipynb").lower()).strip("-")
-        self.slug = f"{readable[:24] or 'dtale'}-{secrets.token_hex(_SLUG_BYTES)}"
+        self.slug = f"{_readable_part()}-{secrets.token_hex(_SLUG_BYTES)}"
         self._viewer = Viewer(lambda: self.base_url)
         self._plain_show = PlainShow(self)
         self._preload: threading.Thread | None = None
@@ -58,14 +60,13 @@ class Session:
 
     @property
     def ports(self) -> tuple[int, ...]:
-        """Every bound port, the one that URLs name last."""
-        return tuple(self._listeners)
+        """Every bound port, in the order in which they were bound."""
+        return () if self._ports is None else self._ports.all
 
     @property
     def port(self) -> int | None:
         """The port that URLs name; None while nothing is bound."""
-        ports = self.ports
-        return ports[-1] if ports else None
+        return None if self._ports is None else self._ports.named
 
     @property
     def base_url(self) -> str | None:
@@ -87,25 +88,33 @@ class Session:
 
     def status(self) -> Status:
         """Return the state of this kernel's D-Tale; `SettingError` for unusable settings."""
-        now = self.settings()
-        base = self.base_url
-        return Status(
-            owner=self.owner,
-            label=notebook.name(),
-            pid=os.getpid(),
-            range=now.range,
-            port=self.port,
-            ports=self.ports,
-            url=base and f"{base}/",
-            ingress_port=now.ingress_port,
-            holds_ingress=now.ingress_port in self.ports,
-            ingress_holder=self._holder(now.ingress_port),
-            frames=self.frames(),
-        )
+        ingress_port = self.settings().ingress_port
+        return self._status(self._holder(ingress_port))
 
     def kernels(self) -> list[dict[str, Any]]:
-        """Return the status of every D-Tale of this user in this pod."""
-        return [self.status().as_dict()] if self.ports else []
+        """Return the status of every D-Tale of this user in this pod, as `Status.as_dict` does.
+
+        Of a kernel that does not answer, only what the system knows (``"responding": False``).
+        """
+        from dtale_magics import ports  # noqa: PLC0415 (not at %load_ext)
+
+        own = [self._report()] if self.ports else []
+        return own + ports.statuses()
+
+    def events(self) -> tuple[Event, ...]:
+        """Return the last events of this kernel's D-Tale, oldest first."""
+        return self._get_news().events
+
+    def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Have `callback` called, from whatever thread, after each change here or at a sibling.
+
+        Returns
+        -------
+        callable
+            Ends the subscription.
+        """
+        self._open_ports()  # siblings tell their changes to those they can see
+        return self._get_news().subscribe(callback)
 
     def frame_url(self, frame: FrameInfo) -> str:
         """URL of the grid for a frame in the notebook, as the user's browser sees it.
@@ -118,7 +127,7 @@ class Session:
             return f"{hub_prefix.rstrip('/')}/proxy/{self.port}/{path}"
         return f"http://{HOST}:{self.port}/{path}"
 
-    # ---------------------------------------------------------------- actions
+    # ---------------------------------------------------------------- loading
 
     def open(self) -> None:
         """Let plain ``dtale.show`` use this session, and import D-Tale in the background."""
@@ -145,12 +154,13 @@ class Session:
         if self._preload_error is not None:
             raise self._preload_error
 
+    # ----------------------------------------------------------------- frames
+
     def show(
         self,
         frame: Any,
         name: str,
         options: Mapping[str, Any] | None = None,
-        port: int | None = None,
     ) -> tuple[Any, FrameInfo]:
         """Show a frame, in place if `name` is shown already.
 
@@ -162,8 +172,6 @@ class Session:
             Variable or expression that it came from.
         options
             D-Tale's show options by keyword.
-        port
-            Port to bind; by default what is bound, or the first free one of the range.
 
         Returns
         -------
@@ -176,10 +184,11 @@ class Session:
             Nothing has changed then.
         """
         self.wait_until_loaded()
-        self.ensure(port)
+        self.ensure()
         # Not under the lock: D-Tale may analyse for many seconds, while the port has to move.
         instance = self._viewer.show(frame, name, dict(options or {}))
         shown = next(one for one in self.frames() if one.data_id == instance._data_id)  # noqa: SLF001
+        self._open_ports().happened(f"Showing {shown}.")
         return instance, shown
 
     def show_options(self) -> ShowOptions:
@@ -187,22 +196,36 @@ class Session:
         self.wait_until_loaded()
         return self._viewer.show_options()
 
+    def drop(self, name: str) -> FrameInfo:
+        """Forget a frame; `UnknownFrameError` names those there are."""
+        dropped = self._viewer.drop(name)
+        self._open_ports().happened(f"Forgot {dropped}.")
+        return dropped
+
+    # ------------------------------------------------------------------ ports
+
     def ensure(self, port: int | None = None, *, force: bool = False) -> None:
         """Bind `port`, or any port of the range if there is none yet.
+
+        Parameters
+        ----------
+        port
+            A port, which URLs name from now on.
+        force
+            Whether to take it from whoever has it.
 
         Raises
         ------
         PortUnavailableError
             Says who has the port.
         """
-        del force
-        with self._lock:
-            if port is not None:
-                self.bind(port)
-            elif not self._listeners:
-                from dtale_magics import listener  # noqa: PLC0415 (not at %load_ext)
-
-                self._serve(listener.reserve(self.settings().range.ports))
+        if port is None:
+            self._open_ports().ensure(self.settings().range.ports)
+        elif force:
+            self.take_over(port).require()
+        else:
+            self.bind(port)
+        self._plain_show.announce()
 
     def bind(self, port: int) -> None:
         """Serve on `port`, which URLs name from now on; other ports stay, for open tabs.
@@ -212,23 +235,44 @@ class Session:
         PortUnavailableError
             Says who has the port.
         """
-        from dtale_magics import listener  # noqa: PLC0415 (not at %load_ext)
+        self._open_ports().bind(port)
+        self._plain_show.announce()
 
-        with self._lock:
-            if port in self._listeners:
-                self._listeners[port] = self._listeners.pop(port)
-                self._plain_show.announce()
-            else:
-                self._serve(listener.reserve([port]))
+    def take_over(
+        self, port: int | None = None, *, deadline_seconds: float = TAKEOVER_SECONDS
+    ) -> Outcome:
+        """Get a port, by default the ingress port, from whoever has it.
+
+        Parameters
+        ----------
+        port
+            The port.
+        deadline_seconds
+            After so long the answer is `dtale_magics.outcome.Refused`.
+
+        Returns
+        -------
+        dtale_magics.outcome.Outcome
+            What happened; a refusal is an outcome, not an error.
+        """
+        wanted = self.settings().ingress_port if port is None else port
+        outcome = self._open_ports().take(wanted, deadline_seconds)
+        self._plain_show.announce()
+        return outcome
+
+    def release(
+        self, port: int | None = None, *, deadline_seconds: float = TAKEOVER_SECONDS
+    ) -> Outcome:
+        """Give a port, by default the ingress port, back to the notebook that had it before."""
+        wanted = self.settings().ingress_port if port is None else port
+        outcome = self._open_ports().release(wanted, deadline_seconds)
+        self._plain_show.announce()
+        return outcome
 
     def set_range(self, chosen: PortRange | None) -> None:
         """Look for ports in `chosen` from now on; None returns to the configured range."""
-        with self._lock:
-            self._range = chosen
-
-    def drop(self, name: str) -> FrameInfo:
-        """Forget a frame; `UnknownFrameError` names those there are."""
-        return self._viewer.drop(name)
+        self._range = chosen
+        self._get_news().tell()
 
     def stop(self) -> tuple[int, ...]:
         """Free every port; frames are kept, and shown again under the same links afterwards.
@@ -239,33 +283,88 @@ class Session:
             The ports that were freed.
         """
         with self._lock:
-            freed, self._listeners = self.ports, {}
-            server, self._server = self._server, None
-            if server is not None:
-                server.stop()
-            self._plain_show.announce()
-            return freed
+            freed = self.ports
+            ports, self._ports = self._ports, None
+            if ports is not None:
+                ports.stop()
+        self._plain_show.announce()
+        if freed:
+            self._happened(f"Stopped; port {', '.join(map(str, freed))} is free again.")
+        return freed
 
     # --------------------------------------------------------------- internal
 
-    def _serve(self, listener: Listener) -> None:
-        from dtale_magics.actions import Actions  # noqa: PLC0415 (not at %load_ext)
-        from dtale_magics.server import Server  # noqa: PLC0415
-        from dtale_magics.web import Web  # noqa: PLC0415
+    def _open_ports(self) -> Ports:
+        with self._lock:
+            if self._ports is None or not self._ports.alive:
+                from dtale_magics.actions import Actions  # noqa: PLC0415 (not at %load_ext)
+                from dtale_magics.ports import Ports  # noqa: PLC0415 (not at %load_ext)
+                from dtale_magics.web import Web  # noqa: PLC0415
 
-        if self._server is None or not self._server.alive:
-            web = Web(
-                self.slug,
-                self._viewer.app,
-                self._prefixes,
-                self._answer_outsider,
-                self._stop_soon,
-                Actions(self),
-            )
-            self._server = Server(web)
-        self._server.add(listener)
-        self._listeners[listener.port] = listener
+                web = Web(
+                    self.slug,
+                    self._viewer.app,
+                    self._prefixes,
+                    self._answer_outsider,
+                    self._stop_soon,
+                    Actions(self),
+                )
+                self._ports = Ports(
+                    self.owner,
+                    web,
+                    self._describe,
+                    self._report,
+                    lambda: self.settings().range,
+                    self._happened,
+                )
+            return self._ports
+
+    def _get_news(self) -> News:
+        with self._lock:
+            if self._news is None:
+                from dtale_magics.news import News  # noqa: PLC0415 (not at %load_ext)
+
+                self._news = News()
+            return self._news
+
+    def _happened(self, text: str) -> None:
+        """Pass an event on, or the news that something changed elsewhere."""
         self._plain_show.announce()
+        if text:
+            self._get_news().add(text)
+        else:
+            self._get_news().tell()
+
+    def _status(self, ingress_holder: PortHolder | None) -> Status:
+        now = self.settings()
+        base = self.base_url
+        ports = self.ports
+        return Status(
+            owner=self.owner,
+            label=notebook.name(),
+            pid=os.getpid(),
+            range=now.range,
+            port=self.port,
+            ports=ports,
+            url=base and f"{base}/",
+            ingress_port=now.ingress_port,
+            holds_ingress=now.ingress_port in ports,
+            ingress_holder=ingress_holder,
+            frames=self.frames(),
+        )
+
+    def _report(self) -> dict[str, Any]:
+        """Report to a sibling that lists all: who has the ingress port it finds out itself."""
+        status = self._status(None)
+        own = self._own_holder(status.ingress_port) if status.holds_ingress else None
+        holder = None if own is None else dataclasses.asdict(own)
+        return {**status.as_dict(), "ingress_holder": holder, "responding": True}
+
+    def _describe(self) -> tuple[str, tuple[Frame, ...]]:
+        from dtale_magics.peers import Frame  # noqa: PLC0415 (not at %load_ext)
+
+        frames = (Frame(one.name, one.data_id, one.rows, one.columns) for one in self.frames())
+        return notebook.name(), tuple(frames)
 
     def _prefixes(self) -> list[str]:
         """Public prefixes that jupyter-server-proxy puts before our paths."""
@@ -273,8 +372,20 @@ class Session:
         return [f"{root}/proxy/{port}" for root in roots for port in self.ports]
 
     def _answer_outsider(self, request: Request) -> Response | None:
-        del request
-        return None
+        """Give a plain D-Tale of this user what it asks for before it takes a port."""
+        from werkzeug.wrappers import Response  # noqa: PLC0415 (not at %load_ext)
+
+        from dtale_magics import visitor  # noqa: PLC0415
+
+        ports = self._ports
+        if request.path not in ("/health", "/shutdown") or ports is None:
+            return None
+        if not visitor.is_plain_dtale(request):
+            return None
+        if request.path == "/shutdown":
+            ports.give_up(int(request.environ["SERVER_PORT"]))
+            return Response("Server shutting down...")
+        return Response("ok")
 
     def _stop_soon(self) -> None:
         """Stop from a request of the very server that stops."""
@@ -286,15 +397,28 @@ class Session:
         except BaseException as error:  # noqa: BLE001 (shown to whoever needs D-Tale)
             self._preload_error = error
 
-    def _holder(self, port: int) -> PortHolder | None:
-        from dtale_magics import holders  # noqa: PLC0415 (psutil, not at %load_ext)
+    def _own_holder(self, port: int) -> PortHolder:
+        since = None if self._ports is None else self._ports.since(port)
+        return PortHolder(port, "this kernel", notebook.name(), os.getpid(), since)
 
+    def _holder(self, port: int) -> PortHolder | None:
         if port in self.ports:
-            return PortHolder(port, "this kernel", notebook.name(), os.getpid())
+            return self._own_holder(port)
+        from dtale_magics import holders, ports  # noqa: PLC0415 (psutil, not at %load_ext)
+
+        sibling = ports.sibling_with(port)
+        if sibling is not None:
+            return sibling
         found = holders.find(port)
         if not found:
             return None
         return PortHolder(port, "process", str(found[0]), found[0].pid, found[0].since)
+
+
+def _readable_part() -> str:
+    """Make the front of the slug from the notebook's name, for the eye only."""
+    stem = Path(os.environ.get("JPY_SESSION_NAME", "")).name.removesuffix(".ipynb").lower()
+    return re.sub(r"[^a-z0-9]+", "-", stem)[:24].strip("-") or "dtale"
 
 
 class _Current:

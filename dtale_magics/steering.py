@@ -165,7 +165,7 @@ def join(port: int, adopt: Callable[[Listener], None]) -> tuple[Membership, list
             below = members(port)
             fresh = []
             for _ in range(1 + min(len(below), MAX_SPARES)):
-                fresh.append(_join_one(port))  # noqa: PERF401 (what is open must be closed)
+                fresh.append(_join_one(port))
                 adopt(fresh[-1])
             membership = Membership(fresh, len(below), below)
             if members(port) - membership.inodes == below:

@@ -44,7 +44,7 @@ from dtale_magics.outcome import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from dtale_magics.channel import Exchange, Message
+    from dtale_magics.channel import Exchange, Handler, Message
     from dtale_magics.holding import PortOwner, Serving
     from dtale_magics.peers import Peer
 
@@ -53,6 +53,7 @@ DEADLINE_SECONDS = 5.0
 _ASK_SECONDS = 2.0
 _RETRY_SECONDS = 0.01
 _EXIT_SECONDS = 0.3
+_MAX_TRIES = 50
 
 
 class Rung(enum.Flag):
@@ -91,14 +92,22 @@ class Pod:
         Serves the listeners; `dtale_magics.server.Server`.
     owner
         Random id of this kernel.
+    handlers
+        Further operations that siblings may ask for.
     """
 
-    def __init__(self, session: PortOwner, server: Serving, owner: str = "") -> None:
+    def __init__(
+        self,
+        session: PortOwner,
+        server: Serving,
+        owner: str = "",
+        handlers: Mapping[str, Handler] | None = None,
+    ) -> None:
         self.owner = owner or secrets.token_hex(16)
         self.holdings = Holdings(server, session)
-        handlers = surrender.Surrender(self.holdings).handlers
+        own = surrender.Surrender(self.holdings).handlers
         self._channel = channel.ChannelServer(
-            self.owner, {**handlers, "take_back": self._take_back}
+            self.owner, {**own, "take_back": self._take_back, **(handlers or {})}
         )
 
     @property
@@ -184,13 +193,16 @@ class Pod:
         return {"ok": outcome.ours, "why": str(outcome)}
 
     def _climb(self, attempt: _Attempt) -> Outcome:
-        while True:
+        for _ in range(_MAX_TRIES):
             outcome = self._try_once(attempt)
             if not isinstance(outcome, Refused) or attempt.left <= 0:
-                return outcome
-            if not self._in_motion(attempt.port):
-                return outcome
+                break
+            asked = outcome.holder is not None and outcome.holder.owner
+            if not asked and not self._in_motion(attempt.port):
+                break
+            # It is just changing hands: the next look may find another holder, or none.
             time.sleep(_RETRY_SECONDS)
+        return outcome
 
     def _in_motion(self, port: int) -> bool:
         """Whether who has the port is changing at this moment, so that a second try may help."""
@@ -222,12 +234,14 @@ class Pod:
 
     def _holder(self, port: int) -> Peer | None:
         """Return the sibling that has `port`; None when somebody else has a part in it."""
-        strangers = set(steering.members(port) - procfs.socket_inodes(os.getpid()))
+        group = steering.members(port) - procfs.socket_inodes(os.getpid())
+        strangers = set(group)
         found = None
         claim = exclusive.holding_claim(port)
         for peer in peers.siblings():
             inodes = procfs.socket_inodes(peer.pid)
-            if strangers & inodes:
+            # After a hand-over the former owner has the same socket for a moment.
+            if group & inodes:
                 strangers -= inodes
                 if found is None or (claim is not None and claim.pid == peer.pid):
                     found = peer

@@ -269,9 +269,9 @@ def test_showing_a_variable_again_updates_its_frame_in_place(start_kernel: Start
 
 
 def _listening(kernel: Kernel) -> set[int]:
-    """TCP ports on which the kernel's process listens."""
+    """Ports of the kernel's range on which its process listens (its debugger has another)."""
     return {
         connection.laddr.port
         for connection in psutil.Process(kernel.pid).net_connections("tcp")
-        if connection.status == psutil.CONN_LISTEN
+        if connection.status == psutil.CONN_LISTEN and connection.laddr.port in kernel.ports
     }

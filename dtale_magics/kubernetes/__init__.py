@@ -1,0 +1,23 @@
+"""Make D-Tale visible on JupyterHub in Kubernetes: manifests, and a hook for KubeSpawner.
+
+Light on purpose: the hub imports it, and has neither D-Tale nor pandas nor a YAML library.
+"""
+
+from dtale_magics.kubernetes.hook import Exposure, expose
+from dtale_magics.kubernetes.manifests import hub_role, network_policy, pod_sysctls, render
+from dtale_magics.kubernetes.options import Gateway, Options, RouteKind
+from dtale_magics.kubernetes.server import Owner, Server
+
+__all__ = [
+    "Exposure",
+    "Gateway",
+    "Options",
+    "Owner",
+    "RouteKind",
+    "Server",
+    "expose",
+    "hub_role",
+    "network_policy",
+    "pod_sysctls",
+    "render",
+]

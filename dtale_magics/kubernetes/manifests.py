@@ -1,0 +1,174 @@
+"""The objects besides the route: Service, NetworkPolicy, Role, and the pod's sysctl."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from dtale_magics.kubernetes.options import FIRST_PORT, LAST_PORT, RouteKind
+from dtale_magics.kubernetes.routes import http_routes, ingress, ingress_route, middlewares
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dtale_magics.kubernetes.options import Options
+    from dtale_magics.kubernetes.server import Server
+
+Manifest = dict[str, Any]
+
+MANAGED_BY = "app.kubernetes.io/managed-by"
+MANAGER = "dtale-magics"
+USER = "dtale-magics/user"
+SERVER = "dtale-magics/server"
+
+PART_OF = {"app.kubernetes.io/name": "dtale", MANAGED_BY: MANAGER}
+
+RESERVED_PORTS = "net.ipv4.ip_local_reserved_ports"
+"""Keeps outgoing connections off D-Tale's ports; a safe sysctl since Kubernetes 1.27."""
+
+
+def stamped(manifest: Manifest, server: Server) -> Manifest:
+    """Add to an object what says whose it is: labels, annotations, namespace, owner."""
+    metadata: Manifest = {"name": manifest["metadata"]["name"]}
+    if server.namespace is not None:
+        metadata["namespace"] = server.namespace
+    metadata["labels"] = dict(PART_OF)
+    # Annotations, because a label cannot hold every user name.
+    metadata["annotations"] = {
+        **manifest["metadata"].get("annotations", {}),
+        USER: server.user,
+        SERVER: server.server,
+    }
+    if server.owner is not None:
+        metadata["ownerReferences"] = [
+            {
+                "apiVersion": "v1",
+                "kind": "Pod",
+                "name": server.owner.name,
+                "uid": server.owner.uid,
+                # Neither may hold up the other's deletion, nor need rights on pods/finalizers.
+                "blockOwnerDeletion": False,
+                "controller": False,
+            }
+        ]
+    return {**manifest, "metadata": metadata}
+
+
+def service(options: Options, server: Server) -> Manifest:
+    """Build the Service in front of the server's pod: D-Tale's ports, and the notebook as port 80.
+
+    Port names are at most 15 characters long, which a Service would not need but whatever refers
+    to them does.
+    """
+    ports = [
+        {
+            "name": "dtale" if index == 0 else f"dtale-{port}",
+            "port": port,
+            "targetPort": port,
+            "protocol": "TCP",
+        }
+        for index, port in enumerate(options.ports)
+    ]
+    if options.notebook_port is not None:
+        notebook = {"name": "notebook", "port": 80, "targetPort": options.notebook_port}
+        ports.insert(0, {**notebook, "protocol": "TCP"})
+    spec: Manifest = {"type": "ClusterIP"}
+    if options.headless:
+        spec["clusterIP"] = "None"
+    spec |= {"selector": dict(server.selector), "ports": ports}
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": server.name},
+        "spec": spec,
+    }
+
+
+def render(options: Options, server: Server) -> list[Manifest]:
+    """Build the Service and the route of one server, in the order to create them in."""
+    objects = [service(options, server)]
+    match options.route:
+        case RouteKind.INGRESS:
+            objects.append(ingress(options, server))
+        case RouteKind.INGRESSROUTE:
+            objects += [*middlewares(options, server), ingress_route(options, server)]
+        case RouteKind.HTTPROUTE:
+            objects += http_routes(options, server)
+    return [stamped(manifest, server) for manifest in objects]
+
+
+def from_controller(controller_namespace: str, ports: Sequence[int]) -> Manifest:
+    """Build the rule that lets the ingress controller's namespace reach D-Tale's ports."""
+    namespace = {"kubernetes.io/metadata.name": controller_namespace}
+    return {
+        "from": [{"namespaceSelector": {"matchLabels": namespace}}],
+        "ports": [{"port": port, "protocol": "TCP"} for port in ports],
+    }
+
+
+def network_policy(
+    controller_namespace: str, ports: Sequence[int], namespace: str | None = None
+) -> Manifest:
+    """Build the policy that admits the ingress controller to D-Tale in every user's pod."""
+    metadata: Manifest = {"name": "dtale-from-ingress-controller"}
+    if namespace is not None:
+        metadata["namespace"] = namespace
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {**metadata, "labels": dict(PART_OF)},
+        "spec": {
+            "podSelector": {"matchLabels": {"component": "singleuser-server"}},
+            "policyTypes": ["Ingress"],
+            "ingress": [from_controller(controller_namespace, ports)],
+        },
+    }
+
+
+RESOURCES = {
+    RouteKind.INGRESS: ("networking.k8s.io", ("ingresses",)),
+    RouteKind.INGRESSROUTE: ("traefik.io", ("ingressroutes", "middlewares")),
+    RouteKind.HTTPROUTE: ("gateway.networking.k8s.io", ("httproutes",)),
+}
+
+
+def hub_role(kind: RouteKind, namespace: str, service_account: str = "hub") -> list[Manifest]:
+    """Build what the hub may do beyond the chart's own Role, and the binding of it.
+
+    The chart lets the hub create and delete Services, not update them, and knows nothing of
+    routes.
+    """
+    group, resources = RESOURCES[kind]
+    verbs = ["get", "create", "update", "delete"]
+    metadata: Manifest = {"name": "hub-dtale", "namespace": namespace, "labels": dict(PART_OF)}
+    api = "rbac.authorization.k8s.io"
+    return [
+        {
+            "apiVersion": f"{api}/v1",
+            "kind": "Role",
+            "metadata": metadata,
+            "rules": [
+                {"apiGroups": [""], "resources": ["services"], "verbs": list(verbs)},
+                {"apiGroups": [group], "resources": list(resources), "verbs": list(verbs)},
+            ],
+        },
+        {
+            "apiVersion": f"{api}/v1",
+            "kind": "RoleBinding",
+            "metadata": {**metadata, "labels": dict(PART_OF)},
+            # An account without its namespace is refused by the API.
+            "subjects": [
+                {"kind": "ServiceAccount", "name": service_account, "namespace": namespace}
+            ],
+            "roleRef": {"apiGroup": api, "kind": "Role", "name": "hub-dtale"},
+        },
+    ]
+
+
+def pod_sysctls(first: int = FIRST_PORT, last: int = LAST_PORT) -> Manifest:
+    """Build the part of a pod's spec that reserves D-Tale's ports.
+
+    The ports lie inside Linux's default range for outgoing connections (32768-60999), so one of
+    those can own port 40000 at any moment, and nothing but this prevents it.
+    """
+    value = str(first) if first == last else f"{first}-{last}"
+    return {"securityContext": {"sysctls": [{"name": RESERVED_PORTS, "value": value}]}}

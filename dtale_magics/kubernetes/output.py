@@ -1,0 +1,109 @@
+"""Manifests as YAML: stable order, and a comment where an admin must decide."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any
+
+from dtale_magics.errors import DtaleMagicsError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+Notes = dict[tuple[str, ...], str]
+"""A comment for each path of keys; an index stands as its digits."""
+
+MANIFEST_NOTES: dict[str, Notes] = {
+    "Service": {
+        ("spec", "selector"): "The labels of the pod: kubectl get pod NAME --show-labels",
+        ("spec", "clusterIP"): "No address of its own: the controller must go to pods directly.",
+    },
+    "Ingress": {
+        ("spec",): "Without ingressClassName the cluster's default class takes this.",
+        ("spec", "ingressClassName"): "Your controller's class: kubectl get ingressclass",
+        ("spec", "tls"): "The certificate must cover every host; without a secretName the\n"
+        "controller's default certificate is used.",
+    },
+    "IngressRoute": {
+        ("spec", "entryPoints"): "Names of Traefik's own entry points; web and websecure are "
+        "its chart's.",
+    },
+    "HTTPRoute": {
+        (
+            "spec",
+            "parentRefs",
+        ): "The Gateway must allow routes from this namespace (allowedRoutes).",
+    },
+    "NetworkPolicy": {
+        (
+            "spec",
+            "podSelector",
+        ): "Goes with the chart's own policy, which admits the hub. Where the\n"
+        "pods have no other policy, this one would lock the hub out.",
+        ("spec", "ingress"): "From the namespace in which the ingress controller runs.",
+    },
+    "RoleBinding": {
+        ("subjects",): "The hub's account: kubectl get serviceaccounts",
+    },
+}
+
+
+def to_yaml(documents: Sequence[Mapping[str, Any]], notes: Notes | None = None) -> str:
+    """Write documents one after another.
+
+    Parameters
+    ----------
+    documents
+        Plain mappings. Those with a ``kind`` get that kind's comments.
+    notes
+        Comments in place of those.
+
+    Raises
+    ------
+    DtaleMagicsError
+        When the YAML library is not installed.
+    """
+    try:
+        from ruamel.yaml import YAML  # noqa: PLC0415
+    except ImportError:
+        raise DtaleMagicsError(
+            "Writing YAML needs the library ruamel.yaml, which is not installed.",
+            'Type: pip install "dtale_magics[kubernetes]"   '
+            "(without dtale: pip install --no-deps dtale_magics ruamel.yaml)",
+        ) from None
+    yaml = YAML()
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    yaml.width = 4096
+    yaml.explicit_start = len(documents) > 1
+    stream = io.StringIO()
+    commented = []
+    for document in documents:
+        here = notes if notes is not None else MANIFEST_NOTES.get(document.get("kind", ""), {})
+        if "ingressClassName" in document.get("spec", {}):
+            here = {path: note for path, note in here.items() if path != ("spec",)}
+        commented.append(_commented(document, here, ()))
+    yaml.dump_all(commented, stream)
+    return stream.getvalue()
+
+
+def _commented(value: Any, notes: Notes, path: tuple[str, ...]) -> Any:
+    """Copy plain data into nodes that carry comments; the same object twice is no alias."""
+    from ruamel.yaml.comments import CommentedMap, CommentedSeq  # noqa: PLC0415
+    from ruamel.yaml.scalarstring import LiteralScalarString  # noqa: PLC0415
+
+    if isinstance(value, dict):
+        node = CommentedMap()
+        for key, item in value.items():
+            here = (*path, key)
+            column = 2 * len(path)  # mappings and list entries indent by two alike
+            node[key] = _commented(item, notes, here)
+            if here in notes:
+                node.yaml_set_comment_before_after_key(key, before=notes[here], indent=column)
+        return node
+    if isinstance(value, list):
+        return CommentedSeq(
+            _commented(item, notes, (*path, str(index))) for index, item in enumerate(value)
+        )
+    if isinstance(value, str) and "\n" in value:
+        return LiteralScalarString(value)
+    return value

@@ -1,0 +1,207 @@
+"""Rendered manifests in a real Traefik, in front of a real D-Tale with an address of its own."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from conftest import ECHO_IPS, PREFIX, SLUG, pod_object
+from ruamel.yaml import YAML
+
+from dtale_magics.__main__ import main
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from api_stub import ApiStub
+    from traefik_process import Traefik
+
+HOST = "ada.dtale.example.org"
+Render = "Callable[..., list[dict[str, Any]]]"
+
+GATEWAY = [
+    {
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "GatewayClass",
+        "metadata": {"name": "traefik"},
+        "spec": {"controllerName": "traefik.io/gateway-controller"},
+    },
+    {
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "Gateway",
+        "metadata": {"name": "public", "namespace": "jhub"},
+        "spec": {
+            "gatewayClassName": "traefik",
+            "listeners": [
+                {
+                    "name": "web",
+                    "protocol": "HTTP",
+                    "port": 0,  # the entry point's, filled in by the test
+                    "allowedRoutes": {"namespaces": {"from": "Same"}},
+                }
+            ],
+        },
+    },
+]
+
+
+@pytest.fixture
+def render(capsys: pytest.CaptureFixture[str]) -> Callable[..., list[dict[str, Any]]]:
+    """Render as an admin does: on the command line, through the YAML."""
+
+    def run(*options: str, user: str = "ada") -> list[dict[str, Any]]:
+        arguments = ["manifests", "--user", user, "--namespace", "jhub", *options]
+        assert main(arguments) == 0
+        return list(YAML(typ="safe").load_all(capsys.readouterr().out))
+
+    return run
+
+
+def put_gateway(api: ApiStub, traefik: Traefik) -> None:
+    objects = copy.deepcopy(GATEWAY)
+    objects[1]["spec"]["listeners"][0]["port"] = traefik.port
+    api.put(*objects)
+
+
+ROUTES = {
+    "ingress": ("--route=ingress",),
+    "ingress-class": ("--class=traefik",),
+    "ingress-headless": ("--class=traefik", "--headless"),
+    "ingress-path": ("--class=traefik", f"--path={PREFIX}"),
+    "ingressroute": ("--route=ingressroute",),
+    "ingressroute-path": ("--route=ingressroute", f"--path={PREFIX}"),
+    "ingressroute-strip": ("--route=ingressroute", f"--path={PREFIX}", "--strip"),
+    "httproute": ("--route=httproute", "--gateway=jhub/public:web"),
+    "httproute-path": ("--route=httproute", "--gateway=public", f"--path={PREFIX}"),
+    "httproute-strip": ("--route=httproute", "--gateway=public", f"--path={PREFIX}", "--strip"),
+}
+
+
+@pytest.mark.parametrize("options", ROUTES.values(), ids=list(ROUTES))
+def test_browser_reaches_dtale_below_its_slug_and_nothing_else(
+    options: tuple[str, ...], api: ApiStub, traefik: Traefik, pod: str, render: Any
+) -> None:
+    put_gateway(api, traefik)
+    api.put(pod_object("ada", pod), *render(f"--host={HOST}", *options))
+    prefix = PREFIX if f"--path={PREFIX}" in options else ""
+
+    traefik.until_status(200, HOST, f"{prefix}/{SLUG}/dtale/main/1")
+
+    page = traefik.get(HOST, f"{prefix}/{SLUG}/dtale/main/1").body
+    assert f"{prefix}/{SLUG}/dtale/static/" in page
+    asset = page.split(f'src="{prefix}/{SLUG}')[1].split('"')[0]
+    assert traefik.get(HOST, f"{prefix}/{SLUG}{asset}").status == 200
+    grid = traefik.get(HOST, f"{prefix}/{SLUG}/dtale/data/1?ids=%5B%220-1%22%5D")
+    assert grid.json["results"]["0"]["planet"] == "Mars"
+    assert traefik.get(HOST, f"{prefix}/dtale/main/1").status == 404
+    assert traefik.get(HOST, f"{prefix}/another/dtale/main/1").status == 404
+    assert traefik.get("eve.dtale.example.org", f"{prefix}/{SLUG}/dtale/main/1").status == 404
+
+
+def _edit(documents: list[dict[str, Any]], kind: str, change: Callable[[Any], None]) -> None:
+    change(next(document for document in documents if document["kind"] == kind)["spec"])
+
+
+def _target_port(documents: list[dict[str, Any]]) -> None:
+    _edit(documents, "Service", lambda spec: spec["ports"][-1].update(targetPort=40009))
+
+
+def _backend(**port: Any) -> Callable[[list[dict[str, Any]]], None]:
+    def change(documents: list[dict[str, Any]]) -> None:
+        def inner(spec: Any) -> None:
+            spec["rules"][0]["http"]["paths"][0]["backend"]["service"].update(**port)
+
+        _edit(documents, "Ingress", inner)
+
+    return change
+
+
+def _class(documents: list[dict[str, Any]]) -> None:
+    _edit(documents, "Ingress", lambda spec: spec.update(ingressClassName="nginx"))
+
+
+def _selector(documents: list[dict[str, Any]]) -> None:
+    wrong = {"hub.jupyter.org/username": "eve"}
+    _edit(documents, "Service", lambda spec: spec["selector"].update(wrong))
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        _target_port,
+        _backend(port={"number": 40009}),
+        _backend(port={"name": "http-notebook-dtale"}),
+        _backend(name="jupyter-eve-dtale"),
+        _class,
+        _selector,
+    ],
+    ids=["target-port", "port-number", "port-name", "service-name", "class", "selector"],
+)
+def test_a_wrong_manifest_does_not_route(
+    spoil: Callable[[Any], None], api: ApiStub, traefik: Traefik, pod: str, render: Any
+) -> None:
+    good = render("--host=good.dtale.example.org", "--class=traefik", user="good")
+    bad = render(f"--host={HOST}", "--class=traefik")
+    spoil(bad)
+    api.put(pod_object("ada", pod), *bad, pod_object("good", pod), *good)
+
+    # The good one answers, so Traefik has seen the bad one too.
+    traefik.until_status(200, "good.dtale.example.org", f"/{SLUG}/dtale/main/1")
+
+    assert traefik.get(HOST, f"/{SLUG}/dtale/main/1").status in {404, 502, 503}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--class=traefik",),
+        ("--route=ingressroute",),
+        ("--route=httproute", "--gateway=public"),
+    ],
+    ids=["ingress", "ingressroute", "httproute"],
+)
+def test_each_exposed_port_has_its_own_address(
+    options: tuple[str, ...], api: ApiStub, traefik: Traefik, pod: str, render: Any
+) -> None:
+    assert pod
+    put_gateway(api, traefik)
+    documents = render("--host=ada-{port}.example.org", "--ports=40000-40002", *options)
+    api.put(pod_object("ada", ECHO_IPS[0]), *documents)
+    for port in (40000, 40001, 40002):
+        host = f"ada-{port}.example.org"
+        traefik.until_status(200, host)
+        assert traefik.get(host).json == {
+            "address": ECHO_IPS[0],
+            "port": port,
+            "path": "/",
+            "prefix": None,
+        }
+
+
+def test_neighbouring_paths_lead_to_their_own_pods(
+    api: ApiStub, traefik: Traefik, pod: str, render: Any
+) -> None:
+    assert pod
+    shared = ("--host=apps.example.org", "--path=/dtale/{user}", "--route=ingressroute", "--strip")
+    for user, ip in zip(("ada", "adam"), ECHO_IPS, strict=True):
+        api.put(pod_object(user, ip), *render(*shared, user=user))
+    for user, ip in zip(("ada", "adam"), ECHO_IPS, strict=True):
+        traefik.until_status(200, "apps.example.org", f"/dtale/{user}/x")
+        told = traefik.get("apps.example.org", f"/dtale/{user}/x").json
+        assert told["address"] == ip
+        assert (told["path"], told["prefix"]) == ("/x", f"/dtale/{user}")
+    assert traefik.get("apps.example.org", "/dtale/adabert/x").status == 404
+
+
+@pytest.mark.parametrize(("verdict", "status"), [("yes", 200), ("no", 401)])
+def test_forward_auth_decides_before_dtale_sees_a_request(  # noqa: PLR0913, PLR0917
+    verdict: str, status: int, api: ApiStub, traefik: Traefik, pod: str, render: Any, guard: Any
+) -> None:
+    assert pod
+    documents = render(
+        f"--host={HOST}", "--route=ingressroute", f"--forward-auth={guard.url}/{verdict}"
+    )
+    api.put(pod_object("ada", ECHO_IPS[0]), *documents)
+    traefik.until_status(status, HOST, "/x")
+    assert guard.asked
