@@ -1,8 +1,9 @@
 """Clicks over HTTP, which work while a cell runs: ``/<slug>/_magics/…`` of the kernel's own server.
 
-``GET state`` says what the panel says; ``POST take``, ``release``, ``range`` and ``refresh`` do what its
-buttons do, and answer with the same. The slug in front is the capability. A page that does not know
-it cannot get here; one that guesses at paths cannot send `HEADER` without a preflight.
+``GET state`` says what the panel says. ``POST take``, ``release``, ``range`` and ``refresh`` do what
+its buttons do, and answer with the same. The slug in front is the capability: a page that does not
+know it cannot get here. `HEADER` makes browsers ask for leave before they send anything (the CORS
+preflight of the Fetch standard).
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from dtale_magics.controller import SessionLike
 
 HEADER = "X-Dtale-Magics"
-"""Makes a request one that browsers ask leave for (the Fetch standard's CORS preflight)."""
+"""Every request must have it."""
 
 ACTIONS = ("take", "release", "range", "refresh")
 

@@ -7,6 +7,7 @@ thread and no subscription.
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import threading
 import time
@@ -46,16 +47,16 @@ class SessionLike(Protocol):
         """Every bound port."""
 
     def settings(self) -> settings.Settings:
-        """What holds now."""
+        """Return what holds now."""
 
     def status(self) -> Status:
-        """State of this kernel's D-Tale."""
+        """Return the state of this kernel's D-Tale."""
 
     def kernels(self) -> list[dict[str, Any]]:
-        """Every D-Tale of the pod."""
+        """Return every D-Tale of the pod."""
 
     def events(self) -> Sequence[Any]:
-        """What happened, oldest first: objects with ``time`` and ``text``."""
+        """Return what happened, oldest first: objects with ``time`` and ``text``."""
 
     def take_over(self, port: int | None = None) -> Any:
         """Take the ingress port."""
@@ -267,8 +268,7 @@ class Controller:
         """Find out; never raises, because nobody would see it."""
         try:
             status = self.session.status()
-            if not status.holds_ingress and self._activity.taken_from:
-                self._forget_predecessor()
+            self._follow_ingress(status)
             kernels = self.session.kernels()
             events = [(event.time, event.text) for event in self.session.events()]
             self._facts = Facts(status, kernels, events)
@@ -279,12 +279,18 @@ class Controller:
             what = f"The state cannot be read: {type(error).__name__}: {error}"
             self._facts = DtaleMagicsError(what, "Type: %dtale_port")
 
-    def _forget_predecessor(self) -> None:
-        """Drop what an earlier take-over offered: the port has gone on to somebody else."""
-        now = self._activity
-        if not now.doing:
-            undo = now.undo if now.undo and now.undo.action != "release" else None
-            self._activity = Activity(said=now.said, undo=undo)
+    def _follow_ingress(self, now: Status) -> None:
+        """Remember whom the ingress port came from; forget it when the port has gone on."""
+        activity, before = self._activity, self._facts
+        if activity.doing:
+            return
+        if not now.holds_ingress:
+            undo = activity.undo if activity.undo and activity.undo.action != "release" else None
+            self._activity = Activity(said=activity.said, undo=undo)
+        elif isinstance(before, Facts) and not before.status.holds_ingress:
+            holder = before.status.ingress_holder
+            if holder is not None and holder.kind == "notebook":
+                self._activity = dataclasses.replace(activity, taken_from=holder.label)
 
     def _describe(self) -> PanelView:
         facts = self._facts

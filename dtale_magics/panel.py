@@ -121,8 +121,10 @@ class Panel(anywidget.AnyWidget):
         """Return what a terminal shows."""
         return panel_static.text(self._controller.view(), self._words)
 
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
-        return {**self.static._repr_mimebundle_(), **self.live._repr_mimebundle_()}  # noqa: SLF001 (IPython's protocol)
+    def _repr_mimebundle_(  # type: ignore[override] # a bundle without metadata will do
+        self, **_: Any
+    ) -> dict[str, Any]:
+        return {**self.static._repr_mimebundle_(), **self.live._repr_mimebundle_()}
 
 
 class Live:

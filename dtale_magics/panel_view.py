@@ -199,7 +199,7 @@ def describe(facts: Facts, activity: Activity | None = None) -> PanelView:
         server=_server(status),
         ingress=_ingress(status, keeper),
         outside=_outside(status),
-        button=_button(status, keeper, activity.taken_from),
+        button=_button(facts, keeper, activity.taken_from),
         activity=activity,
         range=str(status.range),
         frames=tuple(str(frame) for frame in status.frames),
@@ -220,7 +220,7 @@ def _server(status: Status) -> Line:
 def _ingress(status: Status, keeper: Mapping[str, Any] | None) -> Line:
     name, holder = f"Ingress port {status.ingress_port}", status.ingress_holder
     if status.holds_ingress:
-        return Line("ours", f"{name} is this notebook’s", holder and holder.since)
+        return Line("ours", f"{name} is this notebook’s", None if holder is None else holder.since)
     if holder is None:
         return Line("free", f"{name} is free")
     if holder.kind != "notebook":
@@ -243,10 +243,11 @@ def _outside(status: Status) -> Line:
     return Line("stranger", f"from outside: port {port} does not show this notebook")
 
 
-def _button(status: Status, keeper: Mapping[str, Any] | None, taken_from: str) -> Button:
+def _button(facts: Facts, keeper: Mapping[str, Any] | None, taken_from: str) -> Button:
+    status, kernels = facts.status, facts.kernels
     port, holder = status.ingress_port, status.ingress_holder
     if status.holds_ingress:
-        if taken_from:
+        if any(taken_from == one["label"] for one in kernels):
             return Button("release", f"Give back ingress port {port} to {taken_from}")
         return Button("release", f"Give up ingress port {port}")
     if holder is None:

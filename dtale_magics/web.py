@@ -51,7 +51,7 @@ class Web:
         Answers what lies below ``/<slug>/_magics``: the panel's clicks.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 (one for each thing that it answers)
         self,
         slug: str,
         mount: Callable[[str], WSGIApplication],
