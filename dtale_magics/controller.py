@@ -205,6 +205,8 @@ class Controller:
         if not self._acting.acquire(blocking=False):
             return  # the panel shows what is being done
         try:
+            if self._facts is None:
+                self._read()
             before = self._activity
             self._show(Activity(doing=self._doing(action), taken_from=before.taken_from))
             try:
@@ -222,7 +224,7 @@ class Controller:
                 )
                 after = Activity(said=said, taken_from=before.taken_from)
             self._read()
-            self._show(after)
+            self._show(dataclasses.replace(after, ended=time.time()))
         finally:
             self._acting.release()
 
@@ -239,8 +241,7 @@ class Controller:
         said = _said("release", result)
         if not said.ok:
             return Activity(said=said, taken_from=before.taken_from)
-        port = self.session.settings().ingress_port
-        return Activity(said=said, undo=Button("take", f"Undo: take port {port} again"))
+        return Activity(said=said, undo=Button("take", f"Undo: take port {result.port} again"))
 
     def _set_range(self, value: str, before: Activity) -> Activity:
         old = self.session.settings().range
@@ -286,7 +287,7 @@ class Controller:
             return
         if not now.holds_ingress:
             undo = activity.undo if activity.undo and activity.undo.action != "release" else None
-            self._activity = Activity(said=activity.said, undo=undo)
+            self._activity = dataclasses.replace(activity, undo=undo, taken_from="")
         elif isinstance(before, Facts) and not before.status.holds_ingress:
             holder = before.status.ingress_holder
             if holder is not None and holder.kind == "notebook":
@@ -390,5 +391,11 @@ def _said(action: str, result: Any) -> Said:
             text=f"Port {result.port} was not taken: {result.why}",
             hint=result.hint,
         )
+    if isinstance(result, outcome.Steered | outcome.HandedOver):
+        text = (
+            f"Port {result.port} was taken from {result.holder.label}; no request was lost, and "
+            "its D-Tale goes on at another port."
+        )
+        return Said(action, ok=True, text=text)
     text, _, hint = str(result).partition("\n")
     return Said(action, ok=True, text=text, hint=hint)

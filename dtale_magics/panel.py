@@ -124,7 +124,7 @@ class Panel(anywidget.AnyWidget):
     def _repr_mimebundle_(  # type: ignore[override] # a bundle without metadata will do
         self, **_: Any
     ) -> dict[str, Any]:
-        return {**self.static._repr_mimebundle_(), **self.live._repr_mimebundle_()}
+        return {**self.live._repr_mimebundle_(), **self.static._repr_mimebundle_()}
 
 
 class Live:
@@ -135,7 +135,8 @@ class Live:
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         reference = {"version_major": 2, "version_minor": 1, "model_id": self._panel.model_id}
-        return {"application/vnd.jupyter.widget-view+json": reference}
+        # Without a text of our own, IPython would add "<… object at 0x…>".
+        return {"application/vnd.jupyter.widget-view+json": reference, "text/plain": ""}
 
 
 class _Current:

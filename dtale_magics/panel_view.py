@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from dtale_magics.state import PortHolder, Status
 
-GLYPHS = {"ours": "●", "free": "○", "held": "◐", "frozen": "⏸", "stranger": "▲", "unknown": "?"}
+GLYPHS = {"ours": "●", "free": "○", "held": "◐", "frozen": "‖", "stranger": "▲", "unknown": "?"}
 """A shape for each mark, so that colour is never the only sign."""
 
 
@@ -127,12 +127,15 @@ class Activity:
         What takes it back.
     taken_from
         The notebook that the ingress port was taken from.
+    ended
+        When the last action ended, seconds since the epoch.
     """
 
     doing: str = ""
     said: Said | None = None
     undo: Button | None = None
     taken_from: str = ""
+    ended: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -149,6 +152,8 @@ class PanelView:
         The one thing that can be done about the ingress port.
     activity
         What is being done and how the last action ended.
+    news
+        What happened after that.
     range
         Where ports are looked for.
     frames
@@ -165,6 +170,7 @@ class PanelView:
     outside: Line
     button: Button | None = None
     activity: Activity = field(default_factory=Activity)
+    news: str = ""
     range: str = ""
     frames: tuple[str, ...] = ()
     kernels: tuple[KernelRow, ...] = ()
@@ -201,6 +207,7 @@ def describe(facts: Facts, activity: Activity | None = None) -> PanelView:
         outside=_outside(status),
         button=_button(facts, keeper, activity.taken_from),
         activity=activity,
+        news=next((text for moment, text in facts.events[-1:] if moment > activity.ended), ""),
         range=str(status.range),
         frames=tuple(str(frame) for frame in status.frames),
         kernels=tuple(_rows(facts)),

@@ -82,6 +82,7 @@ async function render({ model, el }) {
     else if (local.asking && view.button) [words, kind] = [view.button.confirm, "ask"];
     else if (doing || local.pending) [words, kind] = [local.note || doing || local.pending, "busy"];
     else if (local.note) [words, kind] = [local.note, "bad"];
+    else if (view.news) [words, kind] = [`› ${view.news}`, "news"];
     else if (said && !(said.action === "range" && !said.ok)) {
       words = `${said.ok ? "✓" : "✗"} ${said.text}${said.hint ? `\n${said.hint}` : ""}`;
       kind = said.ok ? "good" : "bad";

@@ -95,9 +95,10 @@ class NotebookPage:
         self.page.evaluate("name => window.jupyterapp.commands.execute(name)", name)
 
     def restart(self) -> None:
-        kernel = self._jupyter.kernel(self.name)
-        assert kernel is not None
-        self._jupyter.api(f"kernels/{kernel['id']}/restart", "POST")
+        """Restart the kernel as the menu does after its question."""
+        self.page.evaluate(
+            "window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()"
+        )
 
     def dark(self, index: int, *, on: bool = True) -> None:
         """Switch the theme, and wait until the panel has it."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
+_APPLICATIONS = ("LabApp", "JupyterNotebookApp")
 TOKEN = "test"
 START_SECONDS = 60.0
 # JupyterLab would greet with a dialog that blocks clicks: dash ships the source of an extension.
@@ -59,6 +60,8 @@ class Jupyter:
             "tornado_settings": _QUIET,
         }
         command += [f"--ServerApp.{name}={value}" for name, value in settings.items()]
+        # So that a test can run commands that have no key.
+        command += [f"--{app}.expose_app_in_browser=True" for app in _APPLICATIONS]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [*command, f"--IdentityProvider.token={TOKEN}"],
