@@ -1,4 +1,4 @@
-"""Clicks over HTTP, which work while a cell runs: ``/<slug>/_magics/…`` of the kernel's own server.
+"""Clicks over HTTP, which work while a cell runs: ``/<slug>/_magics/…`` of our own server.
 
 ``GET state`` says what the panel says. ``POST take``, ``release``, ``range`` and ``refresh`` do what
 its buttons do, and answer with the same. The slug in front is the capability: a page that does not

@@ -15,8 +15,18 @@ from dtale_magics import controller as controllers
 from dtale_magics.actions import HEADER, Actions
 from dtale_magics.controller import Controller
 from dtale_magics.errors import SettingError
-from dtale_magics.outcome import Free, GivenBack, LetGo, Outcome, Party, Refused
-from dtale_magics.outcome import HandedOver, Released, ReplacedPlainDtale, Steered
+from dtale_magics.outcome import (
+    Free,
+    GivenBack,
+    HandedOver,
+    LetGo,
+    Outcome,
+    Party,
+    Refused,
+    Released,
+    ReplacedPlainDtale,
+    Steered,
+)
 from dtale_magics.settings import PortRange
 
 if TYPE_CHECKING:

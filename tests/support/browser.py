@@ -94,6 +94,9 @@ class NotebookPage:
         """Run a command of JupyterLab by its id; both faces have the same application."""
         self.page.evaluate("name => window.jupyterapp.commands.execute(name)", name)
 
+    def save(self) -> None:
+        self.command("docmanager:save")  # ends when the file is written
+
     def restart(self) -> None:
         """Restart the kernel as the menu does after its question."""
         self.page.evaluate(
