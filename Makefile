@@ -28,7 +28,7 @@ demo: $(VENV)/stamp-demo
 		echo "No desktop here: open the link that appears below in a browser."; \
 	fi; \
 	if [ "$$(id -u)" = 0 ]; then set -- "$$@" --allow-root; fi; \
-	exec $(BIN)/jupyter lab $(NOTEBOOK) $(QUIET_LAB) "$$@"
+	exec $(BIN)/jupyter lab --LabApp.default_url=/lab/tree/$(NOTEBOOK) $(QUIET_LAB) "$$@"
 
 test: lint $(VENV)/stamp-chromium
 	$(BIN)/python -m pytest $(PYTEST)

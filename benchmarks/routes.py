@@ -83,17 +83,24 @@ def latencies(port: int, users: list[str]) -> list[float]:
     return sorted(times)
 
 
+def ready_after(api: ApiStub, directory: Path, users: list[str]) -> float:
+    """Start a Traefik; seconds until it routes to the first and the last user."""
+    start = time.perf_counter()
+    with run_traefik(api, directory) as traefik:
+        for user in (users[-1], users[0]):
+            traefik.until_status(200, f"{user}.dtale.example.org")
+        return time.perf_counter() - start
+
+
 def routes(count: int, port: int) -> dict[str, float]:
     """Measure one Traefik with `count` users."""
     users = [f"user{n:04}" for n in range(count)]
     options = Options(host="{user}.dtale.example.org", ports=(port,))
     with ApiStub() as api, tempfile.TemporaryDirectory() as directory:
         fill(api, users, options)
-        start = time.perf_counter()
+        starts = [ready_after(api, Path(directory), users) for _ in range(ROUNDS + 1)][1:]
         with run_traefik(api, Path(directory)) as traefik:
             traefik.until_status(200, f"{users[-1]}.dtale.example.org")
-            ready = time.perf_counter() - start
-            assert traefik.get(f"{users[0]}.dtale.example.org").status == 200
             latencies(traefik.port, users)  # warms connections and caches
             rounds = [latencies(traefik.port, users) for _ in range(ROUNDS)]
             start = time.perf_counter()
@@ -101,7 +108,7 @@ def routes(count: int, port: int) -> dict[str, float]:
             traefik.until_status(200, "newcomer.dtale.example.org")
             added = time.perf_counter() - start
     return {
-        "ready [s]": ready,
+        "ready [s]": statistics.median(starts),
         "p50 [ms]": statistics.median(r[len(r) // 2] for r in rounds),
         "p99 [ms]": statistics.median(r[len(r) * 99 // 100] for r in rounds),
         "one more user [s]": added,

@@ -6,10 +6,13 @@ The socket is bound to the wildcard address, which conflicts with every other bi
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
+import random
 import socket
 import struct
+import time
 import weakref
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
@@ -28,6 +31,10 @@ DEFER_ACCEPT_SECONDS = 10
 
 Connected-but-silent sockets would stay with the old owner after a takeover.
 """
+
+_MAX_TIES = 20
+_TIE_SECONDS = 0.001
+"""Two that listen at the same instant, both bound, may both be refused: wait, and try again."""
 
 _open_listeners: weakref.WeakSet[Listener] = weakref.WeakSet()
 
@@ -165,12 +172,17 @@ def bind(port: int) -> Listener:
     OSError
         ``EADDRINUSE`` when somebody has it, ``EACCES`` without the permission.
     """
-    sock = new_socket()
-    try:
-        return listen(sock, port)
-    except OSError:
-        sock.close()
-        raise
+    for attempt in range(1, _MAX_TIES + 1):
+        sock = new_socket()
+        try:
+            return listen(sock, port)
+        except OSError as error:
+            tie = error.errno == errno.EADDRINUSE and sock.fileno() < 0
+            sock.close()
+            if not tie or attempt == _MAX_TIES:
+                raise
+        time.sleep(random.uniform(0, attempt * _TIE_SECONDS))  # noqa: S311 (no secret)
+    raise AssertionError  # the last attempt raised
 
 
 def reserve(ports: Iterable[int]) -> Listener:
@@ -186,21 +198,19 @@ def reserve(ports: Iterable[int]) -> Listener:
     ports = list(ports)
     forbidden: list[int] = []
     sock = new_socket()
-    try:
-        for port in ports:
-            try:
-                return listen(sock, port)
-            except OSError as error:
-                if error.errno == errno.EACCES:
-                    forbidden.append(port)
-                elif error.errno != errno.EADDRINUSE:
-                    raise
-                if sock.fileno() < 0:
-                    # Lost between bind and listen: this socket is spent.
-                    sock = new_socket()
-    except BaseException:
-        sock.close()
-        raise
+    for port in ports:
+        try:
+            return listen(sock, port)
+        except OSError as error:
+            if error.errno == errno.EACCES:
+                forbidden.append(port)
+            elif error.errno != errno.EADDRINUSE:
+                sock.close()
+                raise
+        if sock.fileno() < 0:
+            sock = new_socket()
+            with contextlib.suppress(OSError):
+                return bind(port)
     sock.close()
     raise _unavailable(ports, forbidden)
 

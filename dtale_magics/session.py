@@ -9,6 +9,7 @@ import secrets
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from dtale_magics import notebook, settings
 from dtale_magics.plain_show import HOST, PlainShow
@@ -367,9 +368,13 @@ class Session:
         return notebook.name(), tuple(frames)
 
     def _prefixes(self) -> list[str]:
-        """Public prefixes that jupyter-server-proxy puts before our paths."""
+        """List the public prefixes: jupyter-server-proxy's, and the path of the ingress URL."""
         roots = {os.environ.get("JUPYTERHUB_SERVICE_PREFIX", "").rstrip("/"), ""}
-        return [f"{root}/proxy/{port}" for root in roots for port in self.ports]
+        prefixes = [f"{root}/proxy/{port}" for root in roots for port in self.ports]
+        ingress_path = urlsplit(self.settings().ingress_url or "").path.rstrip("/")
+        if ingress_path:
+            prefixes += [ingress_path.replace("{port}", str(port)) for port in self.ports]
+        return prefixes
 
     def _answer_outsider(self, request: Request) -> Response | None:
         """Give a plain D-Tale of this user what it asks for before it takes a port."""

@@ -7,6 +7,7 @@ any step leaves the port where it was.
 from __future__ import annotations
 
 import contextlib
+import threading
 from typing import TYPE_CHECKING, Any
 
 from dtale_magics import channel, listener, steering
@@ -33,6 +34,8 @@ class Surrender:
 
     def __init__(self, holdings: Holdings) -> None:
         self._holdings = holdings
+        # A taker that gave up waiting for us may ask again while its first request still runs.
+        self._one_at_a_time = threading.Lock()
 
     @property
     def handlers(self) -> Mapping[str, Handler]:
@@ -41,9 +44,16 @@ class Surrender:
             "identity": self._identity,
             "changed": self._changed,
             "taken": self._taken,
-            "hand_over": self._hand_over,
-            "release": self._release,
+            "hand_over": self._alone(self._hand_over),
+            "release": self._alone(self._release),
         }
+
+    def _alone(self, handler: Handler) -> Handler:
+        def handle(message: Message, exchange: Exchange) -> Message | None:
+            with self._one_at_a_time:
+                return handler(message, exchange)
+
+        return handle
 
     def _identity(self, _message: Message, _exchange: Exchange) -> Message:
         return {"identity": self._holdings.session.identity().to_json()}

@@ -1,7 +1,8 @@
-"""A pod's processes, run inside a network namespace: a real D-Tale, and servers that tell.
+"""What runs in a pod, inside a network namespace.
 
-The first address has D-Tale on port 40000, below its slug only. On every other address, ports
-40000-40002 answer with what reached them, so that a test can tell whose pod and which port it was.
+``dtale``: a kernel's real D-Tale on port 40000, as `dtale_magics` serves it. ``echo``: servers on
+ports 40000-40002 that answer with what reached them, so that a test can tell whose pod and which
+port it was.
 """
 
 from __future__ import annotations
@@ -11,43 +12,21 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
-from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
+
+from dtale_magics.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def not_found(environ: Any, start_response: Any) -> Any:
-    return Response("no such slug", 404)(environ, start_response)
-
-
-def dtale_app(slug: str, prefix: str) -> Callable[..., Any]:
-    """Build what a kernel serves: D-Tale with one frame, below the slug, with and without prefix.
-
-    The one place to put `dtale_magics`'s own server.
-    """
-    import pandas as pd  # noqa: PLC0415
-    from dtale.app import build_app  # noqa: PLC0415
-    from dtale.views import startup  # noqa: PLC0415
-
-    mounts = {
-        root: build_app(reaper_on=False, app_root=root) for root in (f"/{slug}", f"{prefix}/{slug}")
-    }
-    startup("", data=pd.DataFrame({"planet": ["Mars", "Venus"], "moons": [2, 0]}))
-    stripped = DispatcherMiddleware(not_found, mounts)
-    prefixed = mounts[f"{prefix}/{slug}"]
-
-    def app(environ: Any, start_response: Any) -> Any:
-        path = environ["PATH_INFO"]
-        forwarded = environ.get("HTTP_X_FORWARDED_PREFIX")
-        if forwarded == prefix and (path + "/").startswith(f"/{slug}/"):
-            environ["SCRIPT_NAME"], environ["PATH_INFO"] = f"{prefix}/{slug}", path[len(slug) + 1 :]
-            return prefixed(environ, start_response)
-        return stripped(environ, start_response)
-
-    return app
+def serve_dtale(slug: str) -> None:
+    """Show one frame; range, port and public URL come from the environment, as in a cluster."""
+    session = Session()
+    session.slug = slug  # known to the test
+    session.show({"planet": ["Mars", "Venus"], "moons": [2, 0]}, "planets")
+    assert session.port == 40000, session.port
 
 
 def echo_app(address: str, port: int) -> Callable[..., Any]:
@@ -69,16 +48,15 @@ class Quiet(WSGIRequestHandler):
         pass
 
 
-def main(slug: str, prefix: str, first: str, *others: str) -> None:
-    apps = {(first, 40000): dtale_app(slug, prefix)}
-    for address in others:
-        apps |= {(address, port): echo_app(address, port) for port in (40000, 40001, 40002)}
-    for (address, port), app in apps.items():
-        server = make_server(address, port, app, threaded=True, request_handler=Quiet)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-    print("ready", flush=True)  # noqa: T201
-    sys.stdin.read()  # until the test closes it, or has died
+def serve_echo(*addresses: str) -> None:
+    for address in addresses:
+        for port in (40000, 40001, 40002):
+            app = echo_app(address, port)
+            server = make_server(address, port, app, threaded=True, request_handler=Quiet)
+            threading.Thread(target=server.serve_forever, daemon=True).start()
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    {"dtale": serve_dtale, "echo": serve_echo}[sys.argv[1]](*sys.argv[2:])
+    print("ready", flush=True)  # noqa: T201
+    sys.stdin.read()  # until the test closes it, or has died

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -22,7 +23,8 @@ HERE = Path(__file__).parent
 SLUG = "k3v7qq9w"
 PREFIX = "/dtale/ada"
 DTALE_IP = "198.18.77.2"
-ECHO_IPS = ("198.18.77.3", "198.18.77.4")
+ECHO_IPS = ("198.18.78.3", "198.18.78.4")
+HOST = "ada.dtale.example.org"
 
 
 @pytest.fixture
@@ -45,12 +47,13 @@ def traefik(api: ApiStub, tmp_path: Path) -> Iterator[Traefik]:
         yield running
 
 
-@pytest.fixture(scope="session")
-def pod_network() -> Iterator[str]:
+@contextlib.contextmanager
+def network(label: str, *addresses: str) -> Iterator[str]:
     """Make a network namespace with addresses of its own, as a pod has; its name."""
     if not sys.platform.startswith("linux") or os.geteuid() != 0 or shutil.which("ip") is None:
         pytest.skip("a network namespace needs Linux, root and the ip command")
-    name, outer, inner = (f"{part}{os.getpid()}" for part in ("dtk8s", "dto", "dti"))
+    name, outer, inner = (f"{part}{label}{os.getpid()}" for part in ("dtk", "dto", "dti"))
+    gateway = addresses[0].rpartition(".")[0] + ".1"
 
     def ip(*arguments: str, check: bool = True) -> None:
         subprocess.run(["ip", *arguments], check=check, capture_output=True, timeout=10)
@@ -61,9 +64,9 @@ def pod_network() -> Iterator[str]:
         pytest.skip(f"no network namespace can be made here: {error.stderr.decode()}")
     try:
         ip("link", "add", outer, "type", "veth", "peer", "name", inner, "netns", name)
-        ip("addr", "add", "198.18.77.1/24", "dev", outer)
+        ip("addr", "add", f"{gateway}/24", "dev", outer)
         ip("link", "set", outer, "up")
-        for address in (DTALE_IP, *ECHO_IPS):
+        for address in addresses:
             ip("-n", name, "addr", "add", f"{address}/24", "dev", inner)
         ip("-n", name, "link", "set", inner, "up")
         ip("-n", name, "link", "set", "lo", "up")
@@ -73,12 +76,12 @@ def pod_network() -> Iterator[str]:
         ip("netns", "del", name, check=False)
 
 
-@pytest.fixture(scope="session")
-def pod(pod_network: str) -> Iterator[str]:
-    """Run the backend in the namespace; D-Tale's address."""
-    backend = [sys.executable, str(HERE / "backend.py"), SLUG, PREFIX, DTALE_IP, *ECHO_IPS]
+@contextlib.contextmanager
+def backend(namespace: str, *arguments: str) -> Iterator[None]:
+    """Run backend.py in the namespace."""
     process = subprocess.Popen(
-        ["ip", "netns", "exec", pod_network, *backend],
+        ["ip", "netns", "exec", namespace, sys.executable, str(HERE / "backend.py"), *arguments],
+        env={**os.environ, "DTALE_INGRESS_URL": f"http://{HOST}{PREFIX}"},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -86,9 +89,21 @@ def pod(pod_network: str) -> Iterator[str]:
     try:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
-        yield DTALE_IP
+        yield
     finally:
         stop(process)
+
+
+@pytest.fixture(scope="session")
+def pod() -> Iterator[str]:
+    """Run D-Tale in a pod, and the echo servers in another; D-Tale's address."""
+    with (
+        network("d", DTALE_IP) as dtales,
+        network("e", *ECHO_IPS) as echoes,
+        backend(dtales, "dtale", SLUG),
+        backend(echoes, "echo", *ECHO_IPS),
+    ):
+        yield DTALE_IP
 
 
 def pod_object(user: str, ip: str, server: str = "", **labels: str) -> dict[str, Any]:

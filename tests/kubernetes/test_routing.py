@@ -6,7 +6,7 @@ import copy
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from conftest import ECHO_IPS, PREFIX, SLUG, pod_object
+from conftest import ECHO_IPS, HOST, PREFIX, SLUG, pod_object
 from ruamel.yaml import YAML
 
 from dtale_magics.__main__ import main
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from api_stub import ApiStub
     from traefik_process import Traefik
 
-HOST = "ada.dtale.example.org"
 Render = "Callable[..., list[dict[str, Any]]]"
 
 GATEWAY = [

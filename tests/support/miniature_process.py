@@ -1,0 +1,172 @@
+"""A kernel in miniature: a server and a place in the pod, told what to do by lines on stdin."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import psutil
+
+from dtale_magics import channel, listener
+from dtale_magics.peers import Identity
+from dtale_magics.server import Server
+from dtale_magics.takeover import Pod, Rung
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+    from dtale_magics.outcome import Party
+
+
+def tell(answer: dict[str, Any]) -> None:
+    """Write one line of answer."""
+    sys.stdout.write(json.dumps(answer) + "\n")
+    sys.stdout.flush()
+
+
+class Session:
+    """What the pod needs of a session."""
+
+    def __init__(self, owner: str, spare_ports: range) -> None:
+        self.owner = owner
+        self.spare_ports = spare_ports
+        self.lost_ports: list[int] = []
+        self.pod: Pod
+
+    def identity(self) -> Identity:
+        since = self.pod.since
+        started = psutil.Process().create_time()
+        return Identity(self.owner, self.owner, os.getpid(), started, tuple(since), since=since)
+
+    def lost(self, port: int, to: Party | None) -> None:
+        del to
+        self.lost_ports.append(port)
+        if self.spare_ports and not self.pod.since:
+            self.pod.hold(listener.reserve(self.spare_ports))
+
+    def changed(self) -> None:
+        pass
+
+
+class Kernel:
+    """Does what the lines say; each command is a method."""
+
+    def __init__(self, owner: str, spare_ports: range) -> None:
+        self._owner = owner
+        self._session = Session(owner, spare_ports)
+        self._pod = self._session.pod = Pod(self._session, Server(self._app), owner)
+
+    def _app(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if environ["PATH_INFO"] == "/slow":
+            time.sleep(0.3)
+        body = self._owner.encode()
+        start_response("200 OK", [("Content-Length", str(len(body)))])
+        return [body]
+
+    def take(self, port: int, rungs: int, deadline: float = 5.0) -> dict[str, Any]:
+        outcome = self._pod.take(port, rungs=Rung(rungs), deadline_seconds=deadline)
+        return {
+            "outcome": type(outcome).__name__,
+            "text": str(outcome),
+            "seconds": outcome.seconds,
+        }
+
+    def state(self) -> dict[str, Any]:
+        process = psutil.Process()
+        return {
+            "ports": list(self._pod.since),
+            "lost": self._session.lost_ports,
+            "fds": process.num_fds(),
+            "threads": threading.active_count(),
+            "memory": process.memory_full_info().uss,
+        }
+
+    def release(self, port: int) -> dict[str, Any]:
+        return {"released": self._pod.release(port, tell=False)}
+
+    def give_back(self, port: int) -> dict[str, Any]:
+        return {"to": str(self._pod.give_back(port))}
+
+    def hold_the_gil(self, seconds: int) -> dict[str, Any]:
+        """Sleep in C without giving the lock up, as a careless extension does."""
+        tell({"holds": True})
+        ctypes.PyDLL(None).sleep(seconds)
+        return {}
+
+    def fork(self, port: int) -> dict[str, Any]:
+        """Leave a forked child behind that does nothing, in the middle of a takeover of `port`."""
+        from dtale_magics import exclusive  # noqa: PLC0415
+
+        with exclusive.lock(port, time.monotonic() + 1):
+            child = os.fork()
+            if child == 0:
+                signal.pause()
+                os._exit(0)
+        return {"child": child}
+
+
+def die_at(step: str) -> None:
+    """Have this process killed just before or after the message `step` of the protocol.
+
+    `step` is ``before:WORD`` or ``after:WORD``, WORD being an operation that is sent, ``offer`` for
+    the answer that carries descriptors, ``released`` for the one without; or a function of this
+    package as ``module.function`` in place of WORD.
+    """
+    when, _, word = step.partition(":")
+    module, _, function = word.partition(".")
+
+    def die() -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def wrap(original: Any, fits: Any) -> Any:
+        def wrapped(*args: Any, **kwargs: Any) -> Any:
+            hit = fits(*args)
+            if hit and when == "before":
+                die()
+            result = original(*args, **kwargs)
+            if hit and when == "after":
+                die()
+            return result
+
+        return wrapped
+
+    if function:
+        owner: Any = sys.modules[f"dtale_magics.{module}"]
+        *path, last = function.split(".")
+        for part in path:
+            owner = getattr(owner, part)
+        setattr(owner, last, wrap(getattr(owner, last), lambda *_: True))
+        return
+
+    def sent(_exchange: Any, message: Any, descriptors: Any = ()) -> bool:
+        if descriptors:
+            return word == "offer"
+        return bool(message.get("op") == word or (word == "released" and message == {"ok": True}))
+
+    channel.Exchange.send = wrap(channel.Exchange.send, sent)  # type: ignore[method-assign]
+
+
+def main() -> None:
+    owner, first = sys.argv[1], int(sys.argv[2])
+    kernel = Kernel(owner, range(first, first + 20) if first else range(0))
+    step = os.environ.get("DIE_AT")
+    if step:
+        die_at(step)
+    tell({"ready": os.getpid()})
+    for line in sys.stdin:
+        command = json.loads(line)
+        started = time.monotonic()
+        answer = getattr(kernel, command.pop("do"))(**command)
+        tell({**answer, "started": started, "ended": time.monotonic()})
+
+
+if __name__ == "__main__":
+    main()
