@@ -10,10 +10,7 @@ from dtale_magics.holders import clock
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from dtale_magics.state import FrameInfo, PortHolder, Status
-
-FRAME_HEIGHT = 475
-"""Height of the grid in pixels, as D-Tale's own."""
+    from dtale_magics.state import PortHolder, Status
 
 
 class Text:
@@ -24,31 +21,6 @@ class Text:
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         return {"text/plain": self.text, "text/html": f"<pre>{html.escape(self.text)}</pre>"}
-
-
-class Grid:
-    """A frame in D-Tale: a line about it, and the grid below."""
-
-    def __init__(self, frame: FrameInfo, source: str, *, in_browser: bool) -> None:
-        self.frame = frame
-        self.source = source
-        self.in_browser = in_browser
-
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        text = f"{self.frame}  {self.frame.url}"
-        if not self.in_browser:
-            return {"text/plain": text}
-        title, source = html.escape(str(self.frame)), html.escape(self.source, quote=True)
-        page = html.escape(self.source.replace("/dtale/iframe/", "/dtale/main/"), quote=True)
-        return {
-            "text/plain": text,
-            "text/html": (
-                f'<div>{title} · <a href="{page}" target="_blank" rel="noopener noreferrer">'
-                "open in a tab</a></div>"
-                f'<iframe src="{source}" title="D-Tale: {title}" width="100%" '
-                f'height="{FRAME_HEIGHT}" style="border:0"></iframe>'
-            ),
-        }
 
 
 def status_text(status: Status) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import difflib
+import sys
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics, line_magic, magics_class
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from dtale_magics.outcome import Outcome
     from dtale_magics.session import Session
+    from dtale_magics.state import FrameInfo
 
 DTALE_FLAGS = {
     "--port": "40000",
@@ -88,7 +90,7 @@ class DtaleMagics(Magics):
             return self._say(f"Forgotten: {self.session.drop(arguments.flags['--drop'])}")
         if not arguments.expression:
             _check_no_options(arguments)
-            return self._say_status()
+            return self._show_panel(waiting)
         return self._show(arguments, waiting)
 
     @line_magic
@@ -140,10 +142,7 @@ class DtaleMagics(Magics):
         if port is not None:
             self.session.ensure(port, force="--force" in arguments.flags)
         instance, shown = self.session.show(frame, expression, arguments.show_options)
-        from dtale_magics.display import Grid  # noqa: PLC0415 (not at %load_ext)
-
-        grid = Grid(shown, self.session.frame_url(shown), in_browser=self._in_browser)
-        waiting.replace(grid)
+        self._show_panel(waiting, shown)
         _hide_once(instance)
         return instance
 
@@ -178,10 +177,19 @@ class DtaleMagics(Magics):
 
         display(Text(text))
 
-    def _say_status(self) -> None:
-        from dtale_magics.display import status_text  # noqa: PLC0415 (not at %load_ext)
+    def _show_panel(self, waiting: _Waiting, frame: FrameInfo | None = None) -> None:
+        """Show the panel, above the grid of `frame` if there is one; in a terminal, text."""
+        if not self._in_browser:
+            from dtale_magics.display import status_text  # noqa: PLC0415 (not at %load_ext)
 
-        self._say(status_text(self.session.status()))
+            text = f"{frame}  {frame.url}" if frame else status_text(self.session.status())
+            waiting.replace(text)
+            return
+        from dtale_magics import panel  # noqa: PLC0415 (ipywidgets, not at %load_ext)
+
+        shown = panel.of(self.session, frame)
+        waiting.replace(shown.live)
+        display(shown.static)
 
     def _say_ports(self) -> None:
         from dtale_magics.display import ports_text  # noqa: PLC0415 (not at %load_ext)
@@ -229,7 +237,9 @@ class _Waiting:
 
     def replace(self, result: object) -> None:
         """Show `result` in place of the progress."""
-        if self._handle is None:
+        if isinstance(result, str):
+            print(result)  # noqa: T201 (a terminal)
+        elif self._handle is None:
             display(result)
         else:
             self._handle.update(result)
@@ -258,6 +268,10 @@ def unload(shell: InteractiveShell) -> None:
         shell.magics_manager.magics["line"].pop(name, None)
     shell.configurables.remove(magics)
     completion.uninstall(shell)
+    if "dtale_magics.controller" in sys.modules:
+        from dtale_magics import controller  # noqa: PLC0415 (only if there are panels)
+
+        controller.retire(magics.session)
     magics.session.close()
 
 

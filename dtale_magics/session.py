@@ -301,6 +301,7 @@ class Session:
     def _open_ports(self) -> Ports:
         with self._lock:
             if self._ports is None or not self._ports.alive:
+                from dtale_magics.actions import Actions  # noqa: PLC0415 (not at %load_ext)
                 from dtale_magics.ports import Ports  # noqa: PLC0415 (not at %load_ext)
                 from dtale_magics.web import Web  # noqa: PLC0415
 
@@ -310,6 +311,7 @@ class Session:
                     self._prefixes,
                     self._answer_outsider,
                     self._stop_soon,
+                    Actions(self),
                 )
                 self._ports = Ports(
                     self.owner,

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 _PREFIX_HEADERS = ("HTTP_X_FORWARDED_PREFIX", "HTTP_X_FORWARDED_CONTEXT", "HTTP_X_PROXYCONTEXTPATH")
 
+_ACTIONS = "_magics/"
+"""What stands after the slug in the paths of the panel's clicks; D-Tale has none like it."""
+
 _WELCOME = """\
 <!doctype html><meta charset="utf-8"><title>Not found</title>
 <p>There is nothing to see without the full link. It stands in the notebook, below the cell with
@@ -44,21 +47,25 @@ class Web:
         Answers a request without the capability, or returns None for "not found".
     stop
         Called when somebody with the link asks D-Tale to shut down.
+    actions
+        Answers what lies below ``/<slug>/_magics``: the panel's clicks.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 (one for each thing that it answers)
         self,
         slug: str,
         mount: Callable[[str], WSGIApplication],
         prefixes: Callable[[], Collection[str]],
         outside: Callable[[Request], Response | None],
         stop: Callable[[], None],
+        actions: WSGIApplication,
     ) -> None:
         self.slug = slug
         self._mount = mount
         self._prefixes = prefixes
         self._outside = outside
         self._stop = stop
+        self._actions = actions
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request (PEP 3333)."""
@@ -73,6 +80,9 @@ class Web:
         if rest == "shutdown":
             self._stop()
             return Response("D-Tale stops serving this notebook.\n")(environ, start_response)
+        if rest.startswith(_ACTIONS):
+            environ["PATH_INFO"] = f"/{rest.removeprefix(_ACTIONS)}"
+            return self._actions(environ, start_response)
         environ["SCRIPT_NAME"], environ["PATH_INFO"] = root, f"/{rest}"
         return self._mount(root)(environ, start_response)
 

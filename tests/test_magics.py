@@ -77,7 +77,7 @@ def test_a_frame_is_shown_with_its_data_and_its_link(kernel: Kernel) -> None:
     assert status["url"].startswith(f"http://127.0.0.1:{status['port']}/eda-")
     assert (frame_of(kernel, "df")["rows"], frame_of(kernel, "df")["columns"]) == (3, 2)
     assert column(kernel, "df", "a") == [3, 1, 2]
-    assert any("<iframe" in bundle.get("text/html", "") for bundle in shown.displays)
+    assert any("application/vnd.jupyter.widget-view+json" in bundle for bundle in shown.displays)
     assert shown.stderr == ""
 
 

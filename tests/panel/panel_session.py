@@ -1,0 +1,87 @@
+"""A session that does as the test tells it."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from dtale_magics.news import Event
+from dtale_magics.outcome import Free, Outcome
+from dtale_magics.settings import PortRange, Settings
+from dtale_magics.state import Status
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable
+
+
+class FakeSession:
+    slug = "secret"
+    owner = "me"
+    port: int | None = 40001
+    ports: tuple[int, ...] = (40001,)
+
+    def __init__(self) -> None:
+        self.outcome: Outcome | Exception = Free(40000)
+        self.broken: Exception | None = None
+        self.gate: threading.Event | None = None
+        self.range = PortRange(40000, 40009)
+        self.holds = False
+        self.calls: list[str] = []
+        self.subscribers: list[Callable[[], None]] = []
+        self._events: list[Event] = []
+
+    def settings(self) -> Settings:
+        return Settings(self.range, 40000)
+
+    def status(self) -> Status:
+        if self.broken:
+            raise self.broken
+        return Status(
+            self.owner,
+            "eda.ipynb",
+            1,
+            self.range,
+            self.port,
+            self.ports,
+            None,
+            40000,
+            holds_ingress=self.holds,
+            ingress_holder=None,
+            frames=(),
+        )
+
+    def kernels(self) -> list[dict[str, Any]]:
+        return []
+
+    def events(self) -> tuple[Event, ...]:
+        return tuple(self._events)
+
+    def take_over(self, port: int | None = None) -> Outcome:
+        del port
+        return self._act("take")
+
+    def release(self, port: int | None = None) -> Outcome:
+        del port
+        return self._act("release")
+
+    def set_range(self, chosen: PortRange | None) -> None:
+        self.range = chosen or PortRange(40000, 40009)
+
+    def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
+        self.subscribers.append(callback)
+        return lambda: self.subscribers.remove(callback)
+
+    def happen(self, text: str) -> None:
+        self._events.append(Event(time.time(), text))
+        for subscriber in self.subscribers:
+            subscriber()
+
+    def _act(self, name: str) -> Outcome:
+        self.calls.append(name)
+        if self.gate is not None:
+            assert self.gate.wait(10)
+        if isinstance(self.outcome, Exception):
+            raise self.outcome
+        self.holds = self.outcome.ours
+        return self.outcome

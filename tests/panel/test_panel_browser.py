@@ -1,0 +1,225 @@
+"""The panel in JupyterLab and Notebook 7, with real kernels and a real browser.
+
+One server and one browser serve all tests; every state is left as a picture in ``screenshots/``.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+from playwright.sync_api import expect, sync_playwright
+from support import chromium, processes
+from support.browser import SECONDS, NotebookPage, launch
+from support.jupyter import Jupyter
+from support.ports import PortClaims
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from playwright.sync_api import Browser
+
+pytestmark = [
+    pytest.mark.timeout(180),
+    # Playwright's loop and Jupyter's processes are closed by their own ends.
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+]
+
+PICTURES = Path(__file__).parents[2] / "screenshots"
+LOAD = "%load_ext dtale_magics\nimport pandas as pd\ndf = pd.DataFrame({'a': [3, 1, 2]})"
+CELLS = [LOAD, "%dtale df", "%dtale", "import time; time.sleep(20)"]
+MILLISECONDS = SECONDS * 1000
+
+expect.set_options(timeout=MILLISECONDS)
+
+
+class Stage:
+    """A server whose kernels share ports, and a browser."""
+
+    def __init__(self, jupyter: Jupyter, browser: Browser, ports: range) -> None:
+        self.jupyter = jupyter
+        self.browser = browser
+        self.ingress = ports[0]
+
+    def open(self, name: str, face: str) -> NotebookPage:
+        """Open a notebook and show its frame."""
+        self.jupyter.write(name, CELLS)
+        page = NotebookPage(self.browser, self.jupyter, name, face)
+        page.run(0)
+        page.run(1)
+        page.panel(1).wait_for()
+        return page
+
+    def pid(self, name: str) -> int:
+        kernel = self.jupyter.kernel(name)
+        assert kernel is not None
+        for process in psutil.process_iter(["cmdline"]):
+            if kernel["id"] in " ".join(process.info["cmdline"] or []):
+                return int(process.pid)
+        raise AssertionError(f"no process of {name}")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    path = chromium.find()
+    if path is None:
+        pytest.skip("there is no Chromium")
+    with sync_playwright() as playwright:
+        one = launch(playwright, path)
+        yield one
+        one.close()
+
+
+@pytest.fixture
+def stage(browser: Browser) -> Iterator[Stage]:
+    with PortClaims() as claims:
+        ports = claims.take()
+        with Jupyter(claims.take()[0], ports) as jupyter:
+            yield Stage(jupyter, browser, ports)
+            for context in browser.contexts:
+                context.close()
+
+
+@pytest.fixture
+def wait_until_shown() -> Callable[[NotebookPage, str], float]:
+    """Wait until the panel of a page says something; returns when, in ms since the epoch."""
+
+    def wait(page: NotebookPage, words: str) -> float:
+        page.panel(1).locator(".dp-ingress .dp-text", has_text=words).wait_for()
+        return float(page.page.evaluate("window.__seen"))
+
+    return wait
+
+
+_NOTE = """
+panel => new MutationObserver(() => { window.__seen = Date.now() })
+  .observe(panel.querySelector('.dp-ingress .dp-text'),
+           { childList: true, characterData: true, subtree: true })
+"""
+
+
+@pytest.mark.parametrize("face", ["lab", "notebook"])
+def test_two_notebooks_and_one_port(
+    stage: Stage, face: str, wait_until_shown: Callable[[NotebookPage, str], float]
+) -> None:
+    train, eda = stage.open("train.ipynb", face), stage.open("eda.ipynb", face)
+    expect(train.grid(1).locator("body")).to_contain_text("3")
+    expect(eda.grid(1).locator("body")).to_contain_text("3")
+    eda.picture(PICTURES / f"{face}-held.png", 1)
+    for page in (train, eda):
+        page.panel(1).evaluate(_NOTE)
+    primary = eda.panel(1).locator(".dp-primary")
+    expect(primary).to_have_text(f"Take over ingress port {stage.ingress} from train.ipynb")
+
+    # A click, seen in both notebooks.
+    clicked = primary.evaluate("button => { button.focus(); button.click(); return Date.now() }")
+    here = wait_until_shown(eda, "this notebook’s") - clicked
+    there = wait_until_shown(train, "held by eda.ipynb") - clicked
+    print(  # noqa: T201 (measured, not asserted)
+        f"\n{face}: taken after {here:.0f} ms, seen in the other notebook after {there:.0f} ms"
+    )
+    assert max(here, there) < 5000
+    expect(primary).to_have_text(f"Give back ingress port {stage.ingress} to train.ipynb")
+    expect(primary).to_be_focused()
+    expect(eda.panel(1).locator(".dp-status")).to_contain_text("no request was lost")
+    link = str(eda.panel(1).locator("a", has_text="Open").get_attribute("href"))
+    assert f":{stage.ingress}/" in link
+    tab = eda.page.context.new_page()
+    tab.goto(link)
+    expect(tab.locator("body")).to_contain_text("3")
+    tab.close()
+    eda.picture(PICTURES / f"{face}-taken.png", 1)
+    train.picture(PICTURES / f"{face}-lost.png", 1)
+
+    # Given back, while a cell of 20 seconds runs.
+    eda.run(2)
+    eda.start(3)
+    expect(eda.cell(3).locator(".jp-InputPrompt").first).to_have_text("[*]:")
+    primary.click()
+    wait_until_shown(train, "this notebook’s")
+    expect(eda.panel(1).locator(".dp-status")).to_contain_text("was given back to train.ipynb")
+    expect(eda.panel(2).locator(".dp-status")).to_contain_text("was given back to train.ipynb")
+    expect(eda.cell(3).locator(".jp-InputPrompt").first).to_have_text("[*]:")
+
+    # What is saved has no link in it.
+    eda.save()
+    assert re.search(r"eda-[0-9a-f]{32}", stage.jupyter.read("eda.ipynb")) is None
+
+    # The dark theme, and a range that is wrong.
+    train.dark(1)
+    train.panel(1).locator("summary").click()
+    train.panel(1).get_by_label("Look for ports in").fill("9-1")
+    train.page.keyboard.press("Enter")
+    expect(train.panel(1).get_by_role("alert")).to_contain_text("range is empty")
+    train.picture(PICTURES / f"{face}-dark-details.png", 1)
+    train.page.set_viewport_size({"width": 480, "height": 1500})
+    train.picture(PICTURES / f"{face}-dark-narrow.png", 1)
+
+
+def test_a_frozen_incumbent_a_restart_and_a_reload(
+    stage: Stage, wait_until_shown: Callable[[NotebookPage, str], float]
+) -> None:
+    train, eda = stage.open("train.ipynb", "lab"), stage.open("eda.ipynb", "lab")
+    eda.panel(1).evaluate(_NOTE)
+    frozen = stage.pid("train.ipynb")
+    os.kill(frozen, signal.SIGSTOP)
+    try:
+        eda.panel(1).locator(".dp-primary").click()
+        wait_until_shown(eda, "this notebook’s")
+        eda.picture(PICTURES / "frozen-taken.png", 1)
+    finally:
+        os.kill(frozen, signal.SIGCONT)
+    expect(train.panel(1)).to_contain_text("held by eda.ipynb")
+
+    # A reload brings the panel back, and the grid.
+    train.save()
+    train.page.reload()
+    train.wait_for_kernel()
+    expect(train.panel(1)).to_contain_text("held by eda.ipynb")
+    expect(train.grid(1).locator("body")).to_contain_text("3")
+
+    # A restart ends it, and says so here and there.
+    eda.restart()
+    expect(eda.panel(1).locator(".dp-status")).to_contain_text("Run the cell again")
+    expect(eda.panel(1).locator(".dp-primary")).to_have_attribute("aria-disabled", "true")
+    eda.picture(PICTURES / "restarted.png", 1)
+    expect(train.panel(1)).to_contain_text(f"Ingress port {stage.ingress} is free")
+    train.picture(PICTURES / "free.png", 1)
+
+
+def test_a_stranger_and_outputs_that_are_cleared(stage: Stage) -> None:
+    stranger = subprocess.Popen(
+        [sys.executable, "-m", "http.server", str(stage.ingress)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd=stage.jupyter.root,
+        start_new_session=True,
+    )
+    try:
+        eda = stage.open("eda.ipynb", "lab")
+        primary = eda.panel(1).locator(".dp-primary")
+        expect(eda.panel(1).locator(".dp-ingress")).to_contain_text("http.server")
+        primary.click()
+        expect(eda.panel(1).locator(".dp-status")).to_contain_text("Go on?")
+        eda.picture(PICTURES / "stranger-asked.png", 1)
+        primary.click()
+        expect(eda.panel(1).locator(".dp-status")).to_contain_text("was not taken")
+        eda.picture(PICTURES / "stranger-refused.png", 1)
+        assert stranger.poll() is None
+    finally:
+        processes.end(stranger)
+
+    # With the last panel goes the subscription.
+    panels = "from dtale_magics import controller as c; print(c._Current.controller.watched)"
+    eda.command("notebook:clear-all-cell-outputs")
+    expect(eda.page.locator(".dtale-panel")).to_have_count(0)
+    eda.cell(3).locator(".cm-content").first.fill(panels)
+    eda.start(3)
+    expect(eda.output(3)).to_contain_text("False")

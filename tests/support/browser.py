@@ -1,0 +1,119 @@
+"""A notebook in a browser: open it, run cells, look at its panels."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from support.jupyter import TOKEN
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from playwright.sync_api import Browser, FrameLocator, Locator, Playwright
+
+    from support.jupyter import Jupyter
+
+SECONDS = 30.0
+FACES = {"lab": "doc/tree", "notebook": "notebooks"}
+"""JupyterLab in its single-document form, and Notebook 7."""
+
+_FLAGS = [
+    "--no-sandbox",
+    "--disable-dev-shm-usage",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+def launch(playwright: Playwright, path: str) -> Browser:
+    return playwright.chromium.launch(executable_path=path, args=_FLAGS)
+
+
+class NotebookPage:
+    """A notebook of `jupyter` in a page of its own."""
+
+    def __init__(self, browser: Browser, jupyter: Jupyter, name: str, face: str = "lab") -> None:
+        self.name = name
+        self.face = face
+        self._jupyter = jupyter
+        context = browser.new_context(viewport={"width": 1100, "height": 1500})
+        context.grant_permissions(["clipboard-read", "clipboard-write"])
+        context.set_default_timeout(SECONDS * 1000)
+        self.page = context.new_page()
+        self.problems: list[str] = []
+        self.page.on("pageerror", lambda error: self.problems.append(str(error)))
+        self.open()
+
+    def open(self) -> None:
+        """Load the page and wait until the kernel takes cells (earlier ones would be dropped)."""
+        query = f"?token={TOKEN}"
+        self.page.goto(f"{self._jupyter.url}/{FACES[self.face]}/{self.name}{query}")
+        self.page.locator(".jp-Notebook .jp-Cell").first.wait_for()
+        self.wait_for_kernel()
+
+    def wait_for_kernel(self) -> None:
+        deadline = time.monotonic() + SECONDS
+        while time.monotonic() < deadline:
+            kernel = self._jupyter.kernel(self.name)
+            if kernel and kernel["connections"] and kernel["execution_state"] == "idle":
+                return
+            self.page.wait_for_timeout(100)
+        raise AssertionError(f"the kernel of {self.name} is not ready: {kernel}")
+
+    def cell(self, index: int) -> Locator:
+        return self.page.locator(".jp-Notebook .jp-Cell").nth(index)
+
+    def output(self, index: int) -> Locator:
+        return self.cell(index).locator(".jp-OutputArea").first
+
+    def panel(self, index: int) -> Locator:
+        return self.output(index).locator(".dtale-panel").first
+
+    def grid(self, index: int) -> FrameLocator:
+        return self.output(index).frame_locator("iframe.dtale-grid")
+
+    def start(self, index: int) -> None:
+        """Run a cell without waiting for its end."""
+        self.cell(index).locator(".cm-content").first.click()
+        self.page.keyboard.press("Control+Enter")
+
+    def run(self, index: int) -> None:
+        """Run a cell that shows something, and wait until it has ended."""
+        self.start(index)
+        prompt = self.cell(index).locator(".jp-InputPrompt").first
+        self.page.wait_for_function(
+            r"prompt => /\[\d+\]/.test(prompt.textContent)", arg=prompt.element_handle()
+        )
+
+    def command(self, name: str) -> None:
+        """Run a command of JupyterLab by its id; both faces have the same application."""
+        self.page.evaluate("name => window.jupyterapp.commands.execute(name)", name)
+
+    def save(self) -> None:
+        self.command("docmanager:save")  # ends when the file is written
+
+    def restart(self) -> None:
+        """Restart the kernel as the menu does after its question."""
+        self.page.evaluate(
+            "window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()"
+        )
+
+    def dark(self, index: int, *, on: bool = True) -> None:
+        """Switch the theme, and wait until the panel has it."""
+        theme = "JupyterLab Dark" if on else "JupyterLab Light"
+        self.page.evaluate(
+            "theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", theme
+        )
+        self.page.wait_for_function(
+            "on => document.body.dataset.jpThemeLight === String(!on)", arg=on
+        )
+        self.panel(index).wait_for()
+
+    def picture(self, path: Path, index: int) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.panel(index).screenshot(path=path)
