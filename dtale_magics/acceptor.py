@@ -141,9 +141,20 @@ class Acceptor:
         """How many connections are being served."""
         return len(self._connections)
 
-    def add(self, listener: Accepting) -> None:
-        """Accept from `listener`; takes back a removal that still lingers."""
-        self._call(lambda: self._start_accepting(listener))
+    def add(self, *listeners: Accepting) -> None:
+        """Accept from `listeners`; takes back a removal that still lingers.
+
+        Raises
+        ------
+        ValueError
+            When one of them is closed; those before it are served then.
+        """
+
+        def start() -> None:
+            for listener in listeners:
+                self._start_accepting(listener)
+
+        self._call(start)
 
     def remove(self, listener: Accepting, linger: float = LINGER_SECONDS) -> None:
         """Close `listener` in `linger` seconds, and accept until then; returns at once."""

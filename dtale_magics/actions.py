@@ -1,9 +1,9 @@
 """Clicks over HTTP, which work while a cell runs: ``/<slug>/_magics/…`` of our own server.
 
-``GET state`` says what the panel says. ``POST take``, ``release``, ``range`` and ``refresh`` do what
-its buttons do, and answer with the same. The slug in front is the capability: a page that does not
-know it cannot get here. `HEADER` makes browsers ask for leave before they send anything (the CORS
-preflight of the Fetch standard).
+``GET state`` says what the panel says. ``POST take``, ``release``, ``range`` and ``refresh`` do
+what its buttons do, and answer with the same. The slug in front is the capability: a page that does
+not know it cannot get here. `HEADER` makes browsers ask for leave before they send anything (the
+CORS preflight of the Fetch standard).
 """
 
 from __future__ import annotations

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_BREATH_SECONDS = 0.005
 _WATCH_SECONDS = 0.05
 _SLOWEST_WATCH_SECONDS = 1.0
 _TELL_TIMEOUT_SECONDS = 0.5
@@ -36,8 +37,8 @@ _TELL_AGAIN_SECONDS = 5.0
 class Serving(Protocol):
     """What serves listeners."""
 
-    def add(self, listener: Listener) -> None:
-        """Serve it, also one whose removal lingers; `ValueError` when it is closed."""
+    def add(self, *listeners: Listener) -> None:
+        """Serve them, also one whose removal lingers; `ValueError` when one is closed."""
 
     def remove(self, listener: Listener, linger: float = ...) -> None:
         """Serve it for `linger` seconds more, then close it."""
@@ -176,18 +177,15 @@ class Holdings:
             if former is None:
                 return None
             membership = former.membership
-            revived = []
-            try:
-                for listener in membership.listeners:
-                    self.server.add(listener)
-                    revived.append(listener)
+            listeners = [one for one in membership.listeners if one.fileno() >= 0]
+            if not listeners:
+                return None
+            with contextlib.suppress(ValueError, OSError):  # one was closed under us
+                self.server.add(*listeners)
                 group = steering.members(port)
                 if membership.certain(group) and membership.safe(group):
                     return membership
-            except (ValueError, OSError):
-                pass  # the first one was closed under us
-            for listener in revived:
-                self.server.remove(listener, LINGER_SECONDS)
+            self._linger(listeners)
             return None
 
     @staticmethod
@@ -195,24 +193,31 @@ class Holdings:
         if held.claim is not None:
             held.claim.close()
 
-    def watch(self, held: Held, told: Mapping[str, Any]) -> None:
+    @property
+    def by(self) -> dict[str, Any]:
+        """The field ``by`` of our own messages."""
+        identity = self.session.identity()
+        return {"label": identity.label[:200], "pid": identity.pid, "owner": identity.owner}
+
+    def watch(self, held: Held) -> None:
         """Start the thread that tells former owners and tidies the group; it ends by itself.
 
         Parameters
         ----------
         held
             A port that was just taken from siblings.
-        told
-            Fields of the message ``taken``.
         """
         threading.Thread(
-            target=self._watch, args=(held, told), name="dtale_magics steering", daemon=True
+            target=self._watch, args=(held,), name="dtale_magics steering", daemon=True
         ).start()
 
-    def _watch(self, held: Held, told: Mapping[str, Any]) -> None:
+    def _watch(self, held: Held) -> None:
+        # A fresh thread runs at once and would keep the one that takes from returning.
+        time.sleep(_BREATH_SECONDS)
         pause = _WATCH_SECONDS
         next_call: dict[Peer, float] = {}
         try:
+            told = {"port": held.port, "by": self.by}
             while self.get(held.port) is held:
                 foreign = steering.members(held.port) - held.membership.inodes
                 self._tell(foreign, next_call, told)

@@ -10,11 +10,12 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
-import weakref
+import socket
 from typing import TYPE_CHECKING, Any
 
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
+from dtale_magics import listener
 from dtale_magics.acceptor import LINGER_SECONDS, Acceptor, Connection
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class _RequestHandler(WSGIRequestHandler):
         environ = super().make_environ()
         environ["wsgi.errors"] = _ERRORS
         environ["SERVER_SOFTWARE"] = ""
+        environ["SERVER_PORT"] = str(self.connection.getsockname()[1])
         environ[CONNECTION_KEY] = self.server.connection_of(self.connection)
         return environ
 
@@ -78,12 +80,15 @@ class _RequestHandler(WSGIRequestHandler):
 
 
 class _RequestMachinery(ThreadedWSGIServer):
-    """Werkzeug's server object without a socket and without its accept loop."""
+    """Werkzeug's server object without a socket and without its accept loop.
 
-    def __init__(self, app: WSGIApplication, listener: Listener) -> None:
-        host = "::" if listener.socket.family.name == "AF_INET6" else "0.0.0.0"  # noqa: S104
-        super().__init__(host, listener.port, app, _RequestHandler, fd=listener.fileno())
-        # Werkzeug duplicates the descriptor; a copy would keep the port after we gave it away.
+    One for all listeners: to make one takes Werkzeug milliseconds, which a takeover does not have.
+    """
+
+    def __init__(self, app: WSGIApplication) -> None:
+        with listener.new_socket() as unbound:
+            host = "::" if unbound.family == socket.AF_INET6 else "0.0.0.0"  # noqa: S104
+            super().__init__(host, 0, app, _RequestHandler, fd=unbound.fileno())
         self.socket.close()
         self._connections: dict[Any, Connection] = {}
 
@@ -123,10 +128,7 @@ class Server:
     """
 
     def __init__(self, app: WSGIApplication, max_connections: int = 64) -> None:
-        self._app = app
-        self._machinery: weakref.WeakKeyDictionary[Any, _RequestMachinery] = (
-            weakref.WeakKeyDictionary()
-        )
+        self._machinery = _RequestMachinery(app)
         self._acceptor = Acceptor(self._handle, "dtale_magics server", max_connections)
 
     @property
@@ -139,11 +141,9 @@ class Server:
         """How many connections are being served."""
         return self._acceptor.active
 
-    def add(self, listener: Listener) -> None:
-        """Serve `listener` as well."""
-        if listener not in self._machinery:
-            self._machinery[listener] = _RequestMachinery(self._app, listener)
-        self._acceptor.add(listener)
+    def add(self, *listeners: Listener) -> None:
+        """Serve `listeners` as well."""
+        self._acceptor.add(*listeners)
 
     def remove(self, listener: Listener, linger: float = LINGER_SECONDS) -> None:
         """Close `listener` after `linger` seconds; requests in flight finish."""
@@ -163,4 +163,4 @@ class Server:
 
     def _handle(self, connection: Connection) -> None:
         with contextlib.suppress(ConnectionError, TimeoutError):  # the peer went away
-            self._machinery[connection.listener].serve(connection)
+            self._machinery.serve(connection)

@@ -137,7 +137,7 @@ def _join_one(port: int) -> Listener:
         raise
 
 
-def join(port: int, adopt: Callable[[Listener], None]) -> tuple[Membership, list[Listener]]:
+def join(port: int, adopt: Callable[..., None]) -> tuple[Membership, list[Listener]]:
     """Join the group of `port`, without steering yet; the caller holds the port's lock.
 
     Parameters
@@ -145,7 +145,7 @@ def join(port: int, adopt: Callable[[Listener], None]) -> tuple[Membership, list
     port
         The port in question.
     adopt
-        Starts to serve a listener; from the first moment, connections may be spread over all.
+        Starts to serve listeners: connections may be spread over all from the first moment.
 
     Returns
     -------
@@ -166,7 +166,7 @@ def join(port: int, adopt: Callable[[Listener], None]) -> tuple[Membership, list
             fresh = []
             for _ in range(1 + min(len(below), MAX_SPARES)):
                 fresh.append(_join_one(port))
-                adopt(fresh[-1])
+            adopt(*fresh)
             membership = Membership(fresh, len(below), below)
             if members(port) - membership.inodes == below:
                 return membership, superfluous

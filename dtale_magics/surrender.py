@@ -151,9 +151,3 @@ def _party(message: Message) -> Party | None:
         )
     except (KeyError, TypeError, ValueError):
         return None
-
-
-def by(holdings: Holdings) -> dict[str, Any]:
-    """Return the field ``by`` of our own messages."""
-    identity = holdings.session.identity()
-    return {"label": identity.label[:200], "pid": identity.pid, "owner": identity.owner}

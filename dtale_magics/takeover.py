@@ -257,8 +257,7 @@ class Pod:
         if Rung.STEER in attempt.rungs and steering.available():
             try:
                 held = self._steer(port, peer)
-                told = {"port": port, "by": surrender.by(self.holdings)}
-                self.holdings.watch(held, told)
+                self.holdings.watch(held)
                 return Steered(port, self._party(peer, port, wait=0.0))
             except OSError as error:
                 why.append(f"steering failed ({error})")
@@ -316,7 +315,7 @@ class Pod:
     def _receive(self, peer: Peer, attempt: _Attempt) -> bool:
         """Have `peer` hand over its listening sockets."""
         port = attempt.port
-        request = {"op": "hand_over", "port": port, "by": surrender.by(self.holdings)}
+        request = {"op": "hand_over", "port": port, "by": self.holdings.by}
         listeners: list[Listener] = []
         given = False
         with channel.connect(peer, min(_ASK_SECONDS, attempt.left)) as exchange:
@@ -340,19 +339,17 @@ class Pod:
         if not given:
             return False
         claim = exclusive.claim(port)
-        for one in listeners:
-            self.holdings.server.add(one)
+        self.holdings.server.add(*listeners)
         membership = steering.Membership(listeners, None if len(listeners) > 1 else 0)
         held = Held(port, membership, claim, previous=peer)
         self.holdings.enter(held)
         if steering.members(port) - {listeners[0].inode}:
-            told = {"port": port, "by": surrender.by(self.holdings)}
-            self.holdings.watch(held, told)
+            self.holdings.watch(held)
         return True
 
     def _rebind(self, peer: Peer, attempt: _Attempt) -> bool:
         """Have `peer` release the port, and bind it."""
-        request = {"op": "release", "port": attempt.port, "by": surrender.by(self.holdings)}
+        request = {"op": "release", "port": attempt.port, "by": self.holdings.by}
         with channel.connect(peer, min(_ASK_SECONDS, attempt.left)) as exchange:
             exchange.send(request)
             channel.checked(exchange.receive())
