@@ -140,6 +140,10 @@ def new_socket(*, beside_owner: bool = False) -> socket.socket:
     return sock
 
 
+def _wildcard(sock: socket.socket) -> str:
+    return "::" if sock.family == socket.AF_INET6 else "0.0.0.0"  # noqa: S104 (see module)
+
+
 def listen(sock: socket.socket, port: int) -> Listener:
     """Bind `sock` to `port` of the wildcard address and listen.
 
@@ -149,8 +153,7 @@ def listen(sock: socket.socket, port: int) -> Listener:
         As bind(2) and listen(2) do. After a failed bind the socket can be used for another port;
         after a failed listen it cannot (it is bound) and is closed here.
     """
-    wildcard = "::" if sock.family == socket.AF_INET6 else "0.0.0.0"  # noqa: S104 (see module)
-    sock.bind((wildcard, port))
+    sock.bind((_wildcard(sock), port))
     try:
         sock.listen(BACKLOG)
         # Only now, so that a sibling can bind beside us later: two sockets that were both given
@@ -183,6 +186,16 @@ def bind(port: int) -> Listener:
                 raise
         time.sleep(random.uniform(0, attempt * _TIE_SECONDS))  # noqa: S311 (no secret)
     raise AssertionError  # the last attempt raised
+
+
+def could_bind(port: int) -> bool:
+    """Whether `port` is free at this moment, for information only: that is no reservation."""
+    with new_socket() as sock:
+        try:
+            sock.bind((_wildcard(sock), port))
+        except OSError:
+            return False
+    return True
 
 
 def reserve(ports: Iterable[int]) -> Listener:

@@ -418,14 +418,14 @@ class Session:
     def _holder(self, port: int) -> PortHolder | None:
         if port in self.ports:
             return self._own_holder(port)
-        from dtale_magics import holders, ports  # noqa: PLC0415 (psutil, not at %load_ext)
+        from dtale_magics import holders, listener, ports  # noqa: PLC0415 (not at %load_ext)
 
         sibling = ports.sibling_with(port)
         if sibling is not None:
             return sibling
         found = holders.find(port)
-        if not found:
-            return None
+        if not found or (not found[0].listening and listener.could_bind(port)):
+            return None  # connections that our own kind has left in TIME_WAIT do not count
         return PortHolder(port, "process", str(found[0]), found[0].pid, found[0].since)
 
 

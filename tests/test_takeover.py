@@ -196,6 +196,16 @@ def test_a_stranger_is_named_and_left_alone(start_kernel: StartKernel) -> None:
         stranger.wait()
 
 
+def test_what_a_killed_owner_leaves_in_time_wait_does_not_hold_the_port(
+    two: tuple[Kernel, Kernel],
+) -> None:
+    first, second = two
+    assert shown_at(url_of(first)) == 1  # the server closed that connection: TIME_WAIT is its own
+    first.kill()
+    assert second.status()["ingress_holder"] is None
+    assert "was free" in second.run("%dtale_port --take").text
+
+
 PLAIN = """
 import pandas as pd, dtale
 df = pd.DataFrame({'a': [7] * 3})
