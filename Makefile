@@ -4,6 +4,7 @@
 #   make demo    JupyterLab on the quick-start notebook
 #   make test    all checks and all tests
 #   make lint    the checks alone
+#   make nightly the magics and the panel on ipykernel 6, in an environment of its own
 #   make bench   speed and memory beside plain D-Tale
 #   make clean   remove .venv and every cache
 
@@ -18,7 +19,7 @@ QUIET_LAB := --ServerApp.tornado_settings='{"page_config_data":{"buildCheck":Fal
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint nightly bench clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/stamp-demo
@@ -36,11 +37,16 @@ test: lint $(VENV)/stamp-chromium
 lint: $(VENV)/stamp-test
 	$(BIN)/pre-commit run --all-files
 
+nightly: $(VENV)/stamp-chromium
+	$(PYTHON) -m venv --clear $(VENV)-ipykernel6
+	$(VENV)-ipykernel6/bin/python -m pip install --quiet --editable '.[test]' 'ipykernel<7'
+	$(VENV)-ipykernel6/bin/python -m pytest tests/panel tests/test_magics.py tests/test_takeover.py
+
 bench: $(VENV)/stamp-test
 	$(BIN)/python benchmarks/foundation.py
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	rm -rf $(VENV) $(VENV)-ipykernel6 .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamps make a second run quick: they are older than pyproject.toml when it has changed.
