@@ -12,6 +12,7 @@ from unittest.mock import Mock
 
 from kubernetes_asyncio.config import kube_config
 from kubespawner import KubeSpawner
+from kubespawner.clients import load_config
 from traitlets.config import Config
 
 if TYPE_CHECKING:
@@ -65,6 +66,9 @@ def spawner(config: Config, user: str, server: str = "") -> KubeSpawner:
 @asynccontextmanager
 async def hub_loop() -> AsyncIterator[None]:
     """Stop what KubeSpawner leaves running in the loop."""
+    # The address of the API is one setting of the process, and set once for each address: a stub
+    # that got the port of an earlier one would be asked at the address of the one between them.
+    load_config.cache_clear()
     try:
         yield
     finally:
