@@ -302,6 +302,7 @@ class Session:
         with self._lock:
             if self._ports is None or not self._ports.alive:
                 from dtale_magics.actions import Actions  # noqa: PLC0415 (not at %load_ext)
+                from dtale_magics.activity import Activity  # noqa: PLC0415 (not at %load_ext)
                 from dtale_magics.ports import Ports  # noqa: PLC0415 (not at %load_ext)
                 from dtale_magics.web import Web  # noqa: PLC0415
 
@@ -312,6 +313,7 @@ class Session:
                     self._answer_outsider,
                     self._stop_soon,
                     Actions(self),
+                    Activity().note,
                 )
                 self._ports = Ports(
                     self.owner,

@@ -49,6 +49,8 @@ class Web:
         Called when somebody with the link asks D-Tale to shut down.
     actions
         Answers what lies below ``/<slug>/_magics``: the panel's clicks.
+    used
+        Called for each request that D-Tale itself is to answer.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 (one for each thing that it answers)
@@ -59,6 +61,7 @@ class Web:
         outside: Callable[[Request], Response | None],
         stop: Callable[[], None],
         actions: WSGIApplication,
+        used: Callable[[], None],
     ) -> None:
         self.slug = slug
         self._mount = mount
@@ -66,6 +69,7 @@ class Web:
         self._outside = outside
         self._stop = stop
         self._actions = actions
+        self._used = used
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request (PEP 3333)."""
@@ -83,6 +87,7 @@ class Web:
         if rest.startswith(_ACTIONS):
             environ["PATH_INFO"] = f"/{rest.removeprefix(_ACTIONS)}"
             return self._actions(environ, start_response)
+        self._used()  # D-Tale's pages ask for nothing by themselves, so somebody is there
         environ["SCRIPT_NAME"], environ["PATH_INFO"] = root, f"/{rest}"
         return self._mount(root)(environ, start_response)
 
