@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from dtale_magics import notebook, settings
+from dtale_magics.assets import Assets
 from dtale_magics.plain_show import HOST, PlainShow
 from dtale_magics.state import FrameInfo, PortHolder, Status
 from dtale_magics.viewer import Viewer
@@ -55,7 +56,8 @@ class Session:
         self._news: News | None = None
         self.owner = secrets.token_hex(8)
         self.slug = f"{_readable_part()}-{secrets.token_hex(_SLUG_BYTES)}"
-        self._viewer = Viewer(lambda: self.base_url)
+        self._assets = Assets()
+        self._viewer = Viewer(lambda: self.base_url, self._assets)
         self._plain_show = PlainShow(self)
         self._preload: threading.Thread | None = None
         self._preload_error: BaseException | None = None
@@ -314,6 +316,7 @@ class Session:
                     self._stop_soon,
                     Actions(self),
                     Activity().note,
+                    self._assets,
                 )
                 self._ports = Ports(
                     self.owner,
@@ -408,6 +411,7 @@ class Session:
         sys.setswitchinterval(min(interval, _IMPORT_SWITCH_SECONDS))
         try:
             self._viewer.app(f"/{self.slug}")
+            self._assets.compress()
         except BaseException as error:  # noqa: BLE001 (shown to whoever needs D-Tale)
             self._preload_error = error
         finally:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from flask import Flask, Response
 
+    from dtale_magics.assets import Assets
+
 _STAGING = "loading"
 """Id under which D-Tale analyses a frame before it takes its place; not a number, so that it does
 not count when D-Tale looks for the next one."""
@@ -40,10 +42,13 @@ class Viewer:
     ----------
     base_url
         Gives the local URL that D-Tale's instances show, without a trailing slash.
+    assets
+        D-Tale's static files.
     """
 
-    def __init__(self, base_url: Callable[[], str | None]) -> None:
+    def __init__(self, base_url: Callable[[], str | None], assets: Assets) -> None:
         self._base_url = base_url
+        self._assets = assets
         self._lock = threading.RLock()
         self._apps: dict[str, Flask] = {}
         self._secret_key = secrets.token_hex(32)
@@ -169,6 +174,7 @@ class Viewer:
         logging.getLogger("dtale").addHandler(logging.NullHandler())
         app: Flask = _dtale("app").build_app(url=self._base_url(), reaper_on=False, app_root=root)
         app.config["SECRET_KEY"] = self._secret_key
+        prefix, dtale_url_for = root.rpartition("/")[0], app.url_for
 
         def refuse_unknown_frame() -> None:
             # D-Tale would make an empty frame of that id, which breaks its list of frames.
@@ -179,12 +185,21 @@ class Viewer:
 
         def keep_root(response: Response) -> Response:
             location = response.location
-            if location and location.startswith("/") and not location.startswith(f"{root}/"):
+            own = (f"{root}/", f"{prefix}/{self._assets.token}/")
+            if location and location.startswith("/") and not location.startswith(own):
                 response.location = root + location
+            response.headers.setdefault("Cache-Control", "no-store")  # all but files is data
             return response
+
+        def url_for(endpoint: str, *args: Any, **values: Any) -> str:
+            asset = values.get("filename") if endpoint == "static" else None
+            shared = asset and self._assets.url(prefix, asset)
+            return shared or dtale_url_for(endpoint, *args, **values)
 
         app.before_request(refuse_unknown_frame)
         app.after_request(keep_root)
+        app.url_for = url_for  # type: ignore[method-assign]
+        app.jinja_env.globals["url_for"] = url_for
         return app
 
 

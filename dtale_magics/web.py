@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
+    from dtale_magics.assets import Assets
+
 _PREFIX_HEADERS = ("HTTP_X_FORWARDED_PREFIX", "HTTP_X_FORWARDED_CONTEXT", "HTTP_X_PROXYCONTEXTPATH")
 
 _ACTIONS = "_magics/"
@@ -51,6 +53,8 @@ class Web:
         Answers what lies below ``/<slug>/_magics``: the panel's clicks.
     used
         Called for each request that D-Tale itself is to answer.
+    assets
+        D-Tale's static files, which all kernels have below the same path.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 (one for each thing that it answers)
@@ -62,6 +66,7 @@ class Web:
         stop: Callable[[], None],
         actions: WSGIApplication,
         used: Callable[[], None],
+        assets: Assets,
     ) -> None:
         self.slug = slug
         self._mount = mount
@@ -70,11 +75,16 @@ class Web:
         self._stop = stop
         self._actions = actions
         self._used = used
+        self._assets = assets
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request (PEP 3333)."""
         prefix, path = self._split_prefix(environ)
         first, slash, rest = path.removeprefix("/").partition("/")
+        if hmac.compare_digest(first.encode(), self._assets.token.encode()):
+            environ[CONNECTION_KEY].admit()
+            environ["SCRIPT_NAME"], environ["PATH_INFO"] = f"{prefix}/{first}", f"/{rest}"
+            return self._assets(environ, start_response)
         if not hmac.compare_digest(first.encode(), self.slug.encode()):
             return self._answer_outsider(environ)(environ, start_response)
         environ[CONNECTION_KEY].admit()
@@ -87,6 +97,9 @@ class Web:
         if rest.startswith(_ACTIONS):
             environ["PATH_INFO"] = f"/{rest.removeprefix(_ACTIONS)}"
             return self._actions(environ, start_response)
+        asset = self._assets.redirect(prefix, f"/{rest}")
+        if asset is not None:
+            return asset(environ, start_response)
         self._used()  # D-Tale's pages ask for nothing by themselves, so somebody is there
         environ["SCRIPT_NAME"], environ["PATH_INFO"] = root, f"/{rest}"
         return self._mount(root)(environ, start_response)
