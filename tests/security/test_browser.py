@@ -1,0 +1,208 @@
+"""D-Tale's own pages in a browser, through the link: nothing of them breaks at the guard."""
+
+from __future__ import annotations
+
+import csv
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from playwright.sync_api import expect, sync_playwright
+from support import chromium
+from support.browser import SECONDS, launch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from conftest import StartKernel
+    from playwright.sync_api import BrowserContext, Page
+    from support.kernels import Kernel
+
+pytestmark = [
+    pytest.mark.timeout(180),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),  # Playwright's loop closes its own
+]
+
+FRAME = """
+%load_ext dtale_magics
+import pandas as pd
+df = pd.DataFrame({"moon": ["Io", "Europa", "Ganymede"] * 20,
+                   "mass": range(60), "period": [n % 7 / 2 for n in range(60)]})
+"""
+UPLOAD = b"planet,moons\nMars,2\nSaturn,146\n"
+
+expect.set_options(timeout=SECONDS * 1000)
+
+
+class Tab:
+    """Pages of one browser context, with everything that goes wrong in them."""
+
+    def __init__(self, context: BrowserContext, base: str) -> None:
+        self.base = base
+        self.problems: list[str] = []
+        self._context = context
+        context.set_default_timeout(SECONDS * 1000)
+        context.on("console", self._heard)
+        context.on("weberror", lambda error: self.problems.append(str(error.error)))
+        context.on("response", self._answered)
+        context.on("requestfailed", self._failed)
+        self.page: Page = context.new_page()
+
+    def open(self, path: str) -> Page:
+        self.page.goto(f"{self.base}dtale/{path}")
+        return self.page
+
+    def _heard(self, message: Any) -> None:
+        if message.type == "error":
+            self.problems.append(f"console: {message.text}")
+
+    def _answered(self, response: Any) -> None:
+        if response.status >= 400:
+            self.problems.append(f"{response.status} {response.request.method} {response.url}")
+
+    def _failed(self, request: Any) -> None:
+        # Leaving a page and saving a file end requests as well.
+        if request.failure != "net::ERR_ABORTED":
+            self.problems.append(f"{request.failure} {request.method} {request.url}")
+
+
+@pytest.fixture
+def kernel(start_kernel: StartKernel) -> Kernel:
+    kernel = start_kernel()
+    kernel.run(FRAME)
+    kernel.run("%dtale df --allow-cell-edits True")
+    return kernel
+
+
+@pytest.fixture
+def context() -> Iterator[BrowserContext]:
+    path = chromium.find()
+    if path is None:
+        pytest.skip("there is no Chromium")
+    with sync_playwright() as playwright:
+        browser = launch(playwright, path)
+        yield browser.new_context(viewport={"width": 1300, "height": 1000})
+        browser.close()
+
+
+def test_every_part_of_dtale_works_through_the_link(
+    context: BrowserContext, kernel: Kernel
+) -> None:
+    tab = Tab(context, kernel.status()["url"])
+    parts: list[Callable[[Tab, Kernel], None]] = [
+        _grid,
+        _export,
+        _column_analysis,
+        _popups,
+        _charts,
+        _upload,
+        _way_out,
+    ]
+    for part in parts:
+        part(tab, kernel)
+        assert tab.problems == [], part.__name__
+
+
+def _grid(tab: Tab, kernel: Kernel) -> None:
+    page = tab.open("main/1")
+    expect(page.get_by_text("Ganymede").first).to_be_visible()
+    # What is typed into a cell arrives in the kernel.
+    page.get_by_text("Europa", exact=True).first.dblclick()
+    editor = page.get_by_test_id("grid-cell-editor")
+    editor.fill("Callisto")
+    with page.expect_response(lambda answer: "/edit-cell/" in answer.url):
+        editor.press("Enter")
+    assert kernel.value("__import__('dtale').get_instance('1').data.moon[1]") == "Callisto"
+    expect(page.get_by_text("Callisto", exact=True).first).to_be_visible()
+
+
+def _export(tab: Tab, kernel: Kernel) -> None:
+    del kernel
+    page = tab.page
+    page.get_by_test_id("main-menu-holder").click()
+    page.get_by_test_id("menu-item").get_by_text("Export", exact=True).click()
+    with page.expect_download() as started:
+        page.get_by_role("button", name="CSV", exact=True).click()
+    with Path(started.value.path()).open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 60
+    assert rows[1]["moon"] == "Callisto"
+
+
+def _column_analysis(tab: Tab, kernel: Kernel) -> None:
+    del kernel
+    page = tab.open("main/1")
+    page.get_by_text("mass", exact=True).first.click()
+    page.get_by_role("button", name="Describe(Column Analysis)").click()
+    expect(page.get_by_text("mean:")).to_be_visible()
+    with page.expect_popup() as opened:
+        page.get_by_text("Open In New Tab").click()
+    expect(opened.value.get_by_text("Ganymede (20)")).to_be_visible()
+    opened.value.close()
+
+
+def _popups(tab: Tab, kernel: Kernel) -> None:
+    del kernel
+    for path, words in [
+        ("popup/describe/1", "moon"),
+        ("popup/correlations/1", "Pearson Correlation Matrix"),
+        ("popup/column-analysis/1?selectedCol=mass", "Histogram"),
+        ("popup/code-export/1", "import pandas as pd"),
+        ("popup/filter/1", "Custom Filter"),
+    ]:
+        page = tab.open(path)
+        expect(page.locator("body")).to_contain_text(words)
+        page.wait_for_load_state("networkidle")
+
+
+def _charts(tab: Tab, kernel: Kernel) -> None:
+    del kernel
+    query = f"chart_type=line&x=mass&y={json.dumps(['period'])}"
+    page = tab.open(f"charts/1?{query}")
+    expect(page.locator(".js-plotly-plot .xtick").first).to_be_visible()
+    page.wait_for_load_state("networkidle")
+
+
+def _upload(tab: Tab, kernel: Kernel) -> None:
+    page = tab.open("popup/upload/1")
+    file = {"name": "planets.csv", "mimeType": "text/csv", "buffer": UPLOAD}
+    page.locator("input[type=file]").first.set_input_files(file)
+    page.get_by_role("button", name="Load", exact=True).click()
+    page.wait_for_url("**/2")
+    expect(tab.open("main/2").get_by_text("Saturn").first).to_be_visible()
+    assert "2 rows × 2 columns" in kernel.run("%dtale --list").text
+
+
+def _way_out(tab: Tab, kernel: Kernel) -> None:
+    """Who is linked from a page of D-Tale learns nothing of the address it has."""
+    slug = kernel.status()["url"].split("/")[3]
+    told: list[str] = []
+
+    class Elsewhere(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            told.append(str(self.headers))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Elsewhere)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    try:
+        page = tab.open("main/1")
+        assert slug not in page.title()
+        add = "url => document.body.append(Object.assign(document.createElement('a'), {href: url}))"
+        page.evaluate(add, f"http://127.0.0.1:{server.server_port}/")
+        with page.expect_response(lambda answer: f":{server.server_port}/" in answer.url):
+            page.evaluate("document.querySelector('body > a:last-of-type').click()")
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+    assert len(told) == 1
+    assert slug not in told[0]
