@@ -1,8 +1,6 @@
 """Accept connections of any number of listeners in one daemon thread, with bounded resources.
 
-The thread only accepts; a handler thread serves each connection. Their number is capped, and a
-connection that has not sent its request in time is cut, so that half-open connections can neither
-become threads without end nor keep others out.
+The thread only accepts; a handler thread serves each connection.
 """
 
 from __future__ import annotations
@@ -17,10 +15,14 @@ import threading
 import time
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+from dtale_magics.connections import Connection, Connections
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from dtale_magics.connections import Accepting
 
 logger = logging.getLogger(__name__)
 
@@ -31,58 +33,18 @@ Closing at once reset 10 of 6,450 connections under load.
 """
 
 _OUT_OF_RESOURCES_PAUSE_SECONDS = 0.1
-_CROWDED_SECONDS = 1.0
+_FULL_PAUSE_SECONDS = 1.0
+_LOOK_AGAIN_SECONDS = 0.01
 _BATCH = 4
 
 T = TypeVar("T")
 
 
-class Accepting(Protocol):
-    """What an acceptor needs of a listener."""
+class _Leaving(NamedTuple):
+    """When a listener that leaves is closed if nobody waits in its queue, and in any case."""
 
-    def fileno(self) -> int:
-        """File descriptor."""
-
-    def accept(self) -> tuple[socket.socket, tuple[str, int]]:
-        """Accept one connection, without blocking."""
-
-    def close(self) -> None:
-        """Stop listening."""
-
-
-class Connection:
-    """One accepted connection.
-
-    Attributes
-    ----------
-    socket
-        Blocking, and closed by the acceptor when the handler returns.
-    address
-        The peer's.
-    listener
-        Where it came in.
-    """
-
-    def __init__(self, sock: socket.socket, address: tuple[str, int], listener: Accepting) -> None:
-        self.socket = sock
-        self.address = address
-        self.listener = listener
-        self.opened = time.monotonic()
-        self.admitted = False
-
-    def admit(self) -> None:
-        """Say that the peer has shown what it must: from now on the connection is never cut."""
-        self.admitted = True
-
-    def cut(self) -> None:
-        """End the connection under its handler, which then sees end of file."""
-        with contextlib.suppress(OSError):
-            self.socket.shutdown(socket.SHUT_RDWR)
-
-    def close(self) -> None:
-        """Close the socket, saying so to the peer even if a forked child holds a copy."""
-        self.cut()
-        self.socket.close()
+    due: float
+    latest: float
 
 
 class Acceptor:
@@ -100,8 +62,7 @@ class Acceptor:
     max_connections
         At most so many are served at once; further ones wait in the system's queue.
     admission_seconds
-        A connection that was not admitted (`Connection.admit`) within so many seconds is cut;
-        within one second when others wait for its place.
+        How soon a connection must be admitted; see `Connections`.
     """
 
     def __init__(
@@ -113,14 +74,11 @@ class Acceptor:
     ) -> None:
         self._handle = handle
         self._name = name
-        self._max_connections = max_connections
-        self._admission_seconds = admission_seconds
         self._pid = os.getpid()
         self._commands: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-        self._changed = threading.Condition()
-        self._connections: set[Connection] = set()
+        self._connections = Connections(max_connections, admission_seconds)
         self._accepting: set[Accepting] = set()
-        self._leaving: dict[Accepting, float] = {}
+        self._leaving: dict[Accepting, _Leaving] = {}
         self._paused_until: float | None = None
         self._running = True
         self._selector = selectors.DefaultSelector()
@@ -156,9 +114,14 @@ class Acceptor:
 
         self._call(start)
 
-    def remove(self, listener: Accepting, linger: float = LINGER_SECONDS) -> None:
-        """Close `listener` in `linger` seconds, and accept until then; returns at once."""
-        self._call(lambda: self._leaving.update({listener: time.monotonic() + linger}))
+    def remove(self, *listeners: Accepting, linger: float = LINGER_SECONDS) -> None:
+        """Close `listeners` in `linger` seconds, and accept until then; returns at once.
+
+        One whose queue is not empty then, as on a machine that is short of time, is given up to a
+        second more.
+        """
+        due = time.monotonic() + linger
+        self._call(lambda: self._leaving.update(dict.fromkeys(listeners, _Leaving(due, due + 1))))
 
     def detach(self, listener: Accepting) -> None:
         """Stop accepting from `listener` but leave it open, so that it can be handed out."""
@@ -166,8 +129,7 @@ class Acceptor:
 
     def drain(self, timeout: float) -> bool:
         """Wait until nothing is being served; False when something is after `timeout` seconds."""
-        with self._changed:
-            return self._changed.wait_for(lambda: not self._connections, timeout)
+        return self._connections.wait_until_empty(timeout)
 
     def stop(self, timeout: float = 2.0) -> None:
         """Close all listeners, let requests finish for `timeout` seconds, then cut them."""
@@ -175,9 +137,7 @@ class Acceptor:
             self._call(self._stop_running)
             self._thread.join(timeout)
         self.drain(timeout)
-        with self._changed:
-            for connection in self._connections:
-                connection.cut()
+        self._connections.cut_all()
 
     def _call(self, command: Callable[[], T], timeout: float = 10.0) -> T:
         """Run `command` in the accepting thread and return its result.
@@ -262,25 +222,30 @@ class Acceptor:
     def _stop_running(self) -> None:
         self._running = False
 
-    def _accept_some(self, listener: Accepting) -> None:
-        """Accept a few: under load the queue never runs empty, and commands would starve."""
+    def _accept_some(self, listener: Accepting) -> bool:
+        """Accept a few: under load the queue never runs empty, and commands would starve.
+
+        Whether the queue is empty now.
+        """
         for _ in range(_BATCH):
-            if len(self._connections) >= self._max_connections:
-                self._pause(_CROWDED_SECONDS)
-                return
+            if self._connections.full:
+                self._pause(_FULL_PAUSE_SECONDS)
+                return False
             try:
                 sock, address = listener.accept()
-            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
-                return
+            except BlockingIOError:
+                return True
+            except (InterruptedError, ConnectionAbortedError):
+                return False
             except OSError as error:  # out of descriptors or memory
                 logger.warning("%s cannot accept: %s", self._name, error)
                 self._pause(_OUT_OF_RESOURCES_PAUSE_SECONDS)
-                return
+                return False
             self._begin(Connection(sock, address, listener))
+        return False
 
     def _begin(self, connection: Connection) -> None:
-        with self._changed:
-            self._connections.add(connection)
+        self._connections.add(connection)
         thread = threading.Thread(
             target=self._serve, args=(connection,), name=f"{self._name} request", daemon=True
         )
@@ -300,10 +265,7 @@ class Acceptor:
             self._end(connection)
 
     def _end(self, connection: Connection) -> None:
-        connection.close()
-        with self._changed:
-            self._connections.discard(connection)
-            self._changed.notify_all()
+        self._connections.end(connection)
         if self._paused_until is not None:
             self._commands.put(self._resume)
             self._wake()
@@ -321,30 +283,26 @@ class Acceptor:
             for listener in self._accepting:
                 self._selector.register(listener, selectors.EVENT_READ, listener)
 
-    def _deadlines(self) -> dict[Connection, float]:
-        """When each connection that was not admitted yet is cut."""
-        crowded = len(self._connections) >= self._max_connections
-        seconds = min(self._admission_seconds, _CROWDED_SECONDS) if crowded else None
-        with self._changed:
-            return {
-                connection: connection.opened + (seconds or self._admission_seconds)
-                for connection in self._connections
-                if not connection.admitted
-            }
-
     def _seconds_to_next_deadline(self) -> float | None:
-        deadlines = [*self._deadlines().values(), *self._leaving.values()]
-        if self._paused_until is not None:
-            deadlines.append(self._paused_until)
+        possible = [
+            self._connections.next_deadline,
+            self._paused_until,
+            *(one.due for one in self._leaving.values()),
+        ]
+        deadlines = [one for one in possible if one is not None]
         return max(0.0, min(deadlines) - time.monotonic()) if deadlines else None
 
     def _keep_deadlines(self) -> None:
         now = time.monotonic()
-        for listener in [one for one, deadline in self._leaving.items() if deadline <= now]:
-            self._stop_accepting(listener)
-            listener.close()
-        for connection, deadline in self._deadlines().items():
-            if deadline <= now:
-                connection.cut()
+        for listener, (due, latest) in list(self._leaving.items()):
+            if due > now:
+                continue
+            paused = self._paused_until is not None
+            if now < latest and (paused or not self._accept_some(listener)):
+                self._leaving[listener] = _Leaving(now + _LOOK_AGAIN_SECONDS, latest)
+            else:
+                self._stop_accepting(listener)
+                listener.close()
+        self._connections.cut_late()
         if self._paused_until is not None and self._paused_until <= now:
             self._resume()

@@ -7,7 +7,6 @@ The scope is the port's, the network namespace; only the same user is heard, on 
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import os
 import socket
@@ -16,46 +15,27 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from dtale_magics import exclusive
-from dtale_magics.acceptor import Acceptor, Connection
-from dtale_magics.errors import DtaleMagicsError
+from dtale_magics.acceptor import Acceptor
+from dtale_magics.exchange import (
+    VERSION,
+    Exchange,
+    Message,
+    PeerGoneError,
+    PeerRefusedError,
+    PeerSilentError,
+    ProtocolError,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from typing_extensions import Self
+    from dtale_magics.connections import Connection
 
 logger = logging.getLogger(__name__)
 
-VERSION = 1
 PREFIX = f"dtale-magics/{VERSION}"
-MAX_BYTES = 65536
-MAX_DESCRIPTORS = 64
 SERVER_SECONDS = 5.0
 """How long a peer may take over its request."""
 
 _RETRY_SECONDS = 0.005
-
-Message = dict[str, Any]
-
-
-class ChannelError(DtaleMagicsError):
-    """A sibling that could not be talked to."""
-
-
-class PeerSilentError(ChannelError):
-    """A sibling that did not answer in time: it is stopped, or its process is starved."""
-
-
-class PeerGoneError(ChannelError):
-    """A sibling that ended or closed the connection before it answered."""
-
-
-class PeerRefusedError(ChannelError):
-    """A sibling that answered that it will not."""
-
-
-class ProtocolError(ChannelError):
-    """Something that is no message of this protocol, or from another user."""
 
 
 class Addressed(Protocol):
@@ -68,111 +48,6 @@ class Addressed(Protocol):
     @property
     def address(self) -> str:
         """Its socket's address, as ``connect`` takes it."""
-
-
-class Exchange:
-    """One connection of the channel, with a deadline for all that happens on it."""
-
-    def __init__(self, sock: socket.socket, deadline: float) -> None:
-        self._socket = sock
-        self._deadline = deadline
-        self._buffer = b""
-        self._descriptors: list[int] = []
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the connection, and descriptors that nobody asked for."""
-        self._socket.close()
-        for descriptor in self._descriptors:
-            os.close(descriptor)
-        self._descriptors.clear()
-
-    def extend(self, seconds: float) -> None:
-        """Set the deadline to `seconds` from now."""
-        self._deadline = time.monotonic() + seconds
-
-    def send(self, message: Mapping[str, Any], descriptors: Sequence[int] = ()) -> None:
-        """Send one message, with copies of `descriptors`.
-
-        Raises
-        ------
-        PeerSilentError, PeerGoneError
-            When it cannot be delivered.
-        ProtocolError
-            When it is too long.
-        """
-        data = json.dumps({"version": VERSION, **message}).encode() + b"\n"
-        if len(data) > MAX_BYTES:
-            raise ProtocolError("A message between kernels is too long.")
-        try:
-            self._arm()
-            if descriptors:
-                # The descriptors travel with the first byte.
-                sent = socket.send_fds(self._socket, [data], list(descriptors))
-                data = data[sent:]
-            self._socket.sendall(data)
-        except TimeoutError:
-            raise PeerSilentError("The other kernel does not read.") from None
-        except OSError as error:
-            raise PeerGoneError(f"The other kernel is gone ({error}).") from None
-
-    def receive(self, *, descriptors: bool = False) -> Message:
-        """Read one message; see `take_descriptors` for what came with it.
-
-        Raises
-        ------
-        PeerSilentError, PeerGoneError, ProtocolError
-            When none came in time, the connection ended, or it is none.
-        """
-        while b"\n" not in self._buffer:
-            if len(self._buffer) >= MAX_BYTES:
-                raise ProtocolError("A message between kernels is too long.")
-            try:
-                self._arm()
-                if descriptors:
-                    data, fds, _, _ = socket.recv_fds(self._socket, MAX_BYTES, MAX_DESCRIPTORS)
-                    self._descriptors += fds
-                else:
-                    # Without room for them the kernel drops descriptors that nobody asked for.
-                    data = self._socket.recv(MAX_BYTES)
-            except TimeoutError:
-                raise PeerSilentError("The other kernel does not answer.") from None
-            except OSError as error:
-                raise PeerGoneError(f"The other kernel is gone ({error}).") from None
-            if not data:
-                raise PeerGoneError("The other kernel closed the connection.")
-            self._buffer += data
-        line, _, self._buffer = self._buffer.partition(b"\n")
-        return _parse(line)
-
-    def take_descriptors(self) -> list[int]:
-        """Return the descriptors that came; the caller closes them."""
-        taken, self._descriptors = self._descriptors, []
-        return taken
-
-    def _arm(self) -> None:
-        # 0 would mean non-blocking: a deadline that has passed still takes what is there.
-        self._socket.settimeout(max(self._deadline - time.monotonic(), 0.001))
-
-
-def _parse(line: bytes) -> Message:
-    try:
-        message = json.loads(line)
-    except (ValueError, RecursionError):
-        raise ProtocolError("A message between kernels is no JSON.") from None
-    if not isinstance(message, dict):
-        raise ProtocolError("A message between kernels is no object.")
-    if message.get("version") != VERSION:
-        raise ProtocolError(
-            f"The other kernel speaks version {str(message.get('version'))[:20]} of the protocol.",
-            "Restart it: it runs another version of dtale_magics.",
-        )
-    return message
 
 
 Handler = Callable[[Message, Exchange], "Message | None"]
@@ -311,7 +186,7 @@ def call(peer: Addressed, op: str, *, timeout: float = 1.0, **fields: Any) -> Me
 
     Raises
     ------
-    ChannelError
+    dtale_magics.exchange.ChannelError
         `PeerSilentError`, `PeerGoneError`, `ProtocolError`, or `PeerRefusedError` with its reason.
     """
     with connect(peer, timeout) as exchange:

@@ -201,7 +201,7 @@ def claim(port: int) -> OwnClaim | None:
     """Claim `port` above all claims there are; the caller holds its lock. None off Linux."""
     if not ABSTRACT:
         return None
-    generation = 1 + max((one.generation for one in _claims(port)), default=0)
+    generation = 1 + max((one.generation for one in claims(port)), default=0)
     # The nonce keeps a name that somebody squats from being the one that we need.
     nonce = secrets.token_hex(8)
     name = f"{_CLAIM}/{os.getuid()}/{port}/{generation}/{os.getpid()}/{nonce}"
@@ -210,14 +210,15 @@ def claim(port: int) -> OwnClaim | None:
 
 def holding_claim(port: int) -> Claim | None:
     """Return the highest claim on `port` that its process really has, or None."""
-    for one in sorted(_claims(port), reverse=True):
+    for one in sorted(claims(port), reverse=True):
         # Names are free to everybody: only the process's own table proves it.
         if one.inode in procfs.socket_inodes(one.pid):
             return one
     return None
 
 
-def _claims(port: int) -> list[Claim]:
+def claims(port: int) -> list[Claim]:
+    """List all claims on `port`, also such as their names alone assert."""
     prefix = f"{_CLAIM}/{os.getuid()}/{port}/"
     found = []
     for entry in procfs.unix_names(prefix):

@@ -115,6 +115,11 @@ def listening_sockets(port: int | None = None) -> list[Listening]:
     ]
 
 
+def same_user(port: int) -> bool:
+    """Whether everything that listens on `port` is this user's."""
+    return all(entry.uid == os.getuid() for entry in listening_sockets(port))
+
+
 def _holder(port: int, pid: int | None, state: str, address: str) -> Holder:
     user, command, since = _owner_of_socket(port), "", None
     if pid is not None:

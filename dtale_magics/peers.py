@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import psutil
 
-from dtale_magics import channel, exclusive, holders, procfs
+from dtale_magics import channel, exchange, exclusive, holders, procfs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -106,7 +106,7 @@ class Identity:
                 responding=bool(data.get("responding", True)),
             )
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-            raise channel.ProtocolError(f"Not an identity: {error!r}.") from None
+            raise exchange.ProtocolError(f"Not an identity: {error!r}.") from None
 
 
 def siblings() -> list[Peer]:
@@ -155,9 +155,9 @@ def identify(peer: Peer, timeout: float = 1.0) -> Identity | None:
     try:
         answer = channel.call(peer, "identity", timeout=timeout)
         identity = Identity.from_json(answer["identity"])
-    except channel.PeerGoneError:
+    except exchange.PeerGoneError:
         return None
-    except (channel.ChannelError, KeyError, TypeError):
+    except (exchange.ChannelError, KeyError, TypeError):
         return look_up(peer)
     # The address is proved by the system, what stands in the answer is not.
     return identity if (identity.owner, identity.pid) == (peer.owner, peer.pid) else look_up(peer)
@@ -176,7 +176,7 @@ def look_up(peer: Peer) -> Identity | None:
     ports = {entry.port for entry in holders.listening_sockets() if entry.inode in inodes}
     return Identity(
         owner=peer.owner,
-        label=_label(process),
+        label=presumed_label(peer.pid),
         pid=peer.pid,
         started=started,
         ports=tuple(sorted(ports)),
@@ -185,10 +185,7 @@ def look_up(peer: Peer) -> Identity | None:
     )
 
 
-def _label(process: psutil.Process) -> str:
-    """Notebook's name as Jupyter left it in the environment (stale after a rename)."""
-    try:
-        path = process.environ().get("JPY_SESSION_NAME", "")
-    except (psutil.Error, OSError):
-        path = ""
-    return Path(path).name or f"process {process.pid}"
+def presumed_label(pid: int) -> str:
+    """Notebook's name as Jupyter left it in the environment of `pid` (stale after a rename)."""
+    path = procfs.environment_variable(pid, "JPY_SESSION_NAME")
+    return Path(path).name or f"process {pid}"

@@ -63,7 +63,7 @@ def prove(port: int, deadline: float) -> PlainDtale | None:
     """
     found = [holder for holder in holders.find(port) if holder.listening]
     pids = {holder.pid for holder in found}
-    if len(pids) != 1 or None in pids or not steering.same_user(port):
+    if len(pids) != 1 or None in pids or not holders.same_user(port):
         return None
     holder = found[0]
     assert holder.pid is not None

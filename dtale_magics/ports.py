@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from dtale_magics import channel, listener, peers
+from dtale_magics import channel, exchange, listener, peers
 from dtale_magics.errors import PortUnavailableError
 from dtale_magics.outcome import AlreadyOurs, GivenBack, LetGo, Refused
 from dtale_magics.peers import Identity
@@ -72,7 +72,9 @@ class Ports:
         self._started = psutil.Process().create_time()
         self._named: int | None = None
         self._server = Server(app)
+        self._label: str | None = None
         self._pod = Pod(self, self._server, owner, {"status": lambda *_: {"status": report()}})
+        threading.Thread(target=self._describe_now, name="dtale_magics label", daemon=True).start()
 
     @property
     def alive(self) -> bool:
@@ -97,9 +99,14 @@ class Ports:
 
     # ------------------------------------------------- what siblings ask and tell
 
+    @property
+    def label(self) -> str:
+        """What the user calls this kernel, as last heard: it is needed when there is no time."""
+        return self._label or peers.presumed_label(os.getpid())
+
     def identity(self) -> Identity:
         """Say who this kernel is."""
-        label, frames = self._describe()
+        label, frames = self._describe_now()
         return Identity(
             self.owner, label, os.getpid(), self._started, self.all, frames, since=self._pod.since
         )
@@ -197,6 +204,11 @@ class Ports:
 
     # --------------------------------------------------------------------- others
 
+    def _describe_now(self) -> tuple[str, tuple[peers.Frame, ...]]:
+        label, frames = self._describe()
+        self._label = label
+        return label, frames
+
     def _hold(self, reserved: listener.Listener) -> None:
         self._pod.hold(reserved)
         self._named = reserved.port
@@ -214,7 +226,7 @@ def statuses() -> list[dict[str, Any]]:
 def _status_of(identity: Identity) -> dict[str, Any] | None:
     for peer in peers.siblings():
         if peer.owner == identity.owner:
-            with contextlib.suppress(channel.ChannelError):
+            with contextlib.suppress(exchange.ChannelError):
                 status = channel.call(peer, "status", timeout=_ASK_SECONDS)["status"]
                 return dict(status) if isinstance(status, dict) else None
     return None

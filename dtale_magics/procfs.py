@@ -1,4 +1,4 @@
-"""What Linux tells about everybody's sockets: ``/proc/net`` and ``/proc/<pid>/fd`` (proc(5))."""
+"""What Linux tells about sockets and processes, in ``/proc`` (proc(5))."""
 
 from __future__ import annotations
 
@@ -88,3 +88,14 @@ def socket_inodes(pid: int) -> frozenset[int]:
         if match:
             inodes.add(int(match[1]))
     return frozenset(inodes)
+
+
+def environment_variable(pid: int, name: str) -> str:
+    """Value that `name` had when `pid` was started; empty when there is none, or it is hidden."""
+    try:
+        block = Path("/proc", str(pid), "environ").read_bytes()
+    except OSError:
+        return ""
+    wanted = f"{name}=".encode()
+    values = [entry for entry in block.split(b"\0") if entry.startswith(wanted)]
+    return values[0].removeprefix(wanted).decode(errors="replace") if values else ""

@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
 from dtale_magics import listener
-from dtale_magics.acceptor import LINGER_SECONDS, Acceptor, Connection
+from dtale_magics.acceptor import LINGER_SECONDS, Acceptor
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
 
+    from dtale_magics.connections import Connection
     from dtale_magics.listener import Listener
 
 logger = logging.getLogger(__name__)
@@ -145,9 +146,9 @@ class Server:
         """Serve `listeners` as well."""
         self._acceptor.add(*listeners)
 
-    def remove(self, listener: Listener, linger: float = LINGER_SECONDS) -> None:
-        """Close `listener` after `linger` seconds; requests in flight finish."""
-        self._acceptor.remove(listener, linger)
+    def remove(self, *listeners: Listener, linger: float = LINGER_SECONDS) -> None:
+        """Close `listeners` after `linger` seconds; requests in flight finish."""
+        self._acceptor.remove(*listeners, linger=linger)
 
     def detach(self, listener: Listener) -> None:
         """Stop serving `listener` and leave it open; requests in flight finish."""

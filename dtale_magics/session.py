@@ -329,6 +329,8 @@ class Session:
             return self._ports
 
     def _get_news(self) -> News:
+        if self._news is not None:  # without the lock: `stop` has it while siblings are answered
+            return self._news
         with self._lock:
             if self._news is None:
                 from dtale_magics.news import News  # noqa: PLC0415 (not at %load_ext)

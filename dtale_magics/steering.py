@@ -14,12 +14,13 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import functools
 import os
 import socket
 import struct
 import sys
-import time
+import threading
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -37,6 +38,7 @@ _SO_ATTACH_REUSEPORT_CBPF = 51  # asm-generic/socket.h
 _BPF_RET_K = 0x06  # BPF_RET | BPF_K of linux/bpf_common.h
 _MAX_ATTEMPTS = 20
 _PROBE_SECONDS = 1.0
+_TRIAL_SECONDS = 3.0
 
 
 class SteeringError(OSError):
@@ -98,18 +100,56 @@ def attach(sock: socket.socket, index: int) -> None:
     sock.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_REUSEPORT_CBPF, program)
 
 
-@functools.cache
+class _Trial:
+    """Whether this system steers, tried once in each process, in a thread of its own."""
+
+    lock = threading.Lock()
+    found: Future[bool] | None = None
+
+    @classmethod
+    def start(cls) -> Future[bool]:
+        with cls.lock:
+            if cls.found is None:
+                cls.found = Future()
+                threading.Thread(
+                    target=_try_steering, args=(cls.found,), name="dtale_magics trial", daemon=True
+                ).start()
+            return cls.found
+
+    @classmethod
+    def forget(cls) -> None:
+        """In a forked child, where that thread may be missing."""
+        cls.lock, cls.found = threading.Lock(), None
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_Trial.forget)
+
+
+def prepare() -> None:
+    """Begin to find out whether this system steers, so that the first takeover need not wait."""
+    _Trial.start()
+
+
 def available() -> bool:
     """Whether this system steers: tried once, on a port that the system chooses."""
-    if sys.platform != "linux" or not hasattr(socket, "SO_REUSEPORT"):
-        return False
     try:
-        return _try_steering()
-    except OSError:
+        return _Trial.start().result(_TRIAL_SECONDS)
+    except FutureTimeoutError:
         return False
 
 
-def _try_steering() -> bool:
+def _try_steering(found: Future[bool]) -> None:
+    steers = False
+    try:
+        if sys.platform == "linux" and hasattr(socket, "SO_REUSEPORT"):
+            with contextlib.suppress(OSError):
+                steers = _steers()
+    finally:
+        found.set_result(steers)
+
+
+def _steers() -> bool:
     with contextlib.ExitStack() as stack:
         first = listener.bind(0)
         stack.callback(first.close)
@@ -137,13 +177,17 @@ def _join_one(port: int) -> Listener:
         raise
 
 
-def join(port: int, adopt: Callable[..., None]) -> tuple[Membership, list[Listener]]:
+def join(
+    port: int, group: frozenset[int], adopt: Callable[..., None]
+) -> tuple[Membership, list[Listener]]:
     """Join the group of `port`, without steering yet; the caller holds the port's lock.
 
     Parameters
     ----------
     port
         The port in question.
+    group
+        Its `members`, as last seen.
     adopt
         Starts to serve listeners: connections may be spread over all from the first moment.
 
@@ -156,57 +200,77 @@ def join(port: int, adopt: Callable[..., None]) -> tuple[Membership, list[Listen
     Raises
     ------
     OSError
-        As bind(2) does, with every listener of ours closed.
+        As bind(2) does, when no socket of ours could join at all.
     """
     superfluous: list[Listener] = []
     fresh: list[Listener] = []
+    below = group
     try:
         for _ in range(_MAX_ATTEMPTS):
-            below = members(port)
             fresh = []
-            for _ in range(1 + min(len(below), MAX_SPARES)):
+            # Two suffice to know the place of the first: from now on the other one moves.
+            for _ in range(2 if below else 1):
                 fresh.append(_join_one(port))
-            adopt(*fresh)
+            now = members(port)
             membership = Membership(fresh, len(below), below)
-            if members(port) - membership.inodes == below:
+            if now - membership.inodes == below:
+                while len(fresh) <= min(len(below), MAX_SPARES):
+                    fresh.append(_join_one(port))
+                adopt(*fresh)
                 return membership, superfluous
+            adopt(*fresh)
             superfluous += fresh
+            below = now
     except OSError:
-        for one in superfluous + fresh:
-            one.close()
-        raise
+        for one in fresh:
+            if one not in superfluous:
+                one.close()
+        if not superfluous:
+            raise
     return Membership([superfluous.pop()], None), superfluous
 
 
-def settle(port: int, listeners: list[Listener]) -> Listener:
+def settle(
+    port: int, listeners: list[Listener], adopt: Callable[..., None]
+) -> tuple[Listener, list[Listener]]:
     """Steer to index 0 of a group that is all ours, and find out which of `listeners` that is.
 
-    The order in which others left is not known, so one connection of our own shows it. The caller
-    holds the port's lock and serves all of them; afterwards all others can be closed in any order.
+    The caller holds the port's lock and serves all of them; afterwards all others can be closed in
+    any order. The program stays, so that whoever binds beside us later without asking, as another
+    program of this user may, gets no connections.
+
+    Parameters
+    ----------
+    port
+        The port in question.
+    listeners
+        All that listen on it.
+    adopt
+        Starts to serve a listener.
+
+    Returns
+    -------
+    kept, superfluous
+        The one at index 0. Superfluous is one that had to join so that there is a group; it may
+        have got connections, and the caller lets it linger.
 
     Raises
     ------
     SteeringError
-        When the connection reaches none of them.
+        When a connection of our own reaches none of them.
     """
-    with contextlib.suppress(OSError):  # a port that was never shared has no group
+    superfluous = []
+    try:
         attach(listeners[0].socket, 0)
+    except OSError:  # a port that was never shared has no group
+        if available():
+            superfluous.append(_join_one(port))
+            adopt(*superfluous)
+            attach(listeners[0].socket, 0)
+    if len(listeners) == 1:
+        return listeners[0], superfluous
+    # The order in which others left is not known, so one connection of our own shows it.
     found = listener.reached(port, _PROBE_SECONDS)
     if found not in listeners:
         raise SteeringError(f"a connection to port {port} does not reach this process")
-    return found
-
-
-def wait_closed(listeners: list[Listener], timeout: float) -> bool:
-    """Wait until all `listeners` are closed by whoever serves them."""
-    deadline = time.monotonic() + timeout
-    while any(one.fileno() >= 0 for one in listeners):
-        if time.monotonic() >= deadline:
-            return False
-        time.sleep(0.001)
-    return True
-
-
-def same_user(port: int) -> bool:
-    """Whether everything that listens on `port` is this user's."""
-    return all(entry.uid == os.getuid() for entry in holders.listening_sockets(port))
+    return found, superfluous

@@ -7,20 +7,28 @@ any step leaves the port where it was.
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
-from dtale_magics import channel, listener, steering
+from dtale_magics import exchange, listener, procfs, steering
 from dtale_magics.outcome import Party
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from dtale_magics.channel import Exchange, Handler, Message
+    from dtale_magics.channel import Handler
+    from dtale_magics.exchange import Exchange, Message
     from dtale_magics.holding import Held, Holdings
+    from dtale_magics.listener import Listener
 
 ANSWER_SECONDS = 2.0
 """How long the taker may think before the port goes back to its owner."""
+
+_POLL_SECONDS = 0.002
+
+_NOT_MINE = {"ok": False, "why": "that port is not mine"}
 
 
 class Surrender:
@@ -49,20 +57,20 @@ class Surrender:
         }
 
     def _alone(self, handler: Handler) -> Handler:
-        def handle(message: Message, exchange: Exchange) -> Message | None:
+        def handle(message: Message, conversation: Exchange) -> Message | None:
             with self._one_at_a_time:
-                return handler(message, exchange)
+                return handler(message, conversation)
 
         return handle
 
-    def _identity(self, _message: Message, _exchange: Exchange) -> Message:
+    def _identity(self, _message: Message, _conversation: Exchange) -> Message:
         return {"identity": self._holdings.session.identity().to_json()}
 
-    def _changed(self, _message: Message, _exchange: Exchange) -> Message:
+    def _changed(self, _message: Message, _conversation: Exchange) -> Message:
         self._holdings.session.changed()
         return {}
 
-    def _taken(self, message: Message, _exchange: Exchange) -> Message:
+    def _taken(self, message: Message, _conversation: Exchange) -> Message:
         """Hear that a port is steered to the sender.
 
         The system's state decides, not the message: a stopped owner reads it when it wakes up, and
@@ -73,62 +81,70 @@ class Surrender:
             self._holdings.surrender(held, _party(message))
         return {}
 
-    def _hand_over(self, message: Message, exchange: Exchange) -> Message | None:
+    def _hand_over(self, message: Message, conversation: Exchange) -> Message | None:
         """Hand over the listening sockets: offer them, wait for the word, confirm, close them."""
+        holdings = self._holdings
         held = self._owned(message)
         if held is None:
-            return {"ok": False, "why": "that port is not mine"}
-        server = self._holdings.server
+            return _NOT_MINE
         listeners = [one for one in held.membership.listeners if one.fileno() >= 0]
-        for one in listeners[: channel.MAX_DESCRIPTORS]:
-            server.detach(one)
-        given = False
-        try:
-            exchange.extend(ANSWER_SECONDS)
-            exchange.send({"ok": True}, [one.fileno() for one in listeners])
-            given = exchange.receive().get("op") == "have"
-            if given:
-                # Not accepted from by anybody between this word and its arrival: its backlog keeps
-                # every connection. If it cannot be delivered, the taker is gone, and we go on.
-                exchange.send({"op": "yours"})
-        except channel.ChannelError:
-            given = False
-        if not given:
-            if self._holdings.get(held.port) is held:
-                for one in listeners:
-                    server.add(one)
+        if len(listeners) > exchange.MAX_DESCRIPTORS:
+            return {"ok": False, "why": f"{len(listeners)} sockets are too many to hand over"}
+        for one in listeners:
+            holdings.server.detach(one)
+        heard = self._offer(conversation, listeners)
+        if not heard and holdings.owns(held):
+            if holdings.get(held.port) is held:
+                holdings.server.add(*listeners)
             return None
-        if self._holdings.forget(held):
-            for one in listeners:
-                one.close()
-            self._holdings.tell_lost(held.port, _party(message))
+        # From the word on it is the taker's: a takeover by this kernel itself, a moment later, must
+        # not find that it has the port already.
+        if not holdings.set_aside(held):
+            return None
+        if heard and not _confirm(conversation) and holdings.owns(held):
+            holdings.put_back(held)
+            return None
+        held.withdraw_claim()
+        for one in listeners:
+            one.close()
+        holdings.tell_lost(held.port, _party(message))
         return None
 
-    def _release(self, message: Message, exchange: Exchange) -> Message | None:
+    def _offer(self, conversation: Exchange, listeners: list[Listener]) -> bool:
+        """Send `listeners`; whether the taker says that it has them.
+
+        Nobody accepts from them between its word and ours: their queues keep every connection.
+        """
+        label = self._holdings.session.label[:200]
+        with contextlib.suppress(exchange.ChannelError):
+            conversation.extend(ANSWER_SECONDS)
+            conversation.send({"ok": True, "label": label}, [one.fileno() for one in listeners])
+            return conversation.receive().get("op") == "have"
+        return False
+
+    def _release(self, message: Message, conversation: Exchange) -> Message | None:
         """Close the port, and bind it again unless the taker says that it has it."""
+        holdings = self._holdings
         held = self._owned(message)
         if held is None:
-            return {"ok": False, "why": "that port is not mine"}
-        if steering.members(held.port) - held.membership.inodes:
+            return _NOT_MINE
+        port = held.port
+        if steering.members(port) - procfs.socket_inodes(os.getpid()):
             return {"ok": False, "why": "others listen on that port as well"}
-        if not self._holdings.forget(held):
-            return {"ok": False, "why": "that port is not mine any more"}
-        for one in held.membership.listeners:
-            if one.fileno() >= 0:
-                self._holdings.server.remove(one, 0.0)
-        steering.wait_closed(held.membership.listeners, ANSWER_SECONDS)
+        if not holdings.forget(held):
+            return _NOT_MINE
+        holdings.linger(held.membership.listeners, 0.0)
+        _wait_until_closed(port)
         bound = False
-        with contextlib.suppress(channel.ChannelError):
-            exchange.extend(ANSWER_SECONDS)
-            exchange.send({"ok": True})
-            bound = exchange.receive().get("op") == "bound"
+        with contextlib.suppress(exchange.ChannelError):
+            conversation.extend(ANSWER_SECONDS)
+            conversation.send({"ok": True, "label": holdings.session.label[:200]})
+            bound = conversation.receive().get("op") == "bound"
         if not bound:
             with contextlib.suppress(OSError):  # somebody has it now, if not the taker
-                again = listener.bind(held.port)
-                self._holdings.server.add(again)
-                self._holdings.hold(again)
-                return None
-        self._holdings.tell_lost(held.port, _party(message))
+                holdings.serve(listener.bind(port))
+        if holdings.get(port) is None:
+            holdings.tell_lost(port, _party(message))
         return None
 
     def _owned(self, message: Message) -> Held | None:
@@ -136,10 +152,26 @@ class Surrender:
         return held if held is not None and self._holdings.owns(held) else None
 
 
+def _confirm(conversation: Exchange) -> bool:
+    """Let the taker know that the port is its own; False when it cannot be told."""
+    try:
+        conversation.send({"op": "yours"})
+    except exchange.ChannelError:
+        return False
+    return True
+
+
+def _wait_until_closed(port: int) -> None:
+    """Wait for our own sockets, also those that linger; nobody else has one."""
+    deadline = time.monotonic() + ANSWER_SECONDS
+    while steering.members(port) and time.monotonic() < deadline:
+        time.sleep(_POLL_SECONDS)
+
+
 def _port(message: Message) -> int:
     port: Any = message.get("port")
     if not isinstance(port, int):
-        raise channel.ProtocolError("The message names no port.")
+        raise exchange.ProtocolError("The message names no port.")
     return port
 
 

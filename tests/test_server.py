@@ -18,7 +18,7 @@ import pytest
 from support import plain_http, processes
 
 from dtale_magics import listener
-from dtale_magics.acceptor import Acceptor, Connection
+from dtale_magics.acceptor import Acceptor
 from dtale_magics.server import CONNECTION_KEY, Server
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
     from support.ports import PortClaims
 
+    from dtale_magics.connections import Connection
     from dtale_magics.listener import Listener
 
 
@@ -237,7 +238,7 @@ def test_a_full_house_of_admitted_requests_is_left_alone(port: int, app: App) ->
 
 
 def test_a_client_that_sends_a_byte_now_and_then_is_cut(server: Server, port: int) -> None:
-    server._acceptor._admission_seconds = 1.0
+    server._acceptor._connections._admission_seconds = 1.0
     began = time.monotonic()
     with socket.create_connection(("127.0.0.1", port), 10) as client:
         client.sendall(b"GET / HTTP/1.1\r\n")
@@ -256,7 +257,7 @@ def test_a_client_that_sends_a_byte_now_and_then_is_cut(server: Server, port: in
 def test_a_request_without_the_capability_cannot_hold_its_place(
     server: Server, port: int, app: App
 ) -> None:
-    server._acceptor._admission_seconds = 1.0
+    server._acceptor._connections._admission_seconds = 1.0
     outsider = Background(port, "/outsider")
     assert app.slow_began.wait(10)
     began = time.monotonic()

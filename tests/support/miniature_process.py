@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from dtale_magics import channel, listener
+from dtale_magics import exchange, listener
 from dtale_magics.peers import Identity
 from dtale_magics.server import Server
 from dtale_magics.takeover import Pod, Rung
@@ -36,7 +36,7 @@ class Session:
     """What the pod needs of a session."""
 
     def __init__(self, owner: str, spare_ports: range) -> None:
-        self.owner = owner
+        self.owner = self.label = owner
         self.spare_ports = spare_ports
         self.lost_ports: list[int] = []
         self.pod: Pod
@@ -151,7 +151,7 @@ def die_at(step: str) -> None:
             return word == "offer"
         return bool(message.get("op") == word or (word == "released" and message == {"ok": True}))
 
-    channel.Exchange.send = wrap(channel.Exchange.send, sent)  # type: ignore[method-assign]
+    exchange.Exchange.send = wrap(exchange.Exchange.send, sent)  # type: ignore[method-assign]
 
 
 def main() -> None:

@@ -1,0 +1,172 @@
+"""One conversation between two kernels: messages of one line of JSON each, and descriptors.
+
+Everything on it has a deadline and a bound, as the other end may be stopped, dying or no kernel.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import time
+from typing import TYPE_CHECKING, Any
+
+from dtale_magics.errors import DtaleMagicsError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from typing_extensions import Self
+
+VERSION = 1
+"""Of the protocol; part of the address, so that versions do not meet by accident."""
+
+MAX_BYTES = 65536
+MAX_DESCRIPTORS = 64
+"""In all messages of one conversation together; Linux passes on 253 at once at most (unix(7))."""
+
+Message = dict[str, Any]
+
+
+class ChannelError(DtaleMagicsError):
+    """A sibling that could not be talked to."""
+
+
+class PeerSilentError(ChannelError):
+    """A sibling that did not answer in time: it is stopped, or its process is starved."""
+
+
+class PeerGoneError(ChannelError):
+    """A sibling that ended or closed the connection before it answered."""
+
+
+class PeerRefusedError(ChannelError):
+    """A sibling that answered that it will not."""
+
+
+class ProtocolError(ChannelError):
+    """Something that is no message of this protocol, or from another user."""
+
+
+class Exchange:
+    """One connection of the channel, with a deadline for all that happens on it."""
+
+    def __init__(self, sock: socket.socket, deadline: float) -> None:
+        self._socket = sock
+        self._deadline = deadline
+        self._buffer = b""
+        self._descriptors: list[int] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection, and descriptors that nobody asked for."""
+        self._socket.close()
+        for descriptor in self._descriptors:
+            os.close(descriptor)
+        self._descriptors.clear()
+
+    def extend(self, seconds: float) -> None:
+        """Set the deadline to `seconds` from now."""
+        self._deadline = time.monotonic() + seconds
+
+    def send(self, message: Mapping[str, Any], descriptors: Sequence[int] = ()) -> None:
+        """Send one message, with copies of `descriptors`.
+
+        Raises
+        ------
+        PeerSilentError, PeerGoneError
+            When it cannot be delivered.
+        ProtocolError
+            When it is too long, or has too many descriptors.
+        """
+        if len(descriptors) > MAX_DESCRIPTORS:
+            raise ProtocolError(f"{len(descriptors)} descriptors are too many for one message.")
+        data = json.dumps({"version": VERSION, **message}).encode() + b"\n"
+        if len(data) > MAX_BYTES:
+            raise ProtocolError("A message between kernels is too long.")
+        try:
+            self._arm()
+            if descriptors:
+                # The descriptors travel with the first byte.
+                sent = socket.send_fds(self._socket, [data], list(descriptors))
+                data = data[sent:]
+            self._socket.sendall(data)
+        except TimeoutError:
+            raise PeerSilentError("The other kernel does not read.") from None
+        except OSError as error:
+            raise PeerGoneError(f"The other kernel is gone ({error}).") from None
+
+    def receive(self, *, descriptors: bool = False) -> Message:
+        """Read one message; see `take_descriptors` for what came with it.
+
+        Raises
+        ------
+        PeerSilentError, PeerGoneError, ProtocolError
+            When none came in time, the connection ended, or it is none.
+        """
+        read = False
+        while b"\n" not in self._buffer:
+            if len(self._buffer) >= MAX_BYTES:
+                raise ProtocolError("A message between kernels is too long.")
+            if read and time.monotonic() >= self._deadline:
+                # A deadline that has passed still takes what is there, but drips are without end.
+                raise PeerSilentError("The other kernel does not finish its message.")
+            data = self._read(descriptors=descriptors)
+            if not data:
+                raise PeerGoneError("The other kernel closed the connection.")
+            self._buffer += data
+            read = True
+        line, _, self._buffer = self._buffer.partition(b"\n")
+        return parse(line)
+
+    def take_descriptors(self) -> list[int]:
+        """Return the descriptors that came; the caller closes them."""
+        taken, self._descriptors = self._descriptors, []
+        return taken
+
+    def _read(self, *, descriptors: bool) -> bytes:
+        try:
+            self._arm()
+            if not descriptors:
+                # Without room for them the kernel drops descriptors that nobody asked for.
+                return self._socket.recv(MAX_BYTES)
+            data, fds, flags, _ = socket.recv_fds(self._socket, MAX_BYTES, MAX_DESCRIPTORS)
+        except TimeoutError:
+            raise PeerSilentError("The other kernel does not answer.") from None
+        except OSError as error:
+            raise PeerGoneError(f"The other kernel is gone ({error}).") from None
+        self._descriptors += fds
+        if flags & socket.MSG_CTRUNC or len(self._descriptors) > MAX_DESCRIPTORS:
+            raise ProtocolError("The other kernel sent more descriptors than there is room for.")
+        return data
+
+    def _arm(self) -> None:
+        # 0 would mean non-blocking, which does not read what arrives at the last moment.
+        self._socket.settimeout(max(self._deadline - time.monotonic(), 0.001))
+
+
+def parse(line: bytes) -> Message:
+    """Read one message.
+
+    Raises
+    ------
+    ProtocolError
+        When it is no message of this version of the protocol.
+    """
+    try:
+        message = json.loads(line)
+    except (ValueError, RecursionError):
+        raise ProtocolError("A message between kernels is no JSON.") from None
+    if not isinstance(message, dict):
+        raise ProtocolError("A message between kernels is no object.")
+    if message.get("version") != VERSION:
+        raise ProtocolError(
+            f"The other kernel speaks version {str(message.get('version'))[:20]} of the protocol.",
+            "Restart it: it runs another version of dtale_magics.",
+        )
+    return message
