@@ -66,11 +66,7 @@ class Membership:
     @property
     def inodes(self) -> frozenset[int]:
         """Inodes of the sockets that are still open."""
-        found = set()
-        for one in self.listeners:
-            with contextlib.suppress(OSError):  # closed meanwhile
-                found.add(one.inode)
-        return frozenset(found)
+        return _inodes(self.listeners)
 
     def certain(self, group: frozenset[int]) -> bool:
         """Whether the index still holds: only one that leaves in front of it can move it."""
@@ -80,6 +76,14 @@ class Membership:
         """Whether the index goes on to hold whoever else leaves the group, and when."""
         spares = len(self.inodes & group) - 1
         return self.index is not None and spares >= self.index
+
+
+def _inodes(listeners: list[Listener]) -> frozenset[int]:
+    found = set()
+    for one in listeners:
+        with contextlib.suppress(OSError):  # closed meanwhile
+            found.add(one.inode)
+    return frozenset(found)
 
 
 def members(port: int) -> frozenset[int]:
@@ -208,17 +212,19 @@ def join(
     try:
         for _ in range(_MAX_ATTEMPTS):
             fresh = []
-            # Two suffice to know the place of the first: from now on the other one moves.
             for _ in range(2 if below else 1):
                 fresh.append(_join_one(port))
             now = members(port)
-            membership = Membership(fresh, len(below), below)
-            if now - membership.inodes == below:
-                while len(fresh) <= min(len(below), MAX_SPARES):
+            certain = now - _inodes(fresh) == below
+            if certain and len(below) > 1:
+                for _ in range(min(len(below), MAX_SPARES) - 1):
                     fresh.append(_join_one(port))
-                adopt(*fresh)
-                return membership, superfluous
+                now = members(port)
+                # There was one spare to move when the first one left, but perhaps no second.
+                certain = len(below - now) <= 1
             adopt(*fresh)
+            if certain:
+                return Membership(fresh, len(below), below), superfluous
             superfluous += fresh
             below = now
     except OSError:
