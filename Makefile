@@ -5,11 +5,12 @@
 #   make test    all checks and all tests
 #   make lint    the checks alone
 #   make nightly the magics and the panel on ipykernel 6, in an environment of its own
-#   make bench   speed and memory beside plain D-Tale
+#   make bench   speed and memory beside plain D-Tale, see docs/performance.md
 #   make clean   remove .venv and every cache
 
 PYTHON ?= python3
 PYTEST ?=
+BENCH ?=
 VENV := .venv
 BIN := $(VENV)/bin
 NOTEBOOK := notebooks/quickstart.ipynb
@@ -42,8 +43,8 @@ nightly: $(VENV)/stamp-chromium
 	$(VENV)-ipykernel6/bin/python -m pip install --quiet --editable '.[test]' 'ipykernel<7'
 	$(VENV)-ipykernel6/bin/python -m pytest tests/panel tests/test_magics.py tests/test_takeover.py
 
-bench: $(VENV)/stamp-test
-	$(BIN)/python benchmarks/foundation.py
+bench: $(VENV)/stamp-chromium
+	$(BIN)/python -m benchmarks $(BENCH)
 
 clean:
 	rm -rf $(VENV) $(VENV)-ipykernel6 .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

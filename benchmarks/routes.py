@@ -1,8 +1,7 @@
 """What many users' routes cost: Traefik's start and latency, and the hub's hook.
 
-``python benchmarks/routes.py [USERS]`` compares 1 user with 1,000 (or USERS) in one real Traefik,
-behind the same API stub as the tests, with one small backend for everyone. It takes less than two
-minutes. Read the ratios: the machine's own speed divides out of them.
+Compares 1 user with 1,000 in one real Traefik, behind the same API stub as the tests, with one
+small backend for everyone.
 """
 
 from __future__ import annotations
@@ -20,15 +19,23 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "kubernetes"))
+from benchmarks import ROOT
+from benchmarks.rows import Row, Sample
+
+sys.path.insert(0, str(ROOT / "tests" / "kubernetes"))
 
 from api_stub import ApiStub
 from kubernetes_asyncio.client import ApiClient, Configuration, CoreV1Api
 from traefik_process import run_traefik
 
 from dtale_magics.kubernetes import Options, Server, expose, render
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from benchmarks.notebooks import Plan
 
 REQUESTS = 3000
 ROUNDS = 3
@@ -92,7 +99,7 @@ def ready_after(api: ApiStub, directory: Path, users: list[str]) -> float:
         return time.perf_counter() - start
 
 
-def routes(count: int, port: int) -> dict[str, float]:
+def routes(count: int, port: int) -> dict[tuple[str, str], float]:
     """Measure one Traefik with `count` users."""
     users = [f"user{n:04}" for n in range(count)]
     options = Options(host="{user}.dtale.example.org", ports=(port,))
@@ -108,14 +115,14 @@ def routes(count: int, port: int) -> dict[str, float]:
             traefik.until_status(200, "newcomer.dtale.example.org")
             added = time.perf_counter() - start
     return {
-        "ready [s]": statistics.median(starts),
-        "p50 [ms]": statistics.median(r[len(r) // 2] for r in rounds),
-        "p99 [ms]": statistics.median(r[len(r) * 99 // 100] for r in rounds),
-        "one more user [s]": added,
+        ("Traefik ready", "s"): statistics.median(starts),
+        ("request p50", "ms"): statistics.median(r[len(r) // 2] for r in rounds),
+        ("request p99", "ms"): statistics.median(r[len(r) * 99 // 100] for r in rounds),
+        ("one more user", "s"): added,
     }
 
 
-async def hook(count: int) -> dict[str, float]:
+async def hook(count: int) -> dict[tuple[str, str], float]:
     """Measure the hook in a namespace that has `count` users already."""
     exposure = expose(host="{user}.dtale.example.org")
     fresh = itertools.count()
@@ -142,25 +149,20 @@ async def hook(count: int) -> dict[str, float]:
                 times.append((time.perf_counter() - start) * 1000)
                 assert all(outcome.ok for outcome in outcomes)
             requests = len(api.requests) / HOOKS
-    return {"hook p50 [ms]": statistics.median(times), "requests per spawn": requests}
+    return {("hook p50", "ms"): statistics.median(times), ("requests per spawn", ""): requests}
 
 
-def main(many: int) -> None:
+def rows(plan: Plan) -> Iterator[Row]:
+    many = 20 if plan.quick else 1000
     logging.getLogger("hub").setLevel(logging.WARNING)
     server = ThreadingHTTPServer(("127.0.0.1", 0), Hello)
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    table = {}
+    found = {}
     for count in (1, many):
-        row = routes(count, server.server_port)
-        table[count] = row | asyncio.run(hook(count))
+        found[count] = routes(count, server.server_port) | asyncio.run(hook(count))
     server.shutdown()
     server.server_close()
-    few, lots = table[1], table[many]
-    print(f"{'':22}{'1 user':>12}{f'{many:,} users':>14}{'ratio':>9}")
-    for name, value in few.items():
-        print(f"{name:22}{value:12.2f}{lots[name]:14.2f}{lots[name] / value:9.2f}")
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 1000)
+    for (name, unit), few in found[1].items():
+        ours = Sample.of([found[many][name, unit]])
+        yield Row(f"{many:,} users' routes: {name}", unit, ours, Sample.of([few]), beside="1 user")

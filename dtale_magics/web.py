@@ -85,7 +85,7 @@ class Web:
             environ[CONNECTION_KEY].admit()
             environ["SCRIPT_NAME"], environ["PATH_INFO"] = f"{prefix}/{first}", f"/{rest}"
             return self._assets(environ, start_response)
-        if not hmac.compare_digest(first.encode(), self.slug.encode()):
+        if not self._is_slug(first):
             return self._answer_outsider(environ)(environ, start_response)
         environ[CONNECTION_KEY].admit()
         root = f"{prefix}/{self.slug}"
@@ -104,12 +104,17 @@ class Web:
         environ["SCRIPT_NAME"], environ["PATH_INFO"] = root, f"/{rest}"
         return self._mount(root)(environ, start_response)
 
+    def _is_slug(self, segment: str) -> bool:
+        return hmac.compare_digest(segment.encode(), self.slug.encode())
+
     def _split_prefix(self, environ: WSGIEnvironment) -> tuple[str, str]:
         """Find the public prefix: forwarded by a proxy that strips it, or kept in the path."""
         path: str = environ["PATH_INFO"]
+        told = [environ.get(header, "").rstrip("/") for header in _PREFIX_HEADERS]
+        if not any(told) and self._is_slug(path.removeprefix("/").partition("/")[0]):
+            return "", path  # straight to us, as most come, without a look at the settings
         allowed = self._prefixes()
-        for header in _PREFIX_HEADERS:
-            forwarded = environ.get(header, "").rstrip("/")
+        for forwarded in told:
             if forwarded and forwarded in allowed:
                 return forwarded, path.removeprefix(forwarded)
         for prefix in allowed:

@@ -1,0 +1,67 @@
+"""What costs when nothing happens, and one look at all layers."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+from support.kernels import environment, port_settings
+
+from benchmarks.notebooks import KINDS, MAGIC, notebook, numbers, one_of_each
+from benchmarks.rows import Row, Sample
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from benchmarks.notebooks import Plan
+
+_PANEL = """
+from dtale_magics import controller, session
+unwatch = controller.of(session.current()).watch(lambda state: None)
+"""
+
+
+def panel(plan: Plan) -> Iterator[Row]:
+    """CPU of a kernel with a panel that somebody looks at, scaled to a minute."""
+    seconds = 3 if plan.quick else 20
+    with one_of_each(numbers(1000)) as both:
+        for one in both.values():
+            one.show()
+        both[MAGIC].run(_PANEL)
+        time.sleep(plan.rounds(3))
+        processes = [psutil.Process(both[kind].kernel.pid) for kind in KINDS]
+        before = [_cpu_seconds(process) for process in processes]
+        time.sleep(seconds)
+        used = [_cpu_seconds(one) - was for one, was in zip(processes, before, strict=True)]
+    ours, plain = (Sample.of([1000 * cpu * 60 / seconds]) for cpu in used)
+    note = f"measured over {seconds} s"
+    yield Row("CPU of an idle kernel with a panel, in a minute", "ms", ours, plain, note=note)
+
+
+def check(plan: Plan) -> Iterator[Row]:
+    """The check of all layers, from its command to its exit."""
+    command = [sys.executable, "-m", "dtale_magics", "check", "--json"]
+    with notebook(MAGIC) as one, tempfile.TemporaryDirectory() as directory:
+        one.load()
+        one.run(f"import numpy as np, pandas as pd\n{numbers(1000)}")
+        one.show()
+        environ = environment(port_settings(one.kernel.ports), Path(directory))
+        times = []
+        for _ in range(plan.rounds(5)):
+            began = time.perf_counter()
+            done = subprocess.run(
+                command, env=environ, capture_output=True, check=False, timeout=60, cwd=directory
+            )
+            times.append(time.perf_counter() - began)
+    if b"invalid choice" not in done.stderr:
+        yield Row("check of all layers (the command)", "s", Sample.of(times))
+
+
+def _cpu_seconds(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return float(times.user + times.system)

@@ -1,0 +1,132 @@
+"""Notebooks of both kinds, driven as a user drives them."""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from support import plain_http
+from support.kernels import Kernel
+from support.ports import PortClaims
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CELL_SECONDS = 120.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much to measure."""
+
+    quick: bool = False
+
+    def rounds(self, count: int) -> int:
+        """Give the number of repetitions: one when it has to be quick."""
+        return 1 if self.quick else count
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A way to use D-Tale."""
+
+    load: str
+    show: str
+    url: str
+
+
+MAGIC = Kind(
+    "%load_ext dtale_magics",
+    "%dtale {name}",
+    "next(f.url for f in __import__('dtale_magics').status().frames if f.name == '{name}')",
+)
+PLAIN = Kind(
+    "import dtale", "import dtale; inst = dtale.show({name}); inst", "inst.build_main_url()"
+)
+KINDS = (MAGIC, PLAIN)
+
+
+class Notebook:
+    """A kernel and the way in which it uses D-Tale."""
+
+    def __init__(self, kernel: Kernel, kind: Kind) -> None:
+        self.kernel = kernel
+        self.kind = kind
+
+    def run(self, code: str) -> None:
+        self.kernel.run(code, CELL_SECONDS)
+
+    def seconds_of(self, code: str) -> float:
+        """How long `code` takes inside the kernel."""
+        self.run("import time")
+        self.run(f"began = time.perf_counter()\n{code}\ntook = time.perf_counter() - began")
+        return float(self.kernel.value("took"))
+
+    def load(self) -> None:
+        self.run(self.kind.load)
+
+    def show(self, name: str = "df") -> str:
+        """Show a variable; return the URL of its page."""
+        self.run(self.kind.show.format(name=name))
+        url = str(self.kernel.value(self.kind.url.format(name=name)))
+        self._wait_for(url)
+        return url
+
+    def seconds_to_data(self, name: str = "df") -> float:
+        """From sending the cell to the first data of the grid."""
+        began = time.perf_counter()
+        self.run(self.kind.show.format(name=name))
+        shown = time.perf_counter() - began
+        url = self.kernel.value(self.kind.url.format(name=name))
+        began = time.perf_counter()
+        self._wait_for(url)
+        return shown + time.perf_counter() - began
+
+    def _wait_for(self, url: str) -> None:
+        deadline = time.perf_counter() + 30
+        while True:
+            try:
+                assert plain_http.grid(url, "0-55")
+            except ConnectionRefusedError:  # plain D-Tale returns before its server listens
+                assert time.perf_counter() < deadline, url
+                time.sleep(0.005)
+            else:
+                return
+
+
+@contextmanager
+def notebook(kind: Kind) -> Iterator[Notebook]:
+    """Start a kernel for `kind` on ports of its own."""
+    with PortClaims() as claims, Kernel(claims.take()) as kernel:
+        yield Notebook(kernel.start(), kind)
+
+
+@contextmanager
+def one_of_each(frame: str = "") -> Iterator[dict[Kind, Notebook]]:
+    """Start a notebook of each kind; both have loaded D-Tale and made `frame`."""
+    with ExitStack() as stack:
+        both = {kind: stack.enter_context(notebook(kind)) for kind in KINDS}
+        for one in both.values():
+            one.load()
+            one.run(f"import numpy as np, pandas as pd\n{frame}")
+        yield both
+
+
+def numbers(rows: int) -> str:
+    """Code for `df`: ten columns of numbers."""
+    return f"df = pd.DataFrame(np.random.rand({rows}, 10)).add_prefix('c')"
+
+
+def mixed(rows: int) -> str:
+    """Code for `df`: numbers, words, dates, categories and truth values, with gaps."""
+    return f"""
+n = {rows}
+df = pd.DataFrame({{
+    **{{f"number{{i}}": np.random.rand(n) for i in range(4)}},
+    **{{f"word{{i}}": np.random.choice(["ann", "bob", "cyd", None], n) for i in range(3)}},
+    "date": pd.Timestamp("2020-01-01") + pd.to_timedelta(np.arange(n) % 10**6, unit="s"),
+    "kind": pd.Categorical(np.random.choice(["a", "b"], n)),
+    "flag": np.random.rand(n) > 0.5,
+}})"""

@@ -1,0 +1,155 @@
+"""The grid in a real browser: first paint and bytes, on a quick and on a slow link."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlsplit
+
+from playwright.sync_api import sync_playwright
+from support import chromium
+
+from benchmarks.notebooks import KINDS, MAGIC, PLAIN, numbers, one_of_each
+from benchmarks.rows import Row, Sample
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from playwright.sync_api import Browser, BrowserContext
+
+    from benchmarks.notebooks import Kind, Notebook, Plan
+
+_SLOW = {
+    "offline": False,
+    "latency": 50,  # ms
+    "downloadThroughput": 10e6 / 8,  # bytes per second
+    "uploadThroughput": 10e6 / 8,
+}
+_HOSTS = {MAGIC: "ours.localhost", PLAIN: "plain.localhost"}
+"""Browsers offer all codings to these names, as they do over HTTPS."""
+
+_WATCH = """
+const look = () => {
+  const cells = document.querySelectorAll(".main-grid .cell, .ReactVirtualized__Grid .cell");
+  if (cells.length > 20) requestAnimationFrame(() => { window.painted = performance.now(); });
+  else requestAnimationFrame(look);
+};
+look();
+"""
+
+
+class Visit(NamedTuple):
+    """What a visit took."""
+
+    seconds: float
+    bytes: float
+    static_bytes: float
+
+
+@contextmanager
+def _browser(hosts: dict[str, str]) -> Iterator[Browser]:
+    path = chromium.find()
+    assert path, "no Chromium; make test installs one"
+    rules = ", ".join(f"MAP {name} {address}" for name, address in hosts.items())
+    flags = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=path, args=[*flags, f"--host-resolver-rules={rules}"]
+        )
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+def _visit(context: BrowserContext, url: str, *, slow: bool) -> Visit:
+    page = context.new_page()
+    developer = context.new_cdp_session(page)
+    developer.send("Network.enable")
+    if slow:
+        developer.send("Network.emulateNetworkConditions", _SLOW)
+    urls: dict[str, str] = {}
+    sizes: dict[str, float] = {}
+
+    def answered(event: dict[str, Any]) -> None:
+        urls[event["requestId"]] = event["response"]["url"]
+
+    def loaded(event: dict[str, Any]) -> None:
+        sizes[event["requestId"]] = event["encodedDataLength"]
+
+    developer.on("Network.responseReceived", answered)
+    developer.on("Network.loadingFinished", loaded)
+    page.add_init_script(_WATCH)
+    page.goto(url, wait_until="commit")
+    page.wait_for_function("window.painted", timeout=60_000)
+    seconds = page.evaluate("window.painted") / 1000
+    page.wait_for_load_state("networkidle")
+    page.close()
+    static = sum(size for one, size in sizes.items() if "/dtale/static/" in urls.get(one, ""))
+    return Visit(seconds, sum(sizes.values()), static)
+
+
+def _url(one: Notebook) -> str:
+    parts = urlsplit(one.show())
+    return parts._replace(netloc=f"{_HOSTS[one.kind]}:{parts.port}").geturl()
+
+
+def _address(one: Notebook) -> str:
+    if one.kind is MAGIC:
+        return "127.0.0.1"
+    return str(one.kernel.value("__import__('socket').gethostbyname(dtale.app.ACTIVE_HOST)"))
+
+
+def paint(plan: Plan) -> Iterator[Row]:
+    with ExitStack() as stack:
+        both = stack.enter_context(one_of_each(numbers(1000)))
+        urls = {kind: _url(one) for kind, one in both.items()}
+        addresses = {_HOSTS[kind]: _address(one) for kind, one in both.items()}
+        browser = stack.enter_context(_browser(addresses))
+        visits: dict[tuple[bool, bool, Kind], list[Visit]] = {}
+        for _ in range(plan.rounds(5)):
+            for slow in (False, True)[: plan.rounds(2)]:
+                for kind in KINDS:
+                    with browser.new_context() as context:
+                        for warm in (False, True):
+                            visit = _visit(context, urls[kind], slow=slow)
+                            visits.setdefault((slow, warm, kind), []).append(visit)
+        yield from _rows(visits)
+        if plan.quick:
+            return
+        back: dict[Kind, Visit] = {}
+        for kind, one in both.items():
+            with browser.new_context() as context:
+                _visit(context, urls[kind], slow=False)
+                _restart(one)
+                back[kind] = _visit(context, _url(one), slow=False)
+        ours, plain = (Sample.of([back[kind].static_bytes]) for kind in KINDS)
+        yield Row("bytes of static files, visit after a kernel's restart", "B", ours, plain, 0.2)
+
+
+def _restart(one: Notebook) -> None:
+    one.kernel.kill()
+    one.kernel.restart()
+    one.load()
+    one.run(f"import numpy as np, pandas as pd\n{numbers(1000)}")
+
+
+def _rows(visits: dict[tuple[bool, bool, Kind], list[Visit]]) -> Iterator[Row]:
+    for slow, warm in dict.fromkeys((slow, warm) for slow, warm, _ in visits):
+        link = "10 Mbit/s, 50 ms" if slow else "loopback"
+        cache = "warm" if warm else "cold"
+        ours, plain = (
+            Sample.of(visit.seconds for visit in visits[slow, warm, kind]) for kind in KINDS
+        )
+        goal = 0.5 if slow and not warm else 1.05
+        yield Row(f"first paint, {link}, {cache} cache", "s", ours, plain, goal)
+    for warm in (False, True):
+        ours, plain = (
+            Sample.of(visit.bytes for visit in visits[False, warm, kind]) for kind in KINDS
+        )
+        visit = "repeated" if warm else "first"
+        yield Row(f"bytes, {visit} visit", "B", ours, plain, 1.05)
+    ours, plain = (
+        Sample.of(visit.static_bytes for visit in visits[False, True, kind]) for kind in KINDS
+    )
+    yield Row("bytes of static files, repeated visit", "B", ours, plain, 0.2)

@@ -1,0 +1,160 @@
+"""A port that changes hands, beside plain D-Tale's ``force=True``."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, NamedTuple
+
+from support.kernels import Kernel
+from support.ports import PortClaims
+
+from benchmarks.load import Load
+from benchmarks.notebooks import MAGIC, PLAIN, Notebook
+from benchmarks.rows import Row, Sample, percentile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from benchmarks.notebooks import Kind, Plan
+
+_CLIENTS, _RATE = 8, 200.0
+
+_COMMON = """
+import socket, time, dtale, pandas as pd
+df = pd.DataFrame({"a": [MARK]})
+
+def get(port, path):
+    host = dtale.app.ACTIVE_HOST or "localhost"
+    with socket.create_connection((host, port), 10) as connection:
+        connection.sendall(f"GET {path} HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n".encode())
+        received = b""
+        while chunk := connection.recv(65536):
+            received += chunk
+    return received
+
+def seconds_until_own(take, is_own):
+    began = time.perf_counter()
+    answer = take()
+    while time.perf_counter() < began + 60:
+        try:
+            if is_own(answer):
+                return time.perf_counter() - began
+        except OSError:
+            pass
+        time.sleep(0.0005)
+    raise TimeoutError
+
+def force():
+    return dtale.show(df, port=PORT, force=True)
+
+def is_own_data(shown):
+    path = shown.build_main_url().split("/", 3)[3].replace("main", "data")
+    return b'"a":MARK' in get(PORT, f"/{path}?ids=%5B%220-0%22%5D").replace(b" ", b"")
+"""
+
+_OURS = """
+import dtale_magics
+from dtale_magics import session
+
+def take():
+    dtale_magics.take_over(PORT).require()
+
+def is_own_answer(_):
+    return b" 308 " in get(PORT, f"/{session.current().slug}")[:20]
+"""
+
+
+class Found(NamedTuple):
+    """Takeovers of one kind."""
+
+    times: list[float]
+    lost: int
+    asked: int
+
+
+@contextmanager
+def _two(kind: Kind) -> Iterator[tuple[list[Notebook], int]]:
+    """Two notebooks, both of which have shown a frame, and the port that they want."""
+    with ExitStack() as stack:
+        ports = stack.enter_context(PortClaims()).take()
+        both = []
+        for mark in (11, 22):
+            kernel = stack.enter_context(Kernel(ports)).start()
+            one = Notebook(kernel, kind)
+            one.load()
+            code = _COMMON + (_OURS if kind is MAGIC else "")
+            one.run(code.replace("PORT", str(ports[0])).replace("MARK", str(mark)))
+            both.append(one)
+        for one in both:
+            one.run("seconds_until_own(force, is_own_data)")
+        yield both, ports[0]
+
+
+def _back_and_forth(both: list[Notebook], port: int, call: str, count: int, rate: float) -> Found:
+    """Let the one that has not the port take it, `count` times; the last one took it last."""
+    times: list[float] = []
+
+    def go() -> None:
+        for _ in range(count):
+            both.reverse()
+            times.append(float(both[-1].kernel.value(f"seconds_until_own({call})")) * 1000)
+
+    if not rate:
+        go()
+        return Found(times, 0, 0)
+    host = "127.0.0.1" if both[0].kind is MAGIC else both[0].kernel.value("dtale.app.ACTIVE_HOST")
+    with Load(f"http://{host}:{port}/", _CLIENTS, rate) as load:
+        go()
+    return Found(times, load.failures, load.failures + len(load.times))
+
+
+def takeover(plan: Plan) -> Iterator[Row]:
+    count = 4 if plan.quick else 100
+    with _two(MAGIC) as (both, port):
+        ours = {
+            "idle": _back_and_forth(both, port, "take, is_own_answer", count, 0),
+            "under load": _back_and_forth(both, port, "take, is_own_answer", count, _RATE),
+        }
+        forced = _back_and_forth(both, port, "force, is_own_data", plan.rounds(10), _RATE)
+    with _two(PLAIN) as (both, port):
+        plain = {
+            what: _back_and_forth(both, port, "force, is_own_data", plan.rounds(8), rate)
+            for what, rate in (("idle", 0.0), ("under load", _RATE))
+        }
+    for what, percent, wish in (("idle", 50, "< 3 ms"), ("under load", 99, "< 30 ms")):
+        mine, theirs = ours[what], plain[what]
+        row = f"takeover {what}, until the new owner answers"
+        yield Row(
+            f"{row}, p50",
+            "ms",
+            Sample.of(mine.times),
+            Sample.of(theirs.times),
+            0.01,
+            note="wanted: < 3 ms" if percent == 50 else "",
+        )
+        yield Row(
+            f"{row}, p99",
+            "ms",
+            Sample.of([percentile(mine.times, 99)]),
+            Sample.of([percentile(theirs.times, 99)]),
+            0.01,
+            note=f"wanted: {wish}" if percent == 99 else "",
+        )
+    mine, theirs = forced, plain["under load"]
+    yield Row(
+        "dtale.show(df, port=…, force=True) under load",
+        "ms",
+        Sample.of(mine.times),
+        Sample.of(theirs.times),
+        1.05,
+    )
+    mine = ours["under load"]
+    yield Row(
+        "requests lost per takeover",
+        "",
+        Sample.of([mine.lost / len(mine.times)]),
+        Sample.of([theirs.lost / len(theirs.times)]),
+        wish="0",
+        note=f"{mine.lost} of {mine.asked} in {len(mine.times)} takeovers, "
+        f"plain {theirs.lost} of {theirs.asked} in {len(theirs.times)}",
+    )

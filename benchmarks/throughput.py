@@ -1,0 +1,96 @@
+"""Grid requests from many clients, and what the guard in front of them costs."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import psutil
+from support import plain_http
+
+from benchmarks.load import Load
+from benchmarks.notebooks import KINDS, MAGIC, notebook, numbers, one_of_each
+from benchmarks.rows import Row, Sample, percentile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from benchmarks.notebooks import Kind, Plan
+
+_GUARD = """
+import time
+from werkzeug.test import EnvironBuilder, run_wsgi_app
+from dtale_magics import server, session
+
+class Connection:
+    def admit(self): pass
+
+one = session.current()
+web = one._ports._server._machinery.app
+app = one._viewer.app("/" + one.slug)
+host = f"127.0.0.1:{one.port}"
+
+def environ(root, path):
+    made = EnvironBuilder(
+        path, "http://" + host + root, query_string={"ids": '["0-55"]'},
+        environ_base={"SERVER_PORT": str(one.port), "REMOTE_ADDR": "127.0.0.1"},
+    ).get_environ()
+    made[server.CONNECTION_KEY] = Connection()
+    return made
+
+def seconds(call, root, path):
+    given = environ(root, path)
+    began = time.perf_counter()
+    _, status, _ = run_wsgi_app(call, given, buffered=True)
+    took = time.perf_counter() - began
+    assert status.startswith("200"), status
+    return took
+
+pairs = []
+for _ in range(COUNT):
+    ours = seconds(web, "", f"/{one.slug}/dtale/data/1")
+    pairs.append((ours, seconds(app, f"/{one.slug}", "/dtale/data/1")))
+"""
+
+
+def requests(plan: Plan) -> Iterator[Row]:
+    with one_of_each(numbers(10_000)) as both:
+        urls = {kind: plain_http.data_url(one.show(), "0-55") for kind, one in both.items()}
+        busy: dict[Kind, list[float]] = {kind: [] for kind in KINDS}
+        threads: dict[Kind, list[float]] = {kind: [] for kind in KINDS}
+        for clients in [8] if plan.quick else [1, 8, 64]:
+            each: dict[Kind, list[float]] = {kind: [] for kind in KINDS}
+            slow: dict[Kind, list[float]] = {kind: [] for kind in KINDS}
+            lost = dict.fromkeys(KINDS, 0)
+            for _ in range(plan.rounds(5)):
+                for kind, one in both.items():
+                    process = psutil.Process(one.kernel.pid)
+                    with Load(urls[kind], clients) as load:
+                        time.sleep(plan.rounds(2))
+                        threads[kind].append(process.num_threads())
+                        busy[kind].append(process.memory_full_info().uss / 2**20)
+                    each[kind].append(1000 * load.seconds / len(load.times))
+                    slow[kind].append(1000 * percentile(load.times, 99))
+                    lost[kind] += load.failures
+            ours, plain = (Sample.of(each[kind]) for kind in KINDS)
+            rates = " and ".join(f"{1000 / one.median:.0f}" for one in (ours, plain))
+            note = f"{rates} requests/s; failed: " + " and ".join(map(str, lost.values()))
+            yield Row(f"grid request, {clients} clients", "ms", ours, plain, 1.05, note=note)
+            ours, plain = (Sample.of(slow[kind]) for kind in KINDS)
+            yield Row(f"p99 of it, {clients} clients", "ms", ours, plain, 1.05)
+        ours, plain = (Sample.of(busy[kind]) for kind in KINDS)
+        yield Row("memory under load (USS)", "MB", ours, plain, 1.05)
+        ours, plain = (Sample.of([max(threads[kind])]) for kind in KINDS)
+        yield Row("threads under load, at most", "", ours, plain, 1.05)
+
+
+def guard(plan: Plan) -> Iterator[Row]:
+    """The kernel's whole web application beside D-Tale's app, called without a network."""
+    with notebook(MAGIC) as one:
+        one.load()
+        one.run(f"import numpy as np, pandas as pd\n{numbers(10_000)}")
+        one.show()
+        one.run(_GUARD.replace("COUNT", str(20 if plan.quick else 1000)))
+        pairs = one.kernel.value("pairs")
+    ours, app = (Sample.of(1000 * value for value in side) for side in zip(*pairs, strict=True))
+    yield Row("grid request through the guard", "ms", ours, app, 1.02, "D-Tale's app alone")
