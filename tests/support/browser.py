@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from support.jupyter import TOKEN
 
@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from playwright.sync_api import Browser, FrameLocator, Locator, Playwright
-
-    from support.jupyter import Jupyter
 
 SECONDS = 30.0
 FACES = {"lab": "doc/tree", "notebook": "notebooks"}
@@ -34,10 +32,18 @@ def launch(playwright: Playwright, path: str) -> Browser:
     return playwright.chromium.launch(executable_path=path, args=_FLAGS)
 
 
+class Server(Protocol):
+    """A Jupyter server with its notebooks."""
+
+    url: str
+
+    def kernel(self, name: str) -> dict[str, Any] | None: ...
+
+
 class NotebookPage:
     """A notebook of `jupyter` in a page of its own."""
 
-    def __init__(self, browser: Browser, jupyter: Jupyter, name: str, face: str = "lab") -> None:
+    def __init__(self, browser: Browser, jupyter: Server, name: str, face: str = "lab") -> None:
         self.name = name
         self.face = face
         self._jupyter = jupyter

@@ -105,26 +105,30 @@ class Jupyter:
 
     def write(self, name: str, cells: Sequence[str]) -> None:
         """Write a notebook with these code cells."""
-        notebook = {
-            "nbformat": 4,
-            "nbformat_minor": 5,
-            "metadata": {
-                "kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}
-            },
-            "cells": [
-                {
-                    "cell_type": "code",
-                    "id": f"cell-{index}",
-                    "metadata": {},
-                    "execution_count": None,
-                    "outputs": [],
-                    "source": source,
-                }
-                for index, source in enumerate(cells)
-            ],
-        }
-        (self.root / name).write_text(json.dumps(notebook))
+        write_notebook(self.root / name, cells)
 
     def read(self, name: str) -> str:
         """Return the notebook's file as it was saved."""
         return (self.root / name).read_text()
+
+
+def write_notebook(path: Path, cells: Sequence[str]) -> None:
+    notebook = {
+        "nbformat": 4,
+        "nbformat_minor": 5,
+        "metadata": {
+            "kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}
+        },
+        "cells": [
+            {
+                "cell_type": "code",
+                "id": f"cell-{index}",
+                "metadata": {},
+                "execution_count": None,
+                "outputs": [],
+                "source": source,
+            }
+            for index, source in enumerate(cells)
+        ],
+    }
+    path.write_text(json.dumps(notebook))
