@@ -113,53 +113,62 @@ class Kernel:
         return {"child": child}
 
 
-def die_at(step: str) -> None:
-    """Have this process killed just before or after the message `step` of the protocol.
+def failing(original: Any, what: str, when: str, fits: Any) -> Any:
+    """Wrap `original` so that `what` happens before or after the calls that `fits` picks."""
 
-    `step` is ``before:WORD`` or ``after:WORD``, WORD being an operation that is sent, ``offer`` for
-    the answer that carries descriptors, ``released`` for the one without; or a function of this
-    package as ``module.function`` in place of WORD.
+    def happen() -> None:
+        if what == "pause":
+            time.sleep(0.5)
+        else:
+            os.kill(os.getpid(), {"die": signal.SIGKILL, "stop": signal.SIGSTOP}[what])
+
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        hit = fits(*args)
+        if hit and when == "before":
+            happen()
+        result = original(*args, **kwargs)
+        if hit and when == "after":
+            happen()
+        return result
+
+    return wrapped
+
+
+def fail_at(step: str) -> None:
+    """Have something happen to this process just before or after a step of the protocol.
+
+    `step` is ``WHAT:WHEN:WHERE``. What happens is ``die``, ``stop`` (SIGSTOP) or ``pause`` (half a
+    second); when is ``before`` or ``after``. Where is an operation that is sent, ``offer`` for the
+    answer that carries descriptors, ``released`` for the one without; or a function of this package
+    as ``module.function``.
     """
-    when, _, word = step.partition(":")
-    module, _, function = word.partition(".")
-
-    def die() -> None:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-    def wrap(original: Any, fits: Any) -> Any:
-        def wrapped(*args: Any, **kwargs: Any) -> Any:
-            hit = fits(*args)
-            if hit and when == "before":
-                die()
-            result = original(*args, **kwargs)
-            if hit and when == "after":
-                die()
-            return result
-
-        return wrapped
+    what, when, where = step.split(":")
+    module, _, function = where.partition(".")
 
     if function:
         owner: Any = sys.modules[f"dtale_magics.{module}"]
         *path, last = function.split(".")
         for part in path:
             owner = getattr(owner, part)
-        setattr(owner, last, wrap(getattr(owner, last), lambda *_: True))
+        setattr(owner, last, failing(getattr(owner, last), what, when, lambda *_: True))
         return
 
     def sent(_exchange: Any, message: Any, descriptors: Any = ()) -> bool:
         if descriptors:
-            return word == "offer"
-        return bool(message.get("op") == word or (word == "released" and message == {"ok": True}))
+            return where == "offer"
+        released = message.get("ok") is True and set(message) == {"ok", "label"}
+        return bool(message.get("op") == where or (where == "released" and released))
 
-    exchange.Exchange.send = wrap(exchange.Exchange.send, sent)  # type: ignore[method-assign]
+    send = failing(exchange.Exchange.send, what, when, sent)
+    exchange.Exchange.send = send  # type: ignore[method-assign]
 
 
 def main() -> None:
     owner, first = sys.argv[1], int(sys.argv[2])
     kernel = Kernel(owner, range(first, first + 20) if first else range(0))
-    step = os.environ.get("DIE_AT")
+    step = os.environ.get("FAIL_AT")
     if step:
-        die_at(step)
+        fail_at(step)
     tell({"ready": os.getpid()})
     for line in sys.stdin:
         command = json.loads(line)
