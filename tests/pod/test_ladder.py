@@ -145,28 +145,6 @@ def test_stopped_owner_is_refused_without_steering_but_within_the_deadline(
     eventually(lambda: fetch(port) == "a")
 
 
-@pytest.mark.parametrize("delay", [0.0, 0.002, 0.005, 0.01, 0.02])
-@pytest.mark.parametrize("rungs", [STEER, HAND_OVER, RELEASE])
-def test_kill_at_any_moment_never_loses_the_port(
-    kernels: StartKernel, port: int, rungs: Rung, delay: float
-) -> None:
-    for victim_dies in (True, False):
-        a, b, c = kernels("a"), kernels("b"), kernels("c")
-        a.take(port)
-        b.ask("take", port=port, rungs=rungs.value)
-        time.sleep(delay)
-        dead, alive = (a, b) if victim_dies else (b, a)
-        dead.kill()
-        if victim_dies:
-            assert alive.answer()["outcome"] != "Refused"
-        else:
-            time.sleep(2.2 if rungs is not STEER else 0.1)
-        assert c.take(port)["outcome"] in ("Free", "Steered", "HandedOver", "Released")
-        assert {fetch(port) for _ in range(10)} == {"c"}
-        for one in (b, c, a):
-            one.kill()
-
-
 def test_victim_moves_on_and_keeps_its_other_ports(kernels: StartKernel, port: int) -> None:
     a, b = kernels("a", 41000), kernels("b", 41000)
     a.take(port)
