@@ -1,34 +1,22 @@
 from __future__ import annotations
 
+import os
 import time
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
-from support.miniature import Load, eventually, fetch
+from support.miniature import Load, eventually, fetch, owners_are_right
 
 from dtale_magics.takeover import Rung
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from conftest import StartKernel
-    from support.miniature import Request
 
 STEER = Rung.FREE | Rung.STEER
 HAND_OVER = Rung.FREE | Rung.HAND_OVER
 RELEASE = Rung.FREE | Rung.RELEASE
+TAKEOVERS = int(os.environ.get("DTALE_MAGICS_TAKEOVERS", "200"))
 NAME = {STEER: "Steered", HAND_OVER: "HandedOver", RELEASE: "Released"}
-
-
-def owners_are_right(
-    requests: Sequence[Request], takes: Sequence[tuple[float, float, str]]
-) -> None:
-    """Whoever was asked wholly between two takeovers must be the owner of that time."""
-    for (_, ended, name), (next_started, _, _) in pairwise(takes):
-        for request in requests:
-            if ended <= request.started and request.ended <= next_started:
-                assert request.owner == name
 
 
 @pytest.mark.parametrize("rungs", [STEER, HAND_OVER])
@@ -40,7 +28,7 @@ def test_200_takeovers_under_load_lose_nothing(
     assert pair[0].take(port)["outcome"] == "Free"
     takes = []
     with Load(port, clients) as load:
-        for number in range(200 if clients == 8 else 100):
+        for number in range(TAKEOVERS if clients == 8 else TAKEOVERS // 2):
             taker = pair[(number + 1) % 2]
             done = taker.take(port, rungs)
             assert done["outcome"] == NAME[rungs], done

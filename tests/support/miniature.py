@@ -12,13 +12,14 @@ import subprocess
 import sys
 import threading
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 
 from dtale_magics.takeover import ALL, Rung
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from typing_extensions import Self
 
@@ -159,3 +160,13 @@ class Load:
         self._stop.set()
         for thread in self._threads:
             thread.join(15)
+
+
+def owners_are_right(
+    requests: Sequence[Request], takes: Sequence[tuple[float, float, str]]
+) -> None:
+    """Whoever was asked wholly between two takeovers must be the owner of that time."""
+    for (_, ended, name), (next_started, _, _) in pairwise(takes):
+        for request in requests:
+            if ended <= request.started and request.ended <= next_started:
+                assert request.owner == name

@@ -1,0 +1,254 @@
+"""The control channel goes on answering, whatever comes in."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import random
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.miniature import eventually, fetch
+
+from dtale_magics import channel, exchange, exclusive, peers
+from dtale_magics.takeover import Rung
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from conftest import StartKernel
+    from support.miniature import Kernel
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="abstract names are Linux's")
+
+INPUTS = int(os.environ.get("DTALE_MAGICS_FUZZ", "100000"))
+VALID = json.dumps({"version": 1, "op": "taken", "port": 40000, "by": {"label": "é"}}).encode()
+
+
+def peer_of(kernel: Kernel) -> peers.Peer:
+    return next(peer for peer in peers.siblings() if peer.pid == kernel.pid)
+
+
+def answers(peer: peers.Peer) -> bool:
+    """As before: with the identity of that process."""
+    with contextlib.suppress(exchange.PeerSilentError):
+        return bool(channel.call(peer, "identity", timeout=2.0)["identity"]["pid"] == peer.pid)
+    return False
+
+
+@contextlib.contextmanager
+def connected(peer: peers.Peer, timeout: float = 20.0) -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.settimeout(timeout)
+        sock.connect(peer.address)
+        yield sock
+
+
+def said(sock: socket.socket) -> bytes:
+    """All that comes until the end; a reset is an end as well."""
+    data = b""
+    with contextlib.suppress(ConnectionError):
+        while piece := sock.recv(65536):
+            data += piece
+    return data
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        b"\n",
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"\xff\xfe\x00\n",
+        b"[" * 60000 + b"\n",
+        b'{"version": 1}\n',
+        b'{"version": 1, "op": ["taken"]}\n',
+        b'{"version": 1, "op": "taken"}\n',
+        b'{"version": 1, "op": "taken", "port": "40000"}\n',
+        b'{"version": 1, "op": "hand_over", "port": -1}\n',
+        b'{"version": 1, "op": "take_back", "port": null}\n',
+        b'{"version": 2, "op": "identity"}\n',
+        b"x" * 70000 + b"\n",
+    ],
+    ids=range(12),
+)
+def test_garbage_is_answered_with_no_or_with_silence(kernels: StartKernel, garbage: bytes) -> None:
+    peer = peer_of(kernels("a"))
+    with connected(peer) as sock:
+        with contextlib.suppress(ConnectionError):
+            sock.sendall(garbage)
+        answer = said(sock)
+    assert not answer or json.loads(answer)["ok"] is False
+    if b'"version": 2' in garbage:
+        assert "version 2" in json.loads(answer)["why"]
+    assert answers(peer)
+
+
+def test_a_message_that_never_ends_is_cut(kernels: StartKernel) -> None:
+    peer = peer_of(kernels("a"))
+    with connected(peer) as sock:
+        sock.sendall(b'{"version": 1')
+        assert answers(peer), "others are answered meanwhile"
+        assert said(sock) == b""
+    assert answers(peer)
+
+
+def test_a_thousand_connections_keep_nobody_out_for_long(kernels: StartKernel) -> None:
+    kernel = kernels("a")
+    peer = peer_of(kernel)
+    before = kernel.state()
+    with contextlib.ExitStack() as stack:
+        for _ in range(1000):
+            sock = stack.enter_context(socket.socket(socket.AF_UNIX))
+            sock.setblocking(False)
+            with contextlib.suppress(BlockingIOError):  # its queue is full
+                sock.connect(peer.address)
+        assert kernel.state()["threads"] < before["threads"] + 40
+    eventually(lambda: answers(peer), 30.0)
+    eventually(lambda: kernel.state()["fds"] <= before["fds"] + 1, 30.0)
+
+
+def test_a_message_that_is_sent_again_takes_nothing(kernels: StartKernel, port: int) -> None:
+    """The state of the system decides, not what somebody says."""
+    owner = kernels("a")
+    owner.take(port)
+    peer = peer_of(owner)
+    for _ in range(5):
+        channel.call(peer, "taken", port=port, by={"label": "b", "pid": 1, "owner": "b"})
+        with connected(peer) as sock:
+            sock.sendall(b'{"version": 1, "op": "hand_over", "port": %d}\n' % port)
+    eventually(lambda: fetch(port) == "a")
+    assert owner.state()["lost"] == []
+    assert owner.state()["ports"] == [port]
+
+
+CLIENT = r"""
+import socket, sys
+sock = socket.socket(socket.AF_UNIX)
+sock.settimeout(20)
+try:
+    sock.connect(chr(0) + sys.argv[1])
+    sock.sendall(sys.argv[2].encode() + b"\n")
+    print(sock.recv(1000))
+except ConnectionError:
+    print(b"")
+"""
+
+
+def answer_to(message: str, peer: peers.Peer, prefix: Sequence[str] = ()) -> str:
+    """Ask from another process."""
+    command = [*prefix, "/usr/bin/env", "python3", "-c", CLIENT, peer.address[1:], message]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True, cwd="/")
+    return done.stdout.strip()
+
+
+def test_another_user_is_not_heard(kernels: StartKernel, port: int) -> None:
+    if os.getuid() != 0 or shutil.which("setpriv") is None:
+        pytest.skip("only root can become somebody else")
+    owner = kernels("a")
+    owner.take(port)
+    peer = peer_of(owner)
+    nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+    for op in ("identity", "hand_over", "release"):
+        message = json.dumps({"version": 1, "op": op, "port": port})
+        assert answer_to(message, peer, prefix=nobody) == "b''"
+    assert "label" in answer_to('{"version": 1, "op": "identity"}', peer), "the test can tell"
+    assert owner.state()["lost"] == []
+    assert answers(peer)
+
+
+def test_who_poses_as_a_sibling_is_not_believed(kernels: StartKernel) -> None:
+    """Names are free to everybody; the system says whose the socket is."""
+    kernel = kernels("a")
+    with socket.socket(socket.AF_UNIX) as liar:
+        name = f"{channel.PREFIX}/{os.getuid()}/{kernel.pid}/liar"
+        liar.bind("\0" + name)
+        liar.listen()
+        found = [one for one in peers.siblings() if one.owner == "liar"]
+        with pytest.raises(exchange.ProtocolError, match="poses"):
+            channel.call(found[0], "identity")
+
+
+def test_a_forked_child_keeps_no_name_no_lock_and_no_claim(kernels: StartKernel, port: int) -> None:
+    a, b, c = kernels("a"), kernels("b"), kernels("c")
+    a.take(port)
+    b.take(port)  # by steering, so that there is a claim
+    child = b.do("fork", port=port)["child"]
+    try:
+        b.kill()
+        os.kill(child, 0)  # it lives
+        assert b.pid not in [peer.pid for peer in peers.siblings()]
+        assert b.pid not in [claim.pid for claim in exclusive.claims(port)]
+        assert c.take(port, Rung.FREE | Rung.STEER)["outcome"] in ("Free", "Steered")
+        assert {fetch(port) for _ in range(10)} == {"c"}
+    finally:
+        os.kill(child, 9)
+
+
+def parse(line: bytes) -> None:
+    """A message, or a refusal: nothing else may come out."""
+    with contextlib.suppress(exchange.ProtocolError):
+        assert exchange.parse(line)["version"] == exchange.VERSION
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.binary(max_size=300) | st.text(max_size=200).map(str.encode))
+def test_the_parser_refuses_or_understands(line: bytes) -> None:
+    parse(line)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.dictionaries(
+        st.sampled_from(["version", "op", "port", "by", "ok"]),
+        st.recursive(
+            st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+            lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner),
+            max_leaves=5,
+        ),
+    )
+)
+def test_the_parser_gives_back_what_was_sent(message: dict[str, object]) -> None:
+    parse(json.dumps(message).encode())
+
+
+def test_the_parser_survives_what_a_broken_peer_may_send() -> None:
+    chance = random.Random(20)
+    for _ in range(INPUTS):
+        line = bytearray(VALID)
+        for _ in range(chance.randrange(1, 8)):
+            match chance.randrange(3):
+                case 0:
+                    line[chance.randrange(len(line))] = chance.randrange(256)
+                case 1:
+                    del line[chance.randrange(len(line)) :]
+                case _:
+                    line[:0] = chance.randbytes(3)
+            if not line:
+                break
+        parse(bytes(line))
+
+
+def test_a_kernel_that_holds_the_gil_loses_the_port_all_the_same(
+    kernels: StartKernel, port: int
+) -> None:
+    owner, taker = kernels("a"), kernels("b")
+    owner.take(port)
+    owner.ask("hold_the_gil", seconds=6)
+    assert owner.answer()["holds"]
+    time.sleep(0.2)
+    took = taker.take(port)
+    assert took["outcome"] == "Steered"
+    assert {fetch(port) for _ in range(20)} == {"b"}
+    owner.answer()
+    eventually(lambda: owner.state()["lost"] == [port])
+    assert {fetch(port) for _ in range(20)} == {"b"}
+    assert owner.take(port)["outcome"] == "Steered"
+    assert fetch(port) == "a"
