@@ -1,7 +1,8 @@
 """The panel as a widget: one model for each kernel, many views, and the grid below it.
 
 The grid's iframe is made in the browser, from state that Jupyter does not save with the notebook,
-so that no saved notebook contains the capability.
+so that no saved notebook contains the capability. nbclient and papermill do save it; what they run
+gets no links.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import anywidget
 import ipywidgets
+from IPython import get_ipython
 from traitlets import Dict, Instance
 
 from dtale_magics import controller, panel_static
@@ -28,7 +30,8 @@ _STATIC = Path(__file__).parent / "static"
 class Hub(ipywidgets.Widget):  # type: ignore[misc]
     """What every panel of a kernel shows; it has no view of its own.
 
-    It watches the controller only while a browser shows a panel.
+    It watches the controller only while a browser shows a panel, and has no links until a page is
+    known to be there.
     """
 
     view = Dict().tag(sync=True)
@@ -39,11 +42,21 @@ class Hub(ipywidgets.Widget):  # type: ignore[misc]
 
     def __init__(self, one: Controller) -> None:
         self._controller = one
+        self._has_page = False
         self._shown_in: set[str] = set()
         self._unwatch: Callable[[], None] | None = None
         self._lock = threading.RLock()
-        super().__init__(view=one.state(), links=one.links())
+        super().__init__(view=one.state(), links=self._links())
         self.on_msg(self._receive)
+
+    def expect_page(self) -> None:
+        """Give out the links from now on."""
+        self._has_page = True
+        self.links = self._links()
+
+    def _links(self) -> dict[str, Any]:
+        links = self._controller.links()
+        return links if self._has_page else {**links, "slug": "", "ports": []}
 
     def wake(self) -> None:
         """Follow every change from now on."""
@@ -60,7 +73,7 @@ class Hub(ipywidgets.Widget):  # type: ignore[misc]
                 self._unwatch = None
 
     def _follow(self, state: dict[str, Any]) -> None:
-        self.links = self._controller.links()  # first: the view may name a port that is new
+        self.links = self._links()  # first: the view may name a port that is new
         self.view = state
 
     def _receive(self, _: object, content: Any, __: object) -> None:
@@ -70,6 +83,7 @@ class Hub(ipywidgets.Widget):  # type: ignore[misc]
         kind, view = content.get("type"), str(content.get("view", ""))
         if kind == "here":
             self._shown_in.add(view)
+            self.expect_page()
             self.wake()
         elif kind == "gone":
             self._shown_in.discard(view)
@@ -161,6 +175,18 @@ def of(session: SessionLike, frame: FrameInfo | None = None) -> Panel:
         if panel is None:
             panel = panels[key] = Panel(one, hub, frame)
     panel.show_frame(frame)
+    if _asked_by_a_page():
+        hub.expect_page()
     one.refresh()
     hub.wake()
     return panel
+
+
+def _asked_by_a_page() -> bool:
+    """Whether the cell that runs came from an editor, and not from nbclient or papermill.
+
+    Their clients take no input; pages do.
+    """
+    kernel = getattr(get_ipython(), "kernel", None)
+    request = {} if kernel is None else kernel.get_parent("shell").get("content", {})
+    return bool(request.get("allow_stdin", True))

@@ -22,14 +22,15 @@ class FrameInfo:
     rows, columns
         Its shape, as D-Tale shows it (a meaningful index counts as columns).
     url
-        Local URL of its grid; None while nothing is bound.
+        Local URL of its grid; None while nothing is bound. A frame that is shown as the value of a
+        cell leaves it out, as that is saved with the notebook.
     """
 
     name: str
     data_id: str
     rows: int
     columns: int
-    url: str | None
+    url: str | None = dataclasses.field(repr=False)
 
     def __str__(self) -> str:
         return f"{self.name}: {self.rows:,} rows × {self.columns:,} columns"
@@ -79,7 +80,8 @@ class Status:
     ports
         Every bound port.
     url
-        Local URL, ``http://127.0.0.1:<port>/<slug>/``; None while nothing is bound.
+        Local URL, ``http://127.0.0.1:<port>/<slug>/``; None while nothing is bound. Not in the
+        text form, as that of a frame.
     ingress_port
         The port that the ingress exposes.
     holds_ingress
@@ -96,7 +98,7 @@ class Status:
     range: PortRange
     port: int | None
     ports: tuple[int, ...]
-    url: str | None
+    url: str | None = dataclasses.field(repr=False)
     ingress_port: int
     holds_ingress: bool
     ingress_holder: PortHolder | None
