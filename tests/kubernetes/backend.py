@@ -37,6 +37,8 @@ def echo_app(address: str, port: int) -> Callable[..., Any]:
             "port": port,
             "path": request.path,
             "prefix": request.headers.get("X-Forwarded-Prefix"),
+            "cookie": request.headers.get("Cookie"),
+            "user": request.headers.get("X-Auth-Request-User"),
         }
         return Response(json.dumps(told), content_type="application/json")
 

@@ -7,17 +7,18 @@ import os
 import shutil
 import subprocess
 import sys
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from api_stub import ApiStub
+from ruamel.yaml import YAML
 from traefik_process import Traefik, run_traefik, stop
 
+from dtale_magics.__main__ import main
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 HERE = Path(__file__).parent
 SLUG = "k3v7qq9w"
@@ -126,31 +127,13 @@ def pod_object(user: str, ip: str, server: str = "", **labels: str) -> dict[str,
     }
 
 
-class Guard:
-    """A sign-in service that Traefik asks; ``/yes`` lets everyone pass."""
-
-    def __init__(self, server: Any) -> None:
-        self.url = f"http://127.0.0.1:{server.server_port}"
-        self.asked: list[str] = []
-
-
 @pytest.fixture
-def guard() -> Iterator[Guard]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            told.asked.append(self.headers["X-Forwarded-Uri"])
-            self.send_response(200 if self.path == "/yes" else 401)
-            self.end_headers()
+def render(capsys: pytest.CaptureFixture[str]) -> Callable[..., list[dict[str, Any]]]:
+    """Render as an admin does: on the command line, through the YAML."""
 
-        def log_message(self, *_: object) -> None:
-            pass
+    def run(*options: str, user: str = "ada") -> list[dict[str, Any]]:
+        arguments = ["manifests", "--user", user, "--namespace", "jhub", *options]
+        assert main(arguments) == 0
+        return list(YAML(typ="safe").load_all(capsys.readouterr().out))
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    told = Guard(server)
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-    thread.start()
-    yield told
-    server.shutdown()
-    thread.join(5)
-    server.server_close()
+    return run

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from api_stub import ApiStub
@@ -26,7 +26,13 @@ if TYPE_CHECKING:
 DEADLINE = 30.0
 """Seconds that a test waits for Traefik; only a failing one waits that long."""
 
-OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+class _Stay(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_: Any) -> None:
+        """Follow nothing: the redirect is the answer."""
+
+
+OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}), _Stay)
 
 
 @dataclass(frozen=True)
@@ -47,9 +53,16 @@ class Traefik:
         self.port = port
         self.log = log
 
-    def get(self, host: str, path: str = "/", port: int | None = None) -> Answer:
-        request = urllib.request.Request(f"http://127.0.0.1:{port or self.port}{path}")
-        request.add_header("Host", host)
+    def get(
+        self,
+        host: str,
+        path: str = "/",
+        port: int | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Ask for a page; redirects are answers like others."""
+        url = f"http://127.0.0.1:{port or self.port}{path}"
+        request = urllib.request.Request(url, headers={**(headers or {}), "Host": host})
         try:
             with OPENER.open(request, timeout=10) as response:
                 return Answer(response.status, response.read().decode(), dict(response.headers))
