@@ -222,27 +222,21 @@ class Acceptor:
     def _stop_running(self) -> None:
         self._running = False
 
-    def _accept_some(self, listener: Accepting) -> bool:
-        """Accept a few: under load the queue never runs empty, and commands would starve.
-
-        Whether the queue is empty now.
-        """
+    def _accept_some(self, listener: Accepting) -> None:
+        """Accept a few: under load the queue never runs empty, and commands would starve."""
         for _ in range(_BATCH):
             if self._connections.full:
                 self._pause(_FULL_PAUSE_SECONDS)
-                return False
+                return
             try:
                 sock, address = listener.accept()
-            except BlockingIOError:
-                return True
-            except (InterruptedError, ConnectionAbortedError):
-                return False
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return
             except OSError as error:  # out of descriptors or memory
                 logger.warning("%s cannot accept: %s", self._name, error)
                 self._pause(_OUT_OF_RESOURCES_PAUSE_SECONDS)
-                return False
+                return
             self._begin(Connection(sock, address, listener))
-        return False
 
     def _begin(self, connection: Connection) -> None:
         self._connections.add(connection)
@@ -297,8 +291,9 @@ class Acceptor:
         for listener, (due, latest) in list(self._leaving.items()):
             if due > now:
                 continue
-            paused = self._paused_until is not None
-            if now < latest and (paused or not self._accept_some(listener)):
+            if now < latest and _somebody_waits(listener):
+                if self._paused_until is None:
+                    self._accept_some(listener)
                 self._leaving[listener] = _Leaving(now + _LOOK_AGAIN_SECONDS, latest)
             else:
                 self._stop_accepting(listener)
@@ -306,3 +301,12 @@ class Acceptor:
         self._connections.cut_late()
         if self._paused_until is not None and self._paused_until <= now:
             self._resume()
+
+
+def _somebody_waits(listener: Accepting) -> bool:
+    """Whether there is a connection in its queue."""
+    if listener.fileno() < 0:
+        return False
+    with selectors.DefaultSelector() as selector:
+        selector.register(listener, selectors.EVENT_READ)
+        return bool(selector.select(0))
