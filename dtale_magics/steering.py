@@ -224,7 +224,7 @@ def join(
                 certain = len(below - now) <= 1
             adopt(*fresh)
             if certain:
-                return Membership(fresh, len(below), below), superfluous
+                return Membership(fresh, len(below), below & now), superfluous
             superfluous += fresh
             below = now
     except OSError:
