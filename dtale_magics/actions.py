@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from werkzeug.wrappers import Request, Response
 
 from dtale_magics import controller
+from dtale_magics.guard import HEADER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
     from dtale_magics.controller import SessionLike
-
-HEADER = "X-Dtale-Magics"
-"""Every request must have it."""
 
 ACTIONS = ("take", "release", "range", "refresh")
 

@@ -12,6 +12,11 @@ if TYPE_CHECKING:
 
     from dtale_magics.state import PortHolder, Status
 
+OPEN_ACCESS = (
+    "open access: whoever reaches the port sees and edits the frames, without the link; "
+    "c.DtaleMagics.open_access = False ends that"
+)
+
 
 class Text:
     """Lines of text, also in HTML."""
@@ -45,6 +50,7 @@ def ports_text(status: Status) -> str:
             f"bound port    {bound}",
             f"range         {status.range}",
             holder_text(status),
+            *([OPEN_ACCESS] if status.open_access else []),
         ]
     )
 

@@ -106,3 +106,7 @@ class UnknownFrameError(DtaleMagicsError):
     def __init__(self, name: str, what: str, hint: str = "") -> None:
         super().__init__(what, hint)
         self.name = name
+
+
+class UnsafeDtaleError(DtaleMagicsError):
+    """A D-Tale with known holes, which is not served."""

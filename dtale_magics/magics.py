@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics, line_magic, magics_class
 from IPython.display import display
-from traitlets import Int, Unicode
+from traitlets import Bool, Int, List, Unicode
 
 from dtale_magics import session as sessions
 from dtale_magics.arguments import Arguments, parse
@@ -29,6 +29,7 @@ DTALE_FLAGS = {
     "--list": None,
     "--stop": None,
     "--drop": "NAME",
+    "--new-link": None,
 }
 PORT_FLAGS = {"--force": None, "--take": None, "--release": None, "--reset": None}
 
@@ -50,6 +51,26 @@ class DtaleMagics(Magics):
     ).tag(config=True)
     ingress_url = Unicode(
         None, allow_none=True, help="URL of the ingress port (DTALE_INGRESS_URL)."
+    ).tag(config=True)
+    open_access = Bool(
+        None,
+        allow_none=True,
+        help="Whether D-Tale answers without the link, to whoever reaches the port: only for "
+        "networks whose ingress itself asks for a sign-in (DTALE_OPEN_ACCESS).",
+    ).tag(config=True)
+    allowed_hosts = List(
+        Unicode(),
+        None,
+        allow_none=True,
+        help="Names under which the outside may ask, besides that of ingress_url "
+        "(DTALE_ALLOWED_HOSTS).",
+    ).tag(config=True)
+    trusted_proxies = List(
+        Unicode(),
+        None,
+        allow_none=True,
+        help="Addresses and networks of proxies whose X-Forwarded-* headers are believed, by "
+        "default loopback and private ones (DTALE_TRUSTED_PROXIES).",
     ).tag(config=True)
 
     def __init__(self, shell: InteractiveShell) -> None:
@@ -77,17 +98,20 @@ class DtaleMagics(Magics):
         %dtale --list               every D-Tale and its frames
         %dtale --drop df            forget a frame
         %dtale --stop               free this notebook's ports; frames are kept
+        %dtale --new-link           new links; the old ones are dead at once
         """
         __tracebackhide__ = True
         waiting = _Waiting(self.session)
         arguments = parse(line, DTALE_FLAGS, lambda: waiting.loaded().show_options())
-        _check_alone(arguments, "--list", "--stop", "--drop")
+        _check_alone(arguments, "--list", "--stop", "--drop", "--new-link")
         if "--list" in arguments.flags:
             return self._say_list()
         if "--stop" in arguments.flags:
             return self._say_stopped()
         if "--drop" in arguments.flags:
             return self._say(f"Forgotten: {self.session.drop(arguments.flags['--drop'])}")
+        if "--new-link" in arguments.flags:
+            return self._say_new_link()
         if not arguments.expression:
             _check_no_options(arguments)
             return self._show_panel(waiting)
@@ -211,6 +235,14 @@ class DtaleMagics(Magics):
             self._say(f"Stopped; free again: port {ports}. Frames are kept: %dtale df goes on.")
         else:
             self._say("D-Tale was not running.")
+
+    def _say_new_link(self) -> None:
+        self.session.new_link()
+        where = "Panels and grids of this notebook follow." if self._in_browser else ""
+        url = self.session.base_url
+        if url is not None and not self._in_browser:
+            where = f"The new one: {url}/"  # in a notebook, the output would be saved
+        self._say(f"Links that were given away are dead. {where}".rstrip())
 
     def _say_list(self) -> None:
         from dtale_magics.display import list_text  # noqa: PLC0415 (not at %load_ext)

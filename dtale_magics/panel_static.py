@@ -60,6 +60,7 @@ def _lines(view: PanelView, frame: str) -> list[str]:
     lines = [f"{view.server.glyph} {view.label}: {_words(view.server)}"]
     lines += [f"  {one}" for one in ([frame] if frame else view.frames)]
     lines += [f"{line.glyph} {_words(line)}" for line in (view.ingress, view.outside)]
+    lines += [f"▲ {view.warning}"] if view.warning else []
     said = view.activity.said
     if said is not None:
         lines += [said.text, *([said.hint] if said.hint else [])]

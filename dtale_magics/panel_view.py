@@ -6,6 +6,8 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from dtale_magics.display import OPEN_ACCESS
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
@@ -154,6 +156,8 @@ class PanelView:
         What is being done and how the last action ended.
     news
         What happened after that.
+    warning
+        What the reader ought to know before anything else.
     range
         Where ports are looked for.
     frames
@@ -171,6 +175,7 @@ class PanelView:
     button: Button | None = None
     activity: Activity = field(default_factory=Activity)
     news: str = ""
+    warning: str = ""
     range: str = ""
     frames: tuple[str, ...] = ()
     kernels: tuple[KernelRow, ...] = ()
@@ -208,6 +213,7 @@ def describe(facts: Facts, activity: Activity | None = None) -> PanelView:
         button=_button(facts, keeper, activity.taken_from),
         activity=activity,
         news=next((text for moment, text in facts.events[-1:] if moment > activity.ended), ""),
+        warning=OPEN_ACCESS if status.open_access else "",
         range=str(status.range),
         frames=tuple(str(frame) for frame in status.frames),
         kernels=tuple(_rows(facts)),

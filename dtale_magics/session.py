@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from dtale_magics import notebook, settings
 from dtale_magics.assets import Assets
+from dtale_magics.errors import SettingError
 from dtale_magics.plain_show import HOST, PlainShow
 from dtale_magics.state import FrameInfo, PortHolder, Status
 from dtale_magics.viewer import Viewer
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from werkzeug.wrappers import Request, Response
 
+    from dtale_magics import guard
     from dtale_magics.news import Event, News
     from dtale_magics.outcome import Outcome
     from dtale_magics.peers import Frame
@@ -32,6 +34,9 @@ if TYPE_CHECKING:
 
 _SLUG_BYTES = 16
 """128 random bits: the slug is a capability."""
+
+_CLUSTER = ("JUPYTERHUB_SERVICE_PREFIX", "KUBERNETES_SERVICE_HOST")
+"""Environment by which a Hub or Kubernetes shows itself."""
 
 _IMPORT_SWITCH_SECONDS = 0.0002
 
@@ -55,7 +60,8 @@ class Session:
         self._ports: Ports | None = None
         self._news: News | None = None
         self.owner = secrets.token_hex(8)
-        self.slug = f"{_readable_part()}-{secrets.token_hex(_SLUG_BYTES)}"
+        self.slug = _new_slug()
+        self._slugs = {self.slug}
         self._assets = Assets()
         self._viewer = Viewer(lambda: self.base_url, self._assets)
         self._plain_show = PlainShow(self)
@@ -81,8 +87,8 @@ class Session:
         return None if port is None else f"http://{HOST}:{port}/{self.slug}"
 
     def is_own_url(self, url: str) -> bool:
-        """Whether `url` is under this kernel's slug, on whatever port."""
-        return f"/{self.slug}" in url
+        """Whether `url` is, or once was, under this kernel's slug, on whatever port."""
+        return any(f"/{slug}" in url for slug in self._slugs)
 
     def settings(self) -> Settings:
         """Resolve the settings that hold now; `SettingError` when one cannot be used."""
@@ -208,6 +214,14 @@ class Session:
         self._open_ports().happened(f"Forgot {dropped}.")
         return dropped
 
+    def new_link(self) -> None:
+        """Give this kernel a new slug; links with the old one are dead from now on."""
+        with self._lock:
+            self.slug = _new_slug()
+            self._slugs.add(self.slug)
+        self._viewer.forget_roots()
+        self._happened("New links: the old ones are dead.")
+
     # ------------------------------------------------------------------ ports
 
     def ensure(self, port: int | None = None, *, force: bool = False) -> None:
@@ -309,9 +323,9 @@ class Session:
                 from dtale_magics.web import Web  # noqa: PLC0415
 
                 web = Web(
-                    self.slug,
+                    lambda: self.slug,
                     self._viewer.app,
-                    self._prefixes,
+                    self._policy,
                     self._answer_outsider,
                     self._stop_soon,
                     Actions(self),
@@ -362,6 +376,7 @@ class Session:
             holds_ingress=now.ingress_port in ports,
             ingress_holder=ingress_holder,
             frames=self.frames(),
+            open_access=now.open_access,
         )
 
     def _report(self) -> dict[str, Any]:
@@ -385,6 +400,17 @@ class Session:
         if ingress_path:
             prefixes += [ingress_path.replace("{port}", str(port)) for port in self.ports]
         return prefixes
+
+    def _policy(self) -> guard.Policy:
+        from dtale_magics import guard  # noqa: PLC0415 (not at %load_ext)
+
+        try:
+            now, prefixes = self.settings(), self._prefixes()
+        except SettingError:  # shown wherever settings are; the default is the strict one
+            now, prefixes = settings.resolve(environ={}), []
+        urls = [os.environ.get(f"JUPYTERHUB_PUBLIC{part}_URL", "") for part in ("", "_HUB")]
+        in_cluster = any(name in os.environ for name in _CLUSTER)
+        return guard.policy(now, tuple(prefixes), tuple(urls), in_cluster=in_cluster)
 
     def _answer_outsider(self, request: Request) -> Response | None:
         """Give a plain D-Tale of this user what it asks for before it takes a port."""
@@ -435,6 +461,10 @@ class Session:
         if not found or (not found[0].listening and listener.could_bind(port)):
             return None  # connections that our own kind has left in TIME_WAIT do not count
         return PortHolder(port, "process", str(found[0]), found[0].pid, found[0].since)
+
+
+def _new_slug() -> str:
+    return f"{_readable_part()}-{secrets.token_hex(_SLUG_BYTES)}"
 
 
 def _readable_part() -> str:

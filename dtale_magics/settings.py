@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import functools
+import ipaddress
 import os
+import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from dtale_magics.errors import SettingError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 FIRST_PORT = 40000
 LAST_PORT = 49000
 HIGHEST_PORT = 65535
+
+Network: TypeAlias = "ipaddress.IPv4Network | ipaddress.IPv6Network"
+
+NEAR_NETWORKS = (
+    "127.0.0.0/8 10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 100.64.0.0/10 169.254.0.0/16 "
+    "::1/128 fc00::/7 fe80::/10"
+)
+"""Loopback and private networks: where a proxy in front of a notebook can be."""
 
 PORT_HINT = "A port is a whole number from 1 to 65535, for example 40000."
 
@@ -48,11 +59,20 @@ class Settings:
         The one port that Service and Ingress expose.
     ingress_url
         URL under which the ingress port is seen from outside, if it was configured.
+    open_access
+        Whether D-Tale answers without the link: for networks whose ingress asks for a sign-in.
+    allowed_hosts
+        Names under which the outside may ask, besides that of `ingress_url`.
+    trusted_proxies
+        Networks whose forwarded headers are believed.
     """
 
     range: PortRange
     ingress_port: int
     ingress_url: str | None = None
+    open_access: bool = False
+    allowed_hosts: tuple[str, ...] = ()
+    trusted_proxies: tuple[Network, ...] = ()
 
 
 def parse_port(value: object, name: str) -> int:
@@ -112,6 +132,46 @@ def parse_range(words: list[str]) -> PortRange:
     return port_range(first, last, "the first port", "the last port")
 
 
+def parse_switch(value: object, name: str) -> bool:
+    """Read on or off.
+
+    Raises
+    ------
+    SettingError
+        When `value` is neither: a switch that opens a door must not be guessed at.
+    """
+    text = str(value).strip().lower()
+    if text in {"1", "true", "yes", "on"}:
+        return True
+    if text in {"0", "false", "no", "off", ""}:
+        return False
+    raise SettingError(
+        name, value, f"{name} is {str(value)[:40]!r}, which is neither on nor off.", "Say 1 or 0."
+    )
+
+
+def parse_hosts(words: Iterable[str], name: str) -> tuple[str, ...]:
+    """Read names of hosts; `SettingError` for what cannot be one, such as a URL."""
+    hosts = tuple(word.lower().rstrip(".") for word in words)
+    for host in hosts:
+        if re.fullmatch(r"[a-z0-9_](?:[a-z0-9_.-]{0,252})", host) is None:
+            what = f"{name} contains {host[:60]!r}, which is not the name of a host."
+            raise SettingError(name, host, what, "Write for example: dtale.example.org")
+    return hosts
+
+
+def parse_networks(words: Iterable[str], name: str) -> tuple[Network, ...]:
+    """Read addresses and networks; `SettingError` for what is neither."""
+    networks: list[Network] = []
+    for word in words:
+        try:
+            networks.append(ipaddress.ip_network(word, strict=False))
+        except (ValueError, TypeError):
+            what = f"{name} contains {word[:60]!r}, which is no address and no network."
+            raise SettingError(name, word, what, "Write for example: 10.0.0.0/8") from None
+    return tuple(networks)
+
+
 def resolve(
     config: Mapping[str, Any] | None = None,
     environ: Mapping[str, str] | None = None,
@@ -155,4 +215,36 @@ def resolve(
         default_ingress, _ = port("min_port", "DTALE_MIN_PORT", FIRST_PORT)
     ingress_port, _ = port("ingress_port", "DTALE_INGRESS_PORT", default_ingress)
     url = config.get("ingress_url") or environ.get("DTALE_INGRESS_URL") or None
-    return Settings(chosen, ingress_port, url)
+    access = _Access(config, environ)
+    return Settings(chosen, ingress_port, url, access.is_open(), access.hosts(), access.proxies())
+
+
+@dataclass(frozen=True)
+class _Access:
+    """Finds the settings that say who may ask."""
+
+    config: Mapping[str, Any]
+    environ: Mapping[str, str]
+
+    def is_open(self) -> bool:
+        if self.config.get("open_access") is not None:
+            return bool(self.config["open_access"])
+        return parse_switch(self.environ.get("DTALE_OPEN_ACCESS", ""), "DTALE_OPEN_ACCESS")
+
+    def hosts(self) -> tuple[str, ...]:
+        return parse_hosts(*self._words("allowed_hosts", "DTALE_ALLOWED_HOSTS", ""))
+
+    def proxies(self) -> tuple[Network, ...]:
+        words = self._words("trusted_proxies", "DTALE_TRUSTED_PROXIES", NEAR_NETWORKS)
+        return _networks(*words)
+
+    def _words(self, trait: str, variable: str, default: str) -> tuple[tuple[str, ...], str]:
+        """Return the words of a setting, and what it is called there."""
+        if self.config.get(trait) is not None:
+            return tuple(self.config[trait]), f"c.DtaleMagics.{trait}"
+        text = self.environ.get(variable)
+        return tuple((default if text is None else text).replace(",", " ").split()), variable
+
+
+_networks = functools.lru_cache(maxsize=16)(parse_networks)
+"""The same for every request, and dear to parse."""

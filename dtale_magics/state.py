@@ -90,6 +90,8 @@ class Status:
         Who has it; None when it is free.
     frames
         What D-Tale shows, oldest first.
+    open_access
+        Whether D-Tale answers without the link.
     """
 
     owner: str
@@ -103,6 +105,7 @@ class Status:
     holds_ingress: bool
     ingress_holder: PortHolder | None
     frames: tuple[FrameInfo, ...]
+    open_access: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """Return the same as nested dicts, lists and plain values, ready for JSON."""

@@ -14,6 +14,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
+from dtale_magics import hardening
 from dtale_magics.carry_over import carry_over, columns_to_lock
 from dtale_magics.errors import FrameRefusedError, UnknownFrameError
 from dtale_magics.show_options import ShowOptions
@@ -53,16 +54,21 @@ class Viewer:
         self._apps: dict[str, Flask] = {}
         self._secret_key = secrets.token_hex(32)
 
-    def app(self, root: str) -> Flask:
+    def app(self, root: str, prefix: str = "") -> Flask:
         """D-Tale's WSGI application for a public root, built once for each.
 
         D-Tale writes its root into pages and scripts, therefore one app for each; all of them share
-        D-Tale's state.
+        D-Tale's state. `prefix` is what stands before the slug in `root`.
         """
         with self._lock:
             if root not in self._apps:
-                self._apps[root] = self._build_app(root)
+                self._apps[root] = self._build_app(root, prefix)
             return self._apps[root]
+
+    def forget_roots(self) -> None:
+        """Drop the apps of every root: the roots have changed."""
+        with self._lock:
+            self._apps.clear()
 
     def show(self, frame: Any, name: str, options: dict[str, Any]) -> Any:
         """Show `frame` as `name`, in place if that name is shown already.
@@ -166,22 +172,15 @@ class Viewer:
         finally:
             state.store.pop(_STAGING, None)
 
-    def _build_app(self, root: str) -> Flask:
-        from flask import abort, request  # noqa: PLC0415 (not before the first frame is shown)
-
-        state = _dtale("global_state")
+    def _build_app(self, root: str, prefix: str) -> Flask:
         # With no handler at all, logging prints into the notebook.
         logging.getLogger("dtale").addHandler(logging.NullHandler())
-        app: Flask = _dtale("app").build_app(url=self._base_url(), reaper_on=False, app_root=root)
+        app: Flask = _dtale("app").build_app(
+            url=self._base_url(), reaper_on=False, app_root=root or None
+        )
         app.config["SECRET_KEY"] = self._secret_key
-        prefix, dtale_url_for = root.rpartition("/")[0], app.url_for
-
-        def refuse_unknown_frame() -> None:
-            # D-Tale would make an empty frame of that id, which breaks its list of frames.
-            data_id = (request.view_args or {}).get("data_id")
-            is_page = request.endpoint == "dtale.view_main"  # it leads to a frame that exists
-            if data_id is not None and not is_page and not state.contains(data_id):
-                abort(404)
+        hardening.harden(app, _dtale("global_state"), _dtale("query"))
+        dtale_url_for = app.url_for
 
         def keep_root(response: Response) -> Response:
             location = response.location
@@ -196,7 +195,6 @@ class Viewer:
             shared = asset and self._assets.url(prefix, asset)
             return shared or dtale_url_for(endpoint, *args, **values)
 
-        app.before_request(refuse_unknown_frame)
         app.after_request(keep_root)
         app.url_for = url_for  # type: ignore[method-assign]
         app.jinja_env.globals["url_for"] = url_for
@@ -213,6 +211,8 @@ def _dtale(module: str, *, load: bool = True) -> Any:
     name = f"dtale.{module}"
     if not load:
         return sys.modules.get(name)
+    if "dtale" not in sys.modules:
+        hardening.check_version()
     # The package first: to wait for it with the lock of one of its modules in hand is a deadlock
     # with a cell that imports dtale meanwhile, which Python ends by an ImportError in either.
     importlib.import_module("dtale")

@@ -7,30 +7,42 @@ anything who was not given the link.
 
 from __future__ import annotations
 
-import hmac
+import collections
 from typing import TYPE_CHECKING
 
 from werkzeug.wrappers import Request, Response
 
+from dtale_magics import guard
 from dtale_magics.server import CONNECTION_KEY
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Callable, Iterable
 
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
     from dtale_magics.assets import Assets
 
-_PREFIX_HEADERS = ("HTTP_X_FORWARDED_PREFIX", "HTTP_X_FORWARDED_CONTEXT", "HTTP_X_PROXYCONTEXTPATH")
-
 _ACTIONS = "_magics/"
 """What stands after the slug in the paths of the panel's clicks; D-Tale has none like it."""
 
-_WELCOME = """\
+_NOT_FOUND = b"""\
 <!doctype html><meta charset="utf-8"><title>Not found</title>
 <p>There is nothing to see without the full link. It stands in the notebook, below the cell with
 <code>%dtale</code>; links of a notebook that was restarted are dead.</p>
 """
+
+_WRONG_HOST = """\
+This notebook does not know the name by which it was asked. If the name is right, add it in the
+notebook: %config DtaleMagics.allowed_hosts = ["the name"]
+or for all notebooks by the environment variable DTALE_ALLOWED_HOSTS.
+"""
+
+_ELSEWHERE = "This was asked by a page of another site, which may open D-Tale's pages only.\n"
+
+_SAFE_HEADERS = [("X-Content-Type-Options", "nosniff"), ("Referrer-Policy", "no-referrer")]
+
+_MOST_NOTEBOOKS = 16
+"""So many origins of notebooks are remembered, the latest."""
 
 
 class Web:
@@ -39,12 +51,12 @@ class Web:
     Parameters
     ----------
     slug
-        The kernel's own first path segment, which is the capability as well.
+        Gives the kernel's own first path segment, which is the capability as well.
     mount
         Gives D-Tale's WSGI application for the root under which a browser sees it, for example
-        ``/user/ada/proxy/40000/<slug>``.
-    prefixes
-        The public path prefixes that requests may come through, without a trailing slash.
+        ``/user/ada/proxy/40000/<slug>``, and the public prefix in it.
+    policy
+        Gives what holds for requests now.
     outside
         Answers a request without the capability, or returns None for "not found".
     stop
@@ -59,36 +71,51 @@ class Web:
 
     def __init__(  # noqa: PLR0913, PLR0917 (one for each thing that it answers)
         self,
-        slug: str,
-        mount: Callable[[str], WSGIApplication],
-        prefixes: Callable[[], Collection[str]],
+        slug: Callable[[], str],
+        mount: Callable[[str, str], WSGIApplication],
+        policy: Callable[[], guard.Policy],
         outside: Callable[[Request], Response | None],
         stop: Callable[[], None],
         actions: WSGIApplication,
         used: Callable[[], None],
         assets: Assets,
     ) -> None:
-        self.slug = slug
+        self._slug = slug
         self._mount = mount
-        self._prefixes = prefixes
+        self._policy = policy
         self._outside = outside
         self._stop = stop
         self._actions = actions
         self._used = used
         self._assets = assets
+        self._notebooks: collections.deque[str] = collections.deque(maxlen=_MOST_NOTEBOOKS)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request (PEP 3333)."""
-        prefix, path = self._split_prefix(environ)
-        first, slash, rest = path.removeprefix("/").partition("/")
-        if hmac.compare_digest(first.encode(), self._assets.token.encode()):
+        policy, slug = self._policy(), self._slug()
+        prefix, path = guard.split_prefix(environ, policy)
+        segment, slash, rest = path.removeprefix("/").partition("/")
+        if guard.has_capability(segment, self._assets.token):
             environ[CONNECTION_KEY].admit()
-            environ["SCRIPT_NAME"], environ["PATH_INFO"] = f"{prefix}/{first}", f"/{rest}"
-            return self._assets(environ, start_response)
-        if not self._is_slug(first):
-            return self._answer_outsider(environ)(environ, start_response)
+            environ["SCRIPT_NAME"], environ["PATH_INFO"] = f"{prefix}/{segment}", f"/{rest}"
+            return self._assets(environ, _with(start_response, _SAFE_HEADERS))
+        capable = guard.has_capability(segment, slug)
+        if capable:
+            root = f"{prefix}/{slug}"
+        else:
+            answer = self._outside(Request(environ)) or self._closed(path, policy)
+            if answer is not None:
+                return answer(environ, _with(start_response, _SAFE_HEADERS))
+            root, slash, rest = prefix, "/", path.removeprefix("/")
         environ[CONNECTION_KEY].admit()
-        root = f"{prefix}/{self.slug}"
+        if capable:
+            self._remember_notebook(guard.notebook_origin(environ))
+        ancestors = guard.frame_ancestors(policy, tuple(self._notebooks))
+        headers = [*_SAFE_HEADERS, ("Content-Security-Policy", ancestors)]
+        start_response = _with(start_response, headers)
+        refusal = _refusal(environ, policy, rest, capable=capable)
+        if refusal is not None:
+            return refusal(environ, start_response)
         if not slash:
             return Response(status=308, headers={"Location": f"{root}/"})(environ, start_response)
         if rest == "shutdown":
@@ -102,26 +129,40 @@ class Web:
             return asset(environ, start_response)
         self._used()  # D-Tale's pages ask for nothing by themselves, so somebody is there
         environ["SCRIPT_NAME"], environ["PATH_INFO"] = root, f"/{rest}"
-        return self._mount(root)(environ, start_response)
+        return self._mount(root, prefix)(environ, start_response)
 
-    def _is_slug(self, segment: str) -> bool:
-        return hmac.compare_digest(segment.encode(), self.slug.encode())
+    @staticmethod
+    def _closed(path: str, policy: guard.Policy) -> Response | None:
+        """Answer a request without the capability, always alike; None where it needs none."""
+        ours = path == "/shutdown" or path.startswith(f"/{_ACTIONS}")
+        if policy.open_access and not ours:
+            return None
+        headers = {"Content-Security-Policy": "default-src 'none'", "Cache-Control": "no-store"}
+        return Response(_NOT_FOUND, 404, headers, mimetype="text/html")
 
-    def _split_prefix(self, environ: WSGIEnvironment) -> tuple[str, str]:
-        """Find the public prefix: forwarded by a proxy that strips it, or kept in the path."""
-        path: str = environ["PATH_INFO"]
-        told = [environ.get(header, "").rstrip("/") for header in _PREFIX_HEADERS]
-        if not any(told) and self._is_slug(path.removeprefix("/").partition("/")[0]):
-            return "", path  # straight to us, as most come, without a look at the settings
-        allowed = self._prefixes()
-        for forwarded in told:
-            if forwarded and forwarded in allowed:
-                return forwarded, path.removeprefix(forwarded)
-        for prefix in allowed:
-            if path.startswith(f"{prefix}/"):
-                return prefix, path.removeprefix(prefix)
-        return "", path
+    def _remember_notebook(self, origin: str) -> None:
+        """Let the page that has a panel show the grid, too: its origin is not known otherwise."""
+        if origin and origin not in self._notebooks:
+            self._notebooks.append(origin)
 
-    def _answer_outsider(self, environ: WSGIEnvironment) -> Response:
-        answer = self._outside(Request(environ))
-        return answer or Response(_WELCOME, status=404, mimetype="text/html")
+
+def _refusal(
+    environ: WSGIEnvironment, policy: guard.Policy, rest: str, *, capable: bool
+) -> Response | None:
+    """Refuse what a foreign page could have made a browser ask, and say so: this is no secret."""
+    if guard.refuses_host(environ, policy, capable=capable):
+        return Response(_WRONG_HOST, 403)
+    if rest.startswith(_ACTIONS):
+        return None  # they are for pages of other origins, and demand a header of their own
+    if guard.comes_from_elsewhere(environ, policy) and not guard.is_page(environ, rest):
+        return Response(_ELSEWHERE, 403)
+    return None
+
+
+def _with(start_response: StartResponse, more: list[tuple[str, str]]) -> StartResponse:
+    """Add `more` to the headers of an answer."""
+
+    def start(status: str, headers: list[tuple[str, str]], *error: object) -> object:
+        return start_response(status, [*headers, *more], *error)  # type: ignore[arg-type]
+
+    return start  # type: ignore[return-value]

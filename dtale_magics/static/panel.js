@@ -37,6 +37,8 @@ async function render({ model, el }) {
     line(parts.server, view.server);
     line(parts.ingress, view.ingress);
     drawReach(view);
+    text(parts.warning, view.warning ? `▲ ${view.warning}` : "");
+    show(parts.warning, Boolean(view.warning));
     drawLinks();
     drawButton(view, live);
     drawSaid(view, live);
@@ -153,7 +155,9 @@ async function render({ model, el }) {
     parts.grid = grid;
     grid.title = `D-Tale: ${frame.title}`;
     // An iframe that still works is left alone: loading it again would lose its place.
-    const works = links.ports.some((port) => grid.dataset.port === String(port));
+    const works =
+      links.ports.some((port) => grid.dataset.port === String(port)) &&
+      grid.src.includes(`/${links.slug}/`);
     if (works && grid.dataset.frame === frame.data_id) return;
     grid.dataset.port = String(reach.port);
     grid.dataset.frame = frame.data_id;
@@ -454,6 +458,9 @@ function build(el) {
   reaching.words.append(here, outside);
   text(reaching.mark, "⇄");
 
+  const warning = make("div", "dp-warning");
+  region.append(warning);
+
   const said = make("div", "dp-said");
   const status = make("div", "dp-status");
   status.setAttribute("role", "status");
@@ -500,7 +507,7 @@ function build(el) {
   region.append(details);
   el.append(region);
   return {
-    region, name, server, ingress, here, outside, open, copy, primary, status, undo, cancel,
+    region, name, server, ingress, here, outside, warning, open, copy, primary, status, undo, cancel,
     form, range, set, reset, error, kernels, noKernels, events, noEvents, grid: null,
   };
 }
