@@ -76,6 +76,7 @@ class DtaleMagics(Magics):
     def __init__(self, shell: InteractiveShell) -> None:
         super().__init__(shell=shell, parent=shell)
         self.session: Session = sessions.renew(self._settings)
+        self.observe(lambda _: self.session.settings_changed(), self.trait_names(config=True))
 
     def _settings(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self.trait_names(config=True)}

@@ -8,6 +8,7 @@ import re
 import secrets
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -38,6 +39,9 @@ _SLUG_BYTES = 16
 _CLUSTER = ("JUPYTERHUB_SERVICE_PREFIX", "KUBERNETES_SERVICE_HOST")
 """Environment by which a Hub or Kubernetes shows itself."""
 
+_POLICY_SECONDS = 1.0
+"""How long what holds for requests is kept; a change of a setting or a port counts at once."""
+
 _IMPORT_SWITCH_SECONDS = 0.0002
 
 TAKEOVER_SECONDS = 5.0
@@ -62,6 +66,9 @@ class Session:
         self.owner = secrets.token_hex(8)
         self.slug = _new_slug()
         self._slugs = {self.slug}
+        self._last_policy: guard.Policy
+        self._policy_ports: tuple[int, ...] = ()
+        self._policy_until = 0.0
         self._assets = Assets()
         self._viewer = Viewer(lambda: self.base_url, self._assets)
         self._plain_show = PlainShow(self)
@@ -392,25 +399,38 @@ class Session:
         frames = (Frame(one.name, one.data_id, one.rows, one.columns) for one in self.frames())
         return notebook.name(), tuple(frames)
 
-    def _prefixes(self) -> list[str]:
+    def _prefixes(self, ingress_url: str | None) -> list[str]:
         """List the public prefixes: jupyter-server-proxy's, and the path of the ingress URL."""
         roots = {os.environ.get("JUPYTERHUB_SERVICE_PREFIX", "").rstrip("/"), ""}
         prefixes = [f"{root}/proxy/{port}" for root in roots for port in self.ports]
-        ingress_path = urlsplit(self.settings().ingress_url or "").path.rstrip("/")
+        ingress_path = urlsplit(ingress_url or "").path.rstrip("/")
         if ingress_path:
             prefixes += [ingress_path.replace("{port}", str(port)) for port in self.ports]
         return prefixes
 
+    def settings_changed(self) -> None:
+        """Have the next request meet the settings as they are then."""
+        self._policy_until = 0.0
+
     def _policy(self) -> guard.Policy:
+        """Return what holds for requests; read again for each would be dear."""
+        ports = self.ports
+        if time.monotonic() > self._policy_until or self._policy_ports != ports:
+            self._policy_until = time.monotonic() + _POLICY_SECONDS
+            self._last_policy, self._policy_ports = self._read_policy(), ports
+        return self._last_policy
+
+    def _read_policy(self) -> guard.Policy:
         from dtale_magics import guard  # noqa: PLC0415 (not at %load_ext)
 
         try:
-            now, prefixes = self.settings(), self._prefixes()
+            now = self.settings()
         except SettingError:  # shown wherever settings are; the default is the strict one
-            now, prefixes = settings.resolve(environ={}), []
+            now = settings.resolve(environ={})
         urls = [os.environ.get(f"JUPYTERHUB_PUBLIC{part}_URL", "") for part in ("", "_HUB")]
         in_cluster = any(name in os.environ for name in _CLUSTER)
-        return guard.policy(now, tuple(prefixes), tuple(urls), in_cluster=in_cluster)
+        prefixes = tuple(self._prefixes(now.ingress_url))
+        return guard.policy(now, prefixes, tuple(urls), in_cluster=in_cluster)
 
     def _answer_outsider(self, request: Request) -> Response | None:
         """Give a plain D-Tale of this user what it asks for before it takes a port."""

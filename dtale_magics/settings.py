@@ -22,7 +22,7 @@ Network: TypeAlias = "ipaddress.IPv4Network | ipaddress.IPv6Network"
 
 NEAR_NETWORKS = (
     "127.0.0.0/8 10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 100.64.0.0/10 169.254.0.0/16 "
-    "::1/128 fc00::/7 fe80::/10"
+    "198.18.0.0/15 ::1/128 fc00::/7 fe80::/10"
 )
 """Loopback and private networks: where a proxy in front of a notebook can be."""
 

@@ -129,3 +129,35 @@ def test_a_range_holds_its_ends_and_reads_like_its_input(one: int, other: int) -
     assert str(first) not in ports
     assert parse_range([str(ports)]) == ports
     assert list(ports.ports[:1]) == [first]
+
+
+def test_who_may_ask_is_closed_unless_somebody_says_otherwise() -> None:
+    now = resolve(environ={})
+    assert not now.open_access
+    assert now.allowed_hosts == ()
+    assert [str(one) for one in now.trusted_proxies][:2] == ["127.0.0.0/8", "10.0.0.0/8"]
+    environ = {
+        "DTALE_OPEN_ACCESS": "1",
+        "DTALE_ALLOWED_HOSTS": "Dtale.Example.org, other.example.org",
+        "DTALE_TRUSTED_PROXIES": "192.0.2.7",
+    }
+    now = resolve(environ=environ)
+    assert now.open_access
+    assert now.allowed_hosts == ("dtale.example.org", "other.example.org")
+    assert [str(one) for one in now.trusted_proxies] == ["192.0.2.7/32"]
+    assert not resolve({"open_access": False}, environ).open_access
+    assert resolve({"trusted_proxies": []}, environ).trusted_proxies == ()
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("DTALE_OPEN_ACCESS", "perhaps"),
+        ("DTALE_ALLOWED_HOSTS", "https://dtale.example.org/"),
+        ("DTALE_ALLOWED_HOSTS", "x; script-src"),
+        ("DTALE_TRUSTED_PROXIES", "10.0.0.0/99"),
+    ],
+)
+def test_a_door_is_not_opened_by_a_guess(variable: str, value: str) -> None:
+    with pytest.raises(SettingError, match=variable):
+        resolve(environ={variable: value})

@@ -82,7 +82,11 @@ def backend(namespace: str, *arguments: str) -> Iterator[None]:
     """Run backend.py in the namespace."""
     process = subprocess.Popen(
         ["ip", "netns", "exec", namespace, sys.executable, str(HERE / "backend.py"), *arguments],
-        env={**os.environ, "DTALE_INGRESS_URL": f"http://{HOST}{PREFIX}"},
+        env={
+            **os.environ,
+            "DTALE_INGRESS_URL": f"http://{HOST}{PREFIX}",
+            "DTALE_ALLOWED_HOSTS": "good.dtale.example.org",
+        },
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
