@@ -206,3 +206,4 @@ def _way_out(tab: Tab, kernel: Kernel) -> None:
         server.server_close()
     assert len(told) == 1
     assert slug not in told[0]
+    assert "referer" not in told[0].lower()
