@@ -6,11 +6,14 @@
 #   make lint    the checks alone
 #   make nightly the magics and the panel on ipykernel 6, in an environment of its own
 #   make bench   speed and memory beside plain D-Tale, see docs/performance.md
+#   make soak    kernels that contend for a port at random: SECONDS=600, SEED= to repeat a run
 #   make clean   remove .venv and every cache
 
 PYTHON ?= python3
 PYTEST ?=
 BENCH ?=
+SECONDS ?= 600
+SEED ?=
 VENV := .venv
 BIN := $(VENV)/bin
 NOTEBOOK := notebooks/quickstart.ipynb
@@ -20,7 +23,7 @@ QUIET_LAB := --ServerApp.tornado_settings='{"page_config_data":{"buildCheck":Fal
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint nightly bench clean
+.PHONY: demo test lint nightly bench soak clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/stamp-demo
@@ -45,6 +48,9 @@ nightly: $(VENV)/stamp-chromium
 
 bench: $(VENV)/stamp-chromium
 	$(BIN)/python -m benchmarks $(BENCH)
+
+soak: $(VENV)/stamp-test
+	$(BIN)/python -m benchmarks.soak --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
 
 clean:
 	rm -rf $(VENV) $(VENV)-ipykernel6 .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

@@ -1,0 +1,302 @@
+"""``make soak``: kernels that show, take, release, freeze, die and come back at random, under load.
+
+After every step the invariants hold, or the run ends with exit code 1: each port has one owner,
+every kernel shows its own data and nobody else's, and no request was lost but those in the hands of
+a process that was killed or stopped. At the end no kernel that lived long has grown. ``--seed``
+repeats the choices of a run, though not its timing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import signal
+import statistics
+import sys
+import time
+from contextlib import ExitStack
+from functools import partial
+from http.client import HTTPException
+from typing import TYPE_CHECKING, NamedTuple
+
+import psutil
+from support.kernels import Kernel
+from support.ports import PortClaims
+
+from benchmarks.soak_clients import Clients, Target
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+_SETTLE_SECONDS = 15.0
+_LONG_LIFE = 40
+_GROWTH = {"descriptors": 12, "threads": 8, "MB": 40}
+"""How much a kernel's median may grow from the first third of its life to the last."""
+
+
+class Broken(Exception):  # noqa: N818 (an invariant is what is broken)
+    """An invariant does not hold."""
+
+
+class Weight(NamedTuple):
+    """What a kernel's process holds."""
+
+    descriptors: int
+    threads: int
+    megabytes: float
+
+
+class Actor:
+    """A notebook, through all its lives."""
+
+    def __init__(self, name: str, ports: range) -> None:
+        self.name = name
+        self.kernel = Kernel(ports, notebook=f"{name}.ipynb")
+        self.dead = False
+        self.stopped = False
+        self.target: Target | None = None
+        self.weights: list[Weight] = []
+        self._marks = 0
+
+    @property
+    def runs(self) -> bool:
+        return not (self.dead or self.stopped)
+
+    @property
+    def mark(self) -> str:
+        """What its frame contains now."""
+        return f"{self.name}-{self._marks}"
+
+    def begin(self) -> None:
+        """Begin a life: a kernel, the extension, a frame."""
+        if self.dead:
+            self.kernel.restart()
+        else:
+            self.kernel.start()
+        self.dead, self.stopped, self.target, self.weights = False, False, None, []
+        self.kernel.run("%load_ext dtale_magics\nimport dtale_magics, pandas as pd")
+        self.show()
+
+    def show(self) -> None:
+        """Show a frame with a mark that no other frame of this run has."""
+        self._marks += 1
+        mark = self.mark
+        if self.target is not None:
+            self.target.marks.add(mark)
+        self.kernel.run(f"df = pd.DataFrame({{'mark': ['{mark}'] * 50}})\n%dtale df")
+        url = self.kernel.status()["frames"][0]["url"]
+        marks = {mark} if self.target is None else self.target.marks
+        self.target = Target(url, marks)
+
+    def take(self, port: int) -> None:
+        self.kernel.run(f"dtale_magics.take_over({port}).require()")
+
+    def release(self, port: int) -> str:
+        """Give `port` back; return what became of that."""
+        call = f"__import__('dtale_magics.session').session.current().release({port})"
+        return str(self.kernel.value(f"type({call}).__name__"))
+
+    def send(self, number: signal.Signals) -> None:
+        os.kill(self.kernel.pid, number)
+
+    def ports(self) -> list[int]:
+        ports: list[int] = self.kernel.status()["ports"]
+        return ports
+
+    def weigh(self) -> None:
+        process = psutil.Process(self.kernel.pid)
+        megabytes = process.memory_full_info().uss / 2**20
+        self.weights.append(Weight(process.num_fds(), process.num_threads(), megabytes))
+
+    def growth(self) -> list[str]:
+        """Tell what has grown in this life, if it was a long one."""
+        if len(self.weights) < _LONG_LIFE:
+            return []
+        third = len(self.weights) // 3
+        found = []
+        for index, (what, allowed) in enumerate(_GROWTH.items()):
+            values = [weight[index] for weight in self.weights]
+            was, now = statistics.median(values[:third]), statistics.median(values[-third:])
+            if now > was + allowed:
+                found.append(f"{self.name}: {what} grew from {was:.0f} to {now:.0f}")
+        return found
+
+
+class Soak:
+    """A run.
+
+    Parameters
+    ----------
+    actors
+        The notebooks; all of them have begun.
+    port
+        The ingress port, for which they contend.
+    clients
+        Who asks it meanwhile.
+    seed
+        Decides what happens.
+    """
+
+    def __init__(self, actors: Sequence[Actor], port: int, clients: Clients, seed: int) -> None:
+        self._actors = actors
+        self._port = port
+        self._clients = clients
+        self._random = random.Random(seed)
+        self._owner: Actor | None = None
+        self.counts: dict[str, int] = {}
+        self.last: list[str] = []
+
+    def step(self) -> None:
+        """Let one thing happen, and check what has to hold afterwards."""
+        choices = self._choices()
+        names = list(choices)
+        weights = [_WEIGHTS[name.partition(" ")[0]] for name in names]
+        (chosen,) = self._random.choices(names, weights)
+        self.last = [*self.last[-19:], chosen]
+        kind = chosen.partition(" ")[0]
+        self.counts[kind] = self.counts.get(kind, 0) + 1
+        choices[chosen]()
+        self._check()
+
+    def finish(self) -> None:
+        """Wake and revive everybody, check once more, and look for growth."""
+        for actor in self._actors:
+            if actor.stopped:
+                self._wake(actor)
+            if actor.dead:
+                actor.begin()
+        self._check()
+        grown = [line for actor in self._actors for line in actor.growth()]
+        if grown:
+            raise Broken("; ".join(grown))
+
+    def _choices(self) -> dict[str, Callable[[], None]]:
+        """What may happen now; always one kernel at least runs."""
+        found: dict[str, Callable[[], None]] = {}
+        running = [actor for actor in self._actors if actor.runs]
+        for actor in self._actors:
+            if actor.dead:
+                found[f"revive {actor.name}"] = actor.begin
+            elif actor.stopped:
+                found[f"wake {actor.name}"] = partial(self._wake, actor)
+            else:
+                found[f"show {actor.name}"] = actor.show
+                found[f"take {actor.name}"] = partial(actor.take, self._port)
+                if actor is self._owner:
+                    found[f"release {actor.name}"] = partial(self._release, actor)
+                if len(running) > 1:
+                    found[f"kill {actor.name}"] = partial(self._kill, actor)
+                    found[f"stop {actor.name}"] = partial(self._stop, actor)
+        return found
+
+    def _release(self, actor: Actor) -> None:
+        began = time.monotonic()
+        if actor.release(self._port) == "LetGo":  # to nobody, as the one before is gone or stopped
+            self._clients.excuse(began, without_owner=True)
+
+    def _kill(self, actor: Actor) -> None:
+        self._clients.excuse(time.monotonic(), without_owner=actor is self._owner)
+        actor.dead = True
+        actor.kernel.kill()
+        self._clients.excuse(time.monotonic(), without_owner=actor is self._owner)
+
+    def _stop(self, actor: Actor) -> None:
+        self._clients.excuse(time.monotonic(), without_owner=actor is self._owner)
+        actor.stopped = True
+        actor.send(signal.SIGSTOP)
+
+    def _wake(self, actor: Actor) -> None:
+        actor.send(signal.SIGCONT)
+        actor.stopped = False
+
+    def _check(self) -> None:
+        deadline = time.monotonic() + _SETTLE_SECONDS
+        while True:
+            try:
+                self._look()
+            except Broken:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.05)
+            else:
+                break
+        for actor in self._actors:
+            if actor.runs:
+                actor.weigh()
+        self._clients.targets = [one.target for one in self._actors if one.runs and one.target]
+        self._clients.require()
+
+    def _look(self) -> None:
+        running = [actor for actor in self._actors if actor.runs]
+        ports = {actor.name: actor.ports() for actor in running}
+        bound = [port for owned in ports.values() for port in owned]
+        if len(bound) != len(set(bound)):
+            raise Broken(f"two owners of one port: {ports}")
+        if not all(ports.values()):
+            raise Broken(f"a kernel without a port: {ports}")
+        owner = next((one for one in running if self._port in ports[one.name]), None)
+        if owner is None and self._owner is not None and self._owner.stopped:
+            owner = self._owner
+        self._owner = owner
+        for actor in running:
+            self._look_at(actor, ports[actor.name], owner)
+        self._clients.owned(owner is not None and owner.runs)
+
+    def _look_at(self, actor: Actor, ports: list[int], owner: Actor | None) -> None:
+        assert actor.target is not None
+        for port in ports:
+            found = actor.target.ask(port)
+            if found.status != 200 or not actor.target.is_newest(found, actor):
+                raise Broken(f"{actor.name} on its port {port}: {found.status} {found.text[:200]}")
+        if owner is not None and owner.runs and owner is not actor:
+            found = actor.target.ask(self._port)
+            if found.status != 404:
+                raise Broken(f"the link of {actor.name} on another's port: {found.status}")
+
+
+_WEIGHTS = {"show": 2, "take": 6, "release": 3, "kill": 0.4, "stop": 1, "wake": 4, "revive": 2}
+
+
+def run(seconds: float, seed: int, kernels: int) -> None:
+    """Soak for about `seconds`; `Broken` says which invariant failed."""
+    with ExitStack() as stack:
+        ports = stack.enter_context(PortClaims()).take()
+        actors = [Actor(name, ports) for name in ("ann", "bob", "cyd", "dan", "eve")[:kernels]]
+        for actor in actors:
+            stack.callback(actor.kernel.close)
+            actor.begin()
+        clients = stack.enter_context(Clients(ports[0]))
+        soak = Soak(actors, ports[0], clients, seed)
+        steps = 0
+        deadline = time.monotonic() + seconds
+        try:
+            while time.monotonic() < deadline:
+                soak.step()
+                steps += 1
+            soak.finish()
+        except (Broken, AssertionError, HTTPException, OSError) as error:
+            raise Broken(f"seed {seed}, step {steps}, after {soak.last}: {error}") from error
+        asked, excused = clients.asked, clients.excused
+    done = ", ".join(f"{count} x {what}" for what, count in sorted(soak.counts.items()))
+    print(f"seed {seed}: {steps} steps ({done})")
+    print(f"{asked} requests, {excused} of them in the hands of a killed or stopped kernel, 0 lost")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.soak", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=600.0)
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
+    parser.add_argument("--kernels", type=int, default=4, choices=range(2, 6))
+    given = parser.parse_args()
+    print(f"soak for {given.seconds:.0f} s with seed {given.seed}", flush=True)
+    try:
+        run(given.seconds, given.seed, given.kernels)
+    except Broken as error:
+        print(f"BROKEN: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
