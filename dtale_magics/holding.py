@@ -105,6 +105,7 @@ class Holdings:
         self._lock = threading.RLock()
         self._held: dict[int, Held] = {}
         self._former: dict[int, Held] = {}
+        self._lingering: dict[int, list[Listener]] = {}
 
     @property
     def since(self) -> Mapping[int, float]:
@@ -185,26 +186,32 @@ class Holdings:
         except Exception:
             logger.exception("after the loss of port %s", port)
 
-    def revive(self, port: int) -> Membership | None:
-        """Serve what is still open of a port that we gave up a moment ago.
+    def revive(self, port: int) -> tuple[Membership | None, list[Listener]]:
+        """Serve again what is still open of a port that we gave up a moment ago.
 
-        None when it was all closed, or its place in the group is not certain any more.
+        Returns
+        -------
+        membership, listeners
+            The membership is None when its place in the group is not certain any more. The
+            listeners are all that are ours, and served until somebody removes them.
         """
         with self._lock:
             former = self._former.pop(port, None)
-            if former is None:
-                return None
-            membership = former.membership
-            listeners = [one for one in membership.listeners if one.fileno() >= 0]
-            if not listeners:
-                return None
-            with contextlib.suppress(ValueError, OSError):  # one was closed under us
-                self.server.add(*listeners)
-                group = steering.members(port)
-                if membership.certain(group) and membership.safe(group):
-                    return membership
-            self.linger(listeners)
-            return None
+            known = set(self._lingering.pop(port, ()))
+            known.update(() if former is None else former.membership.listeners)
+            listeners = []
+            for one in known:
+                with contextlib.suppress(ValueError):  # closed meanwhile
+                    self.server.add(one)
+                    listeners.append(one)
+            if former is None or former.membership.listeners[0] not in listeners:
+                return None, listeners
+            membership, group = former.membership, steering.members(port)
+            if not (membership.certain(group) and membership.safe(group)):
+                return None, listeners
+            held = set(membership.listeners)
+            membership.listeners += [one for one in listeners if one not in held]
+            return membership, listeners
 
     @property
     def by(self) -> dict[str, Any]:
@@ -214,7 +221,13 @@ class Holdings:
     def linger(self, listeners: Iterable[Listener], seconds: float = LINGER_SECONDS) -> None:
         """Close those that are open after `seconds`, and serve them until then."""
         still_open = [one for one in listeners if one.fileno() >= 0]
-        if still_open:
+        if not still_open:
+            return
+        with self._lock:
+            port = still_open[0].port
+            before = self._lingering.get(port, ())
+            rest = [one for one in before if one.fileno() >= 0 and one not in still_open]
+            self._lingering[port] = rest + still_open
             self.server.remove(*still_open, linger=seconds)
 
     def renew(self, held: Held, membership: Membership) -> None:

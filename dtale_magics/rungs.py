@@ -130,22 +130,18 @@ def steer(attempt: Attempt, sibling: Peer, occupancy: Occupancy) -> Outcome | No
 def _join_and_attach(attempt: Attempt, sibling: Peer, occupancy: Occupancy) -> Held:
     holdings, port = attempt.holdings, attempt.port
     claim = exclusive.claim(port)
-    superfluous: list[Listener] = []
-    membership = None
+    membership, own = holdings.revive(port)
     try:
-        membership = holdings.revive(port)
         if membership is None:
-            membership, superfluous = group.join(port, occupancy.group, holdings.server.add)
+            membership = group.join(port, occupancy.group, own, holdings.server.add)
         if membership.index is None:
             raise group.SteeringError(errno.EAGAIN, "its group changes without end")
         group.attach(membership.listeners[0].socket, membership.index)
     except OSError:
         if claim is not None:
             claim.close()
-        holdings.linger([] if membership is None else membership.listeners)
+        holdings.linger(own if membership is None else membership.listeners)
         raise
-    finally:
-        holdings.linger(superfluous)
     held = Held(port, membership, claim, previous=sibling)
     holdings.enter(held)
     return held

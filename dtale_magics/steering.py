@@ -4,10 +4,13 @@ Sockets of one user that are bound to one port with SO_REUSEPORT form a group, i
 their ``listen``; a classic BPF program of one instruction, "return i", chooses the i-th for every
 new connection (``SO_ATTACH_REUSEPORT_CBPF``, socket(7)).
 
-When a member leaves, the *last* one moves into its place. A socket of ours at index i therefore
-moves only while it is the last one. So whoever joins brings at least i further sockets, which
-queue up behind: by the time these have all moved down, they fill all i places below it, and no
-foreign member is left. No order in which others leave can thus turn a connection to one of them.
+When a member leaves, the *last* one moves into its place. A socket of ours therefore moves only
+while it is the last one. So whoever joins behind f members of others brings f further sockets,
+which queue up behind it: each of the others that leaves moves one of them down, and when all have
+left, none has moved the one that counts. No order in which others leave can thus turn a connection
+to one of them. Sockets of our own in front of it, from an earlier takeover, stay where they are for
+as long: counting them among the others would make a group that changes hands quickly grow without
+end.
 """
 
 from __future__ import annotations
@@ -57,11 +60,14 @@ class Membership:
         Place of the first in the group; None when it is not known.
     below
         Inodes of the sockets in front of it when it joined.
+    behind
+        How many spare ones joined behind it.
     """
 
     listeners: list[Listener]
     index: int | None = 0
     below: frozenset[int] = frozenset()
+    behind: int = 0
 
     @property
     def inodes(self) -> frozenset[int]:
@@ -74,8 +80,8 @@ class Membership:
 
     def safe(self, group: frozenset[int]) -> bool:
         """Whether the index goes on to hold whoever else leaves the group, and when."""
-        spares = len(self.inodes & group) - 1
-        return self.index is not None and spares >= self.index
+        others = (self.below & group) - self.inodes
+        return self.index is not None and self.behind >= len(others)
 
 
 def _inodes(listeners: list[Listener]) -> frozenset[int]:
@@ -182,8 +188,8 @@ def _join_one(port: int) -> Listener:
 
 
 def join(
-    port: int, group: frozenset[int], adopt: Callable[..., None]
-) -> tuple[Membership, list[Listener]]:
+    port: int, group: frozenset[int], own: list[Listener], adopt: Callable[..., None]
+) -> Membership:
     """Join the group of `port`, without steering yet; the caller holds the port's lock.
 
     Parameters
@@ -192,48 +198,47 @@ def join(
         The port in question.
     group
         Its `members`, as last seen.
+    own
+        Those of them that are ours already, and stay until the group is settled.
     adopt
         Starts to serve listeners: connections may be spread over all from the first moment.
 
     Returns
     -------
-    membership, superfluous
-        Superfluous are listeners from attempts during which somebody left the group, so that their
-        places were not known: the caller lets them linger and closes them.
+    Membership
+        With all of `own`. Its index is None when others left again and again meanwhile.
 
     Raises
     ------
     OSError
-        As bind(2) does, when no socket of ours could join at all.
+        As bind(2) does, when no socket of ours could join and there was none before.
     """
-    superfluous: list[Listener] = []
-    fresh: list[Listener] = []
-    below = group
-    try:
-        for _ in range(_MAX_ATTEMPTS):
-            fresh = []
-            for _ in range(2 if below else 1):
-                fresh.append(_join_one(port))
+    own, below = list(own), group
+    for _ in range(_MAX_ATTEMPTS):
+        fresh: list[Listener] = []
+        others = len(below - _inodes(own))
+        try:
+            for _ in range(2 if others else 1):
+                fresh.append(_join_one(port))  # noqa: PERF401 (closed if a later one fails)
             now = members(port)
             certain = now - _inodes(fresh) == below
-            if certain and len(below) > 1:
-                for _ in range(min(len(below), MAX_SPARES) - 1):
-                    fresh.append(_join_one(port))
+            if certain and others > 1:
+                for _ in range(min(others, MAX_SPARES) - 1):
+                    fresh.append(_join_one(port))  # noqa: PERF401 (as above)
                 now = members(port)
                 # There was one spare to move when the first one left, but perhaps no second.
                 certain = len(below - now) <= 1
-            adopt(*fresh)
-            if certain:
-                return Membership(fresh, len(below), below & now), superfluous
-            superfluous += fresh
-            below = now
-    except OSError:
-        for one in fresh:
-            if one not in superfluous:
+        except OSError:
+            for one in fresh:
                 one.close()
-        if not superfluous:
-            raise
-    return Membership([superfluous.pop()], None), superfluous
+            if not own:
+                raise
+            break
+        adopt(*fresh)
+        if certain:
+            return Membership([*fresh, *own], len(below), below & now, len(fresh) - 1)
+        own, below = [*fresh, *own], now
+    return Membership(own, None)
 
 
 def settle(

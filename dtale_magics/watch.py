@@ -117,10 +117,10 @@ class Watch:
             # Bound plainly, so the first of the group, whoever has joined it since.
             steering.attach(membership.listeners[0].socket, 0)
         else:
+            own = [one for one in membership.listeners if one.fileno() >= 0]
             group = steering.members(self._port)
-            fresh, superfluous = steering.join(self._port, group, holdings.server.add)
+            fresh = steering.join(self._port, group, own, holdings.server.add)
             if fresh.index is not None:
                 steering.attach(fresh.listeners[0].socket, fresh.index)
             holdings.renew(self._held, fresh)
-            holdings.linger(superfluous)
         self._steered = True
