@@ -7,7 +7,6 @@ extension is loaded, at the moment ``dtale.app`` is imported by whomever, and pu
 from __future__ import annotations
 
 import importlib.abc
-import importlib.util
 import sys
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -54,12 +53,11 @@ class PlainShow:
         if module is not None and not getattr(spec, "_initializing", False):
             self._patch(module)
         else:
-            sys.meta_path.insert(0, self._finder)
+            self._finder.install()
 
     def uninstall(self) -> None:
         """Put back what was replaced."""
-        if self._finder in sys.meta_path:
-            sys.meta_path.remove(self._finder)
+        self._finder.uninstall()
         while self._undo:
             self._undo.pop()()
 
@@ -148,6 +146,17 @@ class _ImportHook(importlib.abc.MetaPathFinder):
     def __init__(self, imported: Callable[[ModuleType], None]) -> None:
         self._imported = imported
 
+    # Other threads may be walking the list: in one that is changed under their eyes they would
+    # miss a finder, and with it a module that is there.
+
+    def install(self) -> None:
+        """Be asked first."""
+        sys.meta_path = [self, *sys.meta_path]
+
+    def uninstall(self) -> None:
+        """Be asked no more."""
+        sys.meta_path = [finder for finder in sys.meta_path if finder is not self]
+
     def find_spec(
         self,
         fullname: str,
@@ -155,11 +164,9 @@ class _ImportHook(importlib.abc.MetaPathFinder):
         target: ModuleType | None = None,
     ) -> ModuleSpec | None:
         """Find ``dtale.app`` as everybody would, and wrap its execution."""
-        del path, target
-        if fullname != _TARGET or self not in sys.meta_path:
+        if fullname != _TARGET:
             return None
-        sys.meta_path.remove(self)
-        spec = importlib.util.find_spec(fullname)
+        spec = self._find_with_others(fullname, path, target)
         if spec is None or spec.loader is None:
             return spec
         execute = spec.loader.exec_module
@@ -170,3 +177,15 @@ class _ImportHook(importlib.abc.MetaPathFinder):
 
         spec.loader.exec_module = exec_module  # type: ignore[method-assign]
         return spec
+
+    def _find_with_others(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None
+    ) -> ModuleSpec | None:
+        # Not by importlib.util.find_spec: that waits for the package, which another thread may be
+        # importing, while we have the lock that every import needs.
+        for finder in sys.meta_path:
+            if finder is not self:
+                spec = finder.find_spec(fullname, path, target)
+                if spec is not None:
+                    return spec
+        return None
