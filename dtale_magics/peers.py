@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +15,12 @@ import psutil
 from dtale_magics import channel, exchange, exclusive, holders, procfs
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
+
+_SILENT_SECONDS = 2.0
+"""How long a sibling that did not answer is not asked again, so that one wait is enough."""
+
+_silent_until: dict[Peer, float] = {}
 
 
 @dataclass(frozen=True)
@@ -140,9 +147,20 @@ def _from_directory(directory: Path) -> list[tuple[str, str]]:
     return names
 
 
-def identities(timeout: float = 1.0) -> list[Identity]:
-    """Ask all siblings at the same time; one that does not answer is listed all the same."""
-    peers = siblings()
+def listening(port: int) -> list[Peer]:
+    """List the siblings that have `port`: more than one while it changes hands."""
+    if sys.platform != "linux":  # the system does not tell: any of them may
+        return siblings()
+    inodes = {entry.inode for entry in holders.listening_sockets(port)}
+    return [peer for peer in siblings() if inodes & procfs.socket_inodes(peer.pid)]
+
+
+def identities(timeout: float = 1.0, of: Iterable[Peer] | None = None) -> list[Identity]:
+    """Ask all siblings, or those in `of`, at the same time.
+
+    One that does not answer is listed all the same.
+    """
+    peers = siblings() if of is None else list(of)
     if not peers:
         return []
     with ThreadPoolExecutor(min(len(peers), 16), "dtale_magics identities") as pool:
@@ -152,15 +170,28 @@ def identities(timeout: float = 1.0) -> list[Identity]:
 
 def identify(peer: Peer, timeout: float = 1.0) -> Identity | None:
     """Return who `peer` is, asked or looked up; None when it ended."""
+    if time.monotonic() < _silent_until.get(peer, 0.0) or _is_stopped(peer.pid):
+        return look_up(peer)
     try:
         answer = channel.call(peer, "identity", timeout=timeout)
         identity = Identity.from_json(answer["identity"])
     except exchange.PeerGoneError:
         return None
+    except exchange.PeerSilentError:
+        _silent_until[peer] = time.monotonic() + _SILENT_SECONDS
+        return look_up(peer)
     except (exchange.ChannelError, KeyError, TypeError):
         return look_up(peer)
     # The address is proved by the system, what stands in the answer is not.
     return identity if (identity.owner, identity.pid) == (peer.owner, peer.pid) else look_up(peer)
+
+
+def _is_stopped(pid: int) -> bool:
+    """Whether `pid` was suspended and cannot answer, as by Ctrl-Z or a debugger."""
+    try:
+        return psutil.Process(pid).status() in {psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP}
+    except psutil.Error:
+        return False
 
 
 def look_up(peer: Peer) -> Identity | None:

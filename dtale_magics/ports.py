@@ -234,7 +234,7 @@ def _status_of(identity: Identity) -> dict[str, Any] | None:
 
 def sibling_with(port: int) -> PortHolder | None:
     """Find the sibling that has `port`."""
-    for identity in peers.identities(_ASK_SECONDS):
+    for identity in peers.identities(_ASK_SECONDS, peers.listening(port)):
         if port in identity.ports:
             since = identity.since.get(port, identity.started)
             return PortHolder(port, "notebook", identity.label, identity.pid, since)

@@ -128,9 +128,13 @@ class Pod:
         if held is None or held.previous is None:
             return None
         identity = peers.identify(held.previous)
+        if identity is None or not identity.responding:
+            return None
+        # Read late, by a notebook that was suspended, it would take the port from somebody else.
+        told = {"port": port, "until": time.time() + deadline_seconds}
         with contextlib.suppress(exchange.ChannelError):
-            channel.call(held.previous, "take_back", timeout=deadline_seconds, port=port)
-            return None if identity is None else Party.of(identity, port)
+            channel.call(held.previous, "take_back", timeout=deadline_seconds, **told)
+            return Party.of(identity, port)
         return None
 
     def announce(self) -> None:
@@ -165,8 +169,10 @@ class Pod:
         return dataclasses.replace(outcome, seconds=time.monotonic() - started)
 
     def _take_back(self, message: Message, _conversation: Exchange) -> Message:
-        port = message.get("port")
-        if not isinstance(port, int):
-            return {"ok": False, "why": "the message names no port"}
+        port, until = message.get("port"), message.get("until")
+        if not isinstance(port, int) or not isinstance(until, float):
+            return {"ok": False, "why": "the message names no port, or no time"}
+        if time.time() > until:
+            return {"ok": False, "why": "the message comes too late"}
         outcome = self.take(port)
         return {"ok": outcome.ours, "why": str(outcome)}

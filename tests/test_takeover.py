@@ -111,6 +111,28 @@ def test_a_takeover_works_while_the_other_runs_a_cell_and_while_it_is_stopped(
         assert shown_at(on_port(url_of(first), ingress)) == 1
 
 
+def test_a_stopped_notebook_is_neither_waited_for_nor_acts_on_what_was_said_meanwhile(
+    two: tuple[Kernel, Kernel],
+) -> None:
+    first, second = two
+    ingress = first.ports[0]
+    second.run("%dtale_port --take")
+    wait(lambda: ingress not in first.status()["ports"])
+    os.kill(first.pid, signal.SIGSTOP)
+    try:
+        asked = second.value(
+            "[one.responding for one in __import__('dtale_magics.peers').peers.identities(600)]"
+        )
+        assert asked == [False]
+        second.run("%dtale df")
+        assert "given back" not in second.run("%dtale_port --release").text
+        assert ingress not in second.status()["ports"]
+    finally:
+        os.kill(first.pid, signal.SIGCONT)
+    assert shown_at(url_of(first)) == 1
+    assert ingress not in first.status()["ports"]
+
+
 def test_force_with_the_frame_and_for_another_port(two: tuple[Kernel, Kernel]) -> None:
     first, second = two
     ingress = first.ports[0]
