@@ -1,10 +1,12 @@
 """Accept connections of any number of listeners in one daemon thread, with bounded resources.
 
-The thread only accepts; a handler thread serves each connection.
+The thread only accepts and, if told so, waits for the head of a request; a handler thread serves
+each connection then.
 """
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import logging
 import os
@@ -17,6 +19,7 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
+from dtale_magics.arrivals import Arrivals
 from dtale_magics.connections import Connection, Connections
 
 if TYPE_CHECKING:
@@ -63,6 +66,9 @@ class Acceptor:
         At most so many are served at once; further ones wait in the system's queue.
     admission_seconds
         How soon a connection must be admitted; see `Connections`.
+    http
+        Whether a connection is served as soon as the head of a request has arrived, and not
+        before; otherwise it is at once.
     """
 
     def __init__(
@@ -71,6 +77,8 @@ class Acceptor:
         name: str,
         max_connections: int = 64,
         admission_seconds: float = 15.0,
+        *,
+        http: bool = False,
     ) -> None:
         self._handle = handle
         self._name = name
@@ -86,6 +94,8 @@ class Acceptor:
         for end in (self._wake_receiver, self._wake_sender):
             end.setblocking(False)
         self._selector.register(self._wake_receiver, selectors.EVENT_READ)
+        self._arrivals = Arrivals(self._selector, admission_seconds) if http else None
+        self._arrived: collections.deque[Connection] = collections.deque()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
@@ -182,6 +192,10 @@ class Acceptor:
         finally:
             for listener in [*self._accepting, *self._leaving]:
                 listener.close()
+            if self._arrivals is not None:
+                self._arrivals.close_all()
+            for connection in self._arrived:
+                connection.close()
             self._selector.close()
             self._wake_receiver.close()
             self._wake_sender.close()
@@ -190,7 +204,11 @@ class Acceptor:
         for key, _ in self._selector.select(self._seconds_to_next_deadline()):
             if key.fileobj is self._wake_receiver:
                 self._obey()
-            elif self._paused_until is None and self._selector.get_map().get(key.fd) is key:
+            elif self._selector.get_map().get(key.fd) is not key:
+                pass  # it was unregistered meanwhile
+            elif isinstance(key.data, Connection):
+                self._go_on_with(key.data)
+            elif self._paused_until is None:
                 self._accept_some(key.data)
         self._keep_deadlines()
 
@@ -236,7 +254,16 @@ class Acceptor:
                 logger.warning("%s cannot accept: %s", self._name, error)
                 self._pause(_OUT_OF_RESOURCES_PAUSE_SECONDS)
                 return
-            self._begin(Connection(sock, address, listener))
+            self._go_on_with(Connection(sock, address, listener))
+
+    def _go_on_with(self, connection: Connection) -> None:
+        if self._arrivals is not None and not self._arrivals.is_complete(connection):
+            return
+        if self._connections.full:
+            self._arrived.append(connection)
+            self._pause(_FULL_PAUSE_SECONDS)
+        else:
+            self._begin(connection)
 
     def _begin(self, connection: Connection) -> None:
         self._connections.add(connection)
@@ -272,7 +299,11 @@ class Acceptor:
         self._paused_until = time.monotonic() + seconds
 
     def _resume(self) -> None:
-        if self._paused_until is not None:
+        while self._arrived and not self._connections.full:
+            self._begin(self._arrived.popleft())
+        if self._arrived:
+            self._pause(_FULL_PAUSE_SECONDS)
+        elif self._paused_until is not None:
             self._paused_until = None
             for listener in self._accepting:
                 self._selector.register(listener, selectors.EVENT_READ, listener)
@@ -281,6 +312,7 @@ class Acceptor:
         possible = [
             self._connections.next_deadline,
             self._paused_until,
+            None if self._arrivals is None else self._arrivals.next_deadline,
             *(one.due for one in self._leaving.values()),
         ]
         deadlines = [one for one in possible if one is not None]
@@ -299,6 +331,8 @@ class Acceptor:
                 self._stop_accepting(listener)
                 listener.close()
         self._connections.cut_late()
+        if self._arrivals is not None:
+            self._arrivals.close_late()
         if self._paused_until is not None and self._paused_until <= now:
             self._resume()
 

@@ -130,7 +130,7 @@ class Server:
 
     def __init__(self, app: WSGIApplication, max_connections: int = 64) -> None:
         self._machinery = _RequestMachinery(app)
-        self._acceptor = Acceptor(self._handle, "dtale_magics server", max_connections)
+        self._acceptor = Acceptor(self._handle, "dtale_magics server", max_connections, http=True)
 
     @property
     def alive(self) -> bool:

@@ -53,7 +53,7 @@ class App:
             case "/raise":
                 raise ZeroDivisionError
             case "/body":
-                environ["wsgi.input"].read()
+                environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
         start_response("200 OK", [("Content-Type", "text/plain")])
         return [f"port {connection.listener.port}".encode()]  # type: ignore[attr-defined]
 
@@ -204,9 +204,13 @@ def test_a_request_that_fails_tells_the_client_no_details(port: int) -> None:
 
 
 def test_five_hundred_half_open_connections_neither_pile_up_nor_keep_others_out(
-    ports: range, app: App
+    ports: range, app: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # The others do not get through because these are cut at last.
+    monkeypatch.setattr("dtale_magics.connections._CROWDED_SECONDS", 600.0)
     server = Server(app)
+    assert server._acceptor._arrivals is not None
+    server._acceptor._arrivals._seconds = 600.0
     port = _serve(server, ports).port
     with contextlib.ExitStack() as stack:
         stack.callback(server.stop)
@@ -221,7 +225,89 @@ def test_five_hundred_half_open_connections_neither_pile_up_nor_keep_others_out(
     answer = request.result()
     assert isinstance(answer, plain_http.Response), answer
     assert answer.status == 200
-    assert most < 100
+    assert most < 5
+
+
+@pytest.mark.parametrize("pieces", [2, 7, 60])
+def test_a_request_may_arrive_in_pieces(port: int, pieces: int) -> None:
+    request = b"POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello"
+    step = -(-len(request) // pieces)
+    with socket.create_connection(("127.0.0.1", port), 10) as client:
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for start in range(0, len(request), step):
+            client.sendall(request[start : start + step])
+            time.sleep(0.02)
+        assert client.recv(100).startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b""),  # TLS, which waits for us
+        (b"GET / HTTP/1.1\r\nX: " + b"x" * 70_000, b" 431 "),
+        (b"GET /" + b"x" * 70_000, b" 414 "),
+        (b"GET / HTTP/1.1\r\nHost: x\r\n", b""),  # and no more
+    ],
+)
+def test_what_is_no_head_waits_for_nothing(
+    server: Server, port: int, sent: bytes, status: bytes
+) -> None:
+    assert server._acceptor._arrivals is not None
+    server._acceptor._arrivals._seconds = 600.0
+    with (
+        socket.create_connection(("127.0.0.1", port), 10) as client,
+        contextlib.suppress(ConnectionError),
+    ):
+        client.sendall(sent)
+        if sent.endswith(b"\n"):
+            client.shutdown(socket.SHUT_WR)
+        assert status in client.recv(100)
+    _wait_until(lambda: len(server._acceptor._arrivals or "") == 0)
+    assert server.drain(10)
+    assert _get(port).status == 200
+
+
+def test_the_oldest_of_too_many_that_wait_makes_room(
+    server: Server, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dtale_magics.arrivals.MOST", 10)
+    assert server._acceptor._arrivals is not None
+    server._acceptor._arrivals._seconds = 600.0
+    with contextlib.ExitStack() as stack:
+        waiting = []
+        for _ in range(30):
+            client = stack.enter_context(socket.create_connection(("127.0.0.1", port), 10))
+            client.sendall(b"GET / HTTP/1.1\r\n")
+            waiting.append(client)
+        assert _get(port).status == 200
+        for client in waiting[:20]:
+            assert client.recv(100) == b""
+        waiting[-1].sendall(b"Host: x\r\n\r\n")
+        assert waiting[-1].recv(100).startswith(b"HTTP/1.1 200 ")
+
+
+def test_requests_that_arrive_while_all_places_are_taken_wait_for_one(
+    ports: range, app: App
+) -> None:
+    server = Server(app, max_connections=2)
+    try:
+        port = _serve(server, ports).port
+        halves = [socket.create_connection(("127.0.0.1", port), 10) for _ in range(6)]
+        for half in halves:
+            half.sendall(b"GET / HTTP/1.1\r\n")
+        _wait_until(lambda: len(server._acceptor._arrivals or "") == len(halves))
+        slow = [Background(port) for _ in range(2)]
+        _wait_until(lambda: server.active == 2)
+        for half in halves:
+            half.sendall(b"Host: x\r\n\r\n")
+        time.sleep(0.3)
+        app.slow_may_end.set()
+        for half in halves:
+            assert half.recv(100).startswith(b"HTTP/1.1 200 ")
+            half.close()
+        assert all(getattr(one.result(), "status", None) == 200 for one in slow)
+    finally:
+        server.stop()
 
 
 def test_a_full_house_of_admitted_requests_is_left_alone(port: int, app: App) -> None:
@@ -240,7 +326,8 @@ def test_a_full_house_of_admitted_requests_is_left_alone(port: int, app: App) ->
 
 
 def test_a_client_that_sends_a_byte_now_and_then_is_cut(server: Server, port: int) -> None:
-    server._acceptor._connections._admission_seconds = 1.0
+    assert server._acceptor._arrivals is not None
+    server._acceptor._arrivals._seconds = 1.0
     began = time.monotonic()
     with socket.create_connection(("127.0.0.1", port), 10) as client:
         client.sendall(b"GET / HTTP/1.1\r\n")
