@@ -9,6 +9,7 @@ import http.client
 import itertools
 import json
 import re
+import socket
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, urlsplit
 
@@ -19,6 +20,8 @@ from support.ports import PortClaims
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from conftest import StartKernel
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "PROPFIND")
 
@@ -424,3 +427,27 @@ def test_open_access_is_for_those_who_say_so_and_the_panel_says_what_that_means(
     finally:
         kernel.run("%config DtaleMagics.open_access = None")
     assert ask(f"{base}/dtale/main/1").status == 404
+
+
+def test_a_dtale_with_known_holes_is_refused(start_kernel: StartKernel) -> None:
+    """Its version is all that makes it old here: the real one would have to be installed."""
+    kernel = start_kernel()
+    kernel.run(
+        "from importlib import metadata\nhere = metadata.version\n"
+        "metadata.version = lambda name: '3.21.1' if name == 'dtale' else here(name)"
+    )
+    kernel.run("%load_ext dtale_magics")
+    refused = kernel.run("%dtale {'a': [1]}", ok=False).text
+    assert "D-Tale 3.21.1 lets whoever reaches it run code" in refused
+    assert "pip install 'dtale>=3.22'" in refused
+    assert kernel.status()["ports"] == []
+
+
+def test_a_body_without_end_is_refused(url: str) -> None:
+    parts = urlsplit(url)
+    with socket.create_connection((parts.hostname or "", parts.port or 0), 30) as client:
+        head = f"POST {parts.path}/dtale/upload HTTP/1.1\r\nHost: {parts.netloc}\r\n"
+        kind = "Content-Type: multipart/form-data; boundary=x\r\n"
+        length = f"Content-Length: {256 * 2**20 + 1}\r\n\r\n"
+        client.sendall(f"{head}{kind}{length}--x\r\n".encode())
+        assert client.recv(1000).startswith(b"HTTP/1.1 413 ")
