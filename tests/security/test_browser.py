@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import threading
@@ -176,34 +177,63 @@ def _upload(tab: Tab, kernel: Kernel) -> None:
     assert "2 rows × 2 columns" in kernel.run("%dtale --list").text
 
 
-def _way_out(tab: Tab, kernel: Kernel) -> None:
-    """Who is linked from a page of D-Tale learns nothing of the address it has."""
-    slug = kernel.status()["url"].split("/")[3]
-    told: list[str] = []
+def test_a_page_of_another_origin_shows_the_grid_only_if_it_has_the_panel(
+    context: BrowserContext, kernel: Kernel
+) -> None:
+    base = kernel.status()["url"]
+    frame = f"<!doctype html><iframe src='{base}dtale/iframe/1' width=900 height=600></iframe>"
+    # Like a JupyterLab under a name of its own: not this machine's, not configured.
+    with _site("127.0.0.2", frame, []) as page_url:
+        page = context.new_page()
+        page.goto(page_url)
+        page.wait_for_function("window.frames.length === 1")
+        expect(page.frame_locator("iframe").locator("body")).not_to_contain_text("Ganymede")
+        assert [one.url for one in page.frames[1:]] == ["chrome-error://chromewebdata/"]
 
-    class Elsewhere(BaseHTTPRequestHandler):
+        # What the panel does first of all; a page has to know the link for that.
+        ask = "url => fetch(url, {headers: {'X-Dtale-Magics': '1'}}).then(answer => answer.status)"
+        assert page.evaluate(ask, f"{base}_magics/state") == 200
+        page.reload()
+        expect(page.frame_locator("iframe").locator("body")).to_contain_text("Ganymede")
+
+
+@contextlib.contextmanager
+def _site(host: str, body: str, told: list[str]) -> Iterator[str]:
+    """Serve `body` on `host`, and note the headers that were told; gives the site's URL."""
+
+    class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             told.append(str(self.headers))
-            self.send_response(204)
+            self.send_response(200 if body else 204)
+            self.send_header("Content-Type", "text/html")
             self.end_headers()
+            self.wfile.write(body.encode())
 
         def log_message(self, *_: object) -> None:
             pass
 
-    server = HTTPServer(("127.0.0.1", 0), Elsewhere)
+    server = HTTPServer((host, 0), Handler)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))
     thread.start()
     try:
-        page = tab.open("main/1")
-        assert slug not in page.title()
-        add = "url => document.body.append(Object.assign(document.createElement('a'), {href: url}))"
-        page.evaluate(add, f"http://127.0.0.1:{server.server_port}/")
-        with page.expect_response(lambda answer: f":{server.server_port}/" in answer.url):
-            page.evaluate("document.querySelector('body > a:last-of-type').click()")
+        yield f"http://{host}:{server.server_port}/"
     finally:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+def _way_out(tab: Tab, kernel: Kernel) -> None:
+    """Who is linked from a page of D-Tale learns nothing of the address it has."""
+    slug = kernel.status()["url"].split("/")[3]
+    told: list[str] = []
+    with _site("127.0.0.1", "", told) as elsewhere:
+        page = tab.open("main/1")
+        assert slug not in page.title()
+        add = "url => document.body.append(Object.assign(document.createElement('a'), {href: url}))"
+        page.evaluate(add, elsewhere)
+        with page.expect_response(lambda answer: answer.url.startswith(elsewhere)):
+            page.evaluate("document.querySelector('body > a:last-of-type').click()")
     assert len(told) == 1
     assert slug not in told[0]
     assert "referer" not in told[0].lower()
