@@ -194,7 +194,7 @@ def test_a_frozen_incumbent_a_restart_and_a_reload(
     train.picture(PICTURES / "free.png", 1)
 
 
-def test_a_stranger_and_outputs_that_are_cleared(stage: Stage) -> None:
+def test_a_stranger_a_new_link_and_outputs_that_are_cleared(stage: Stage) -> None:
     stranger = subprocess.Popen(
         [sys.executable, "-m", "http.server", str(stage.ingress)],
         stdout=subprocess.DEVNULL,
@@ -215,6 +215,17 @@ def test_a_stranger_and_outputs_that_are_cleared(stage: Stage) -> None:
         assert stranger.poll() is None
     finally:
         processes.end(stranger)
+
+    # A new link: the frame follows it, and the old one is dead.
+    expect(eda.grid(1).locator("body")).to_contain_text("3")
+    grid = eda.cell(1).locator("iframe.dtale-grid")
+    old = str(grid.get_attribute("src"))
+    eda.cell(3).locator(".cm-content").first.fill("%dtale --new-link")
+    eda.run(3)
+    expect(grid).not_to_have_attribute("src", old)
+    expect(eda.grid(1).locator("body")).to_contain_text("3")
+    assert eda.page.request.get(old).status == 404
+    assert eda.page.request.get(str(grid.get_attribute("src"))).status == 200
 
     # With the last panel goes the subscription.
     panels = "from dtale_magics import controller as c; print(c._Current.controller.watched)"
