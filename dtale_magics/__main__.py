@@ -18,6 +18,9 @@ def main(arguments: list[str] | None = None) -> int:
     listing = commands.add_parser("list", help="list every D-Tale of this user in this pod")
     listing.add_argument("--json", action="store_true", help="for programs")
     listing.set_defaults(run=_list)
+    checking = commands.add_parser("check", help="find out by which URL each D-Tale is seen")
+    checking.add_argument("--json", action="store_true", help="for programs")
+    checking.set_defaults(run=_check)
     rendering = commands.add_parser("manifests", help=manifests.HELP)
     manifests.add_arguments(rendering)
     rendering.set_defaults(run=manifests.run)
@@ -36,6 +39,18 @@ def _list(given: argparse.Namespace) -> int:
 
     kernels = session.current().kernels()
     print(json.dumps(kernels, indent=2) if given.json else list_text(kernels))
+    return 0
+
+
+def _check(given: argparse.Namespace) -> int:
+    from dtale_magics import ports, session  # noqa: PLC0415 (--help shall be quick)
+    from dtale_magics.display import check_text  # noqa: PLC0415
+
+    # Nothing runs in this process: each kernel checks for itself, and has what its pages told.
+    checks = ports.checks() or [
+        {"label": "no notebook", "owner": None, "pid": None, **session.current().check().as_dict()}
+    ]
+    print(json.dumps(checks, indent=2) if given.json else check_text(checks))
     return 0
 
 

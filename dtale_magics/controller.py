@@ -21,6 +21,7 @@ from dtale_magics.panel_view import Activity, Button, Facts, PanelView, Said
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from dtale_magics.reachability import Reachability
     from dtale_magics.settings import PortRange
     from dtale_magics.state import Status
 
@@ -37,6 +38,7 @@ class SessionLike(Protocol):
 
     slug: str
     owner: str
+    reach: Reachability
 
     @property
     def port(self) -> int | None:
@@ -118,21 +120,16 @@ class Controller:
         It contains the capability: for the page of the notebook and nobody else.
         """
         session = self.session
-        ingress_url: str | None = None
-        ingress_port = 0
-        try:
-            now = session.settings()
-        except DtaleMagicsError:
-            pass  # the view says so
-        else:
-            ingress_port, ingress_url = now.ingress_port, now.ingress_url
         ports = [port for port in session.ports if port != session.port]
+        reach = session.reach.links()
+        ingress = next((way for way in reach["ways"] if way["source"] == "ingress"), None)
         return {
             "slug": session.slug,
             "owner": session.owner,
             "ports": [*([] if session.port is None else [session.port]), *ports],
-            "ingress_port": ingress_port,
-            "ingress_url": (ingress_url or "").rstrip("/"),
+            "ingress_port": ingress["port"] if ingress else 0,
+            "ingress_url": ingress["base"] if ingress else "",
+            **reach,
         }
 
     def refresh(self) -> None:
@@ -271,6 +268,7 @@ class Controller:
             status = self.session.status()
             self._follow_ingress(status)
             kernels = self.session.kernels()
+            self.session.reach.know(kernels)
             events = [(event.time, event.text) for event in self.session.events()]
             self._facts = Facts(status, kernels, events)
         except DtaleMagicsError as error:
@@ -358,6 +356,13 @@ def of(session: SessionLike) -> Controller:
         if _Current.controller is None or _Current.controller.session is not session:
             _Current.controller = Controller(session)
         return _Current.controller
+
+
+def is_watched(session: SessionLike) -> bool:
+    """Whether a page shows a panel of `session`."""
+    with _Current.lock:
+        one = _Current.controller
+        return one is not None and one.session is session and one.watched
 
 
 def retire(session: SessionLike) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from dtale_magics.holders import clock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from dtale_magics.state import PortHolder, Status
 
@@ -71,6 +71,33 @@ def list_text(kernels: Iterable[dict[str, Any]]) -> str:
             for frame in kernel["frames"]
         ]
     return "\n".join(lines) or "No D-Tale is running."
+
+
+def verdict_text(verdict: Mapping[str, Any]) -> str:
+    """Say where D-Tale is seen, why not, what to do, and what was found at each URL.
+
+    Parameters
+    ----------
+    verdict
+        As `dtale_magics.verdict.Verdict.as_dict` returns it.
+    """
+    lines = [f"{verdict['glyph']} {verdict['summary']}"]
+    lines += [f"  {line}" for line in (verdict["meaning"], verdict["advice"]) if line]
+    rows = [(row["base"], _found(row["kernel"]), _found(row["browser"])) for row in verdict["rows"]]
+    if rows:
+        rows.insert(0, ("URL", "from the kernel", "from the browser"))
+        first, second = (max(len(row[column]) for row in rows) for column in (0, 1))
+        lines += ["", *(f"  {url:{first}}  {one:{second}}  {two}" for url, one, two in rows)]
+    return "\n".join(lines)
+
+
+def check_text(checks: Iterable[Mapping[str, Any]]) -> str:
+    """Say of each D-Tale where it is seen."""
+    return "\n\n".join(f"{one['label']}\n{verdict_text(one)}" for one in checks)
+
+
+def _found(one: Mapping[str, Any] | None) -> str:
+    return "not asked" if one is None else f"{one['glyph']} {one['text']}"
 
 
 def _who(holder: PortHolder | None) -> str:

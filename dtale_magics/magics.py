@@ -31,7 +31,13 @@ DTALE_FLAGS = {
     "--drop": "NAME",
     "--new-link": None,
 }
-PORT_FLAGS = {"--force": None, "--take": None, "--release": None, "--reset": None}
+PORT_FLAGS = {
+    "--force": None,
+    "--take": None,
+    "--release": None,
+    "--reset": None,
+    "--check": None,
+}
 
 _NAME = "dtale_magics"
 
@@ -129,14 +135,17 @@ class DtaleMagics(Magics):
         %dtale_port 40005 --force   the same, taken over from another notebook
         %dtale_port --take          take over the ingress port
         %dtale_port --release       give the ingress port back
+        %dtale_port --check         find out by which URL the browser gets here, and if not, why
         """
         arguments = parse(line, PORT_FLAGS)
-        _check_alone(arguments, "--reset", "--take", "--release")
+        _check_alone(arguments, "--reset", "--take", "--release", "--check")
         words = arguments.words
         if "--take" in arguments.flags:
             return self._say_outcome(self.session.take_over())
         if "--release" in arguments.flags:
             return self._say_outcome(self.session.release())
+        if "--check" in arguments.flags:
+            return self._say_verdict()
         if "--reset" in arguments.flags:
             self.session.set_range(None)
         elif len(words) == 1 and "-" not in words[0]:
@@ -228,6 +237,21 @@ class DtaleMagics(Magics):
                 f"To move it, type: %dtale_port {status.range.first}"
             )
         self._say(text)
+
+    def _say_verdict(self) -> None:
+        """Check, and show what is found as it comes."""
+        from dtale_magics.display import Text, verdict_text  # noqa: PLC0415 (not at %load_ext)
+
+        if not self._in_browser:
+            self._say(verdict_text(self.session.check().as_dict()))
+            return
+        handle = display(Text("Checking, three seconds at most …"), display_id=True)
+        reach = self.session.reach
+
+        def show() -> None:
+            handle.update(Text(verdict_text(reach.verdict().as_dict())))
+
+        self.session.check(show)
 
     def _say_stopped(self) -> None:
         freed = self.session.stop()

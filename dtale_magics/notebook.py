@@ -9,6 +9,8 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+from dtale_magics import jupyter_server
+
 _SERVER_SECONDS = 0.5
 
 
@@ -35,13 +37,9 @@ def _kernel_id() -> str | None:
 
 
 def _name_from_server(kernel_id: str) -> str | None:
-    from jupyter_core.paths import jupyter_runtime_dir  # noqa: PLC0415 (not at %load_ext)
-
-    for path in Path(jupyter_runtime_dir()).glob("jpserver-*.json"):
+    for server in jupyter_server.running():
         try:
-            server = json.loads(path.read_text())
-            sessions = _get(f"{server['url']}api/sessions", server.get("token", ""))
-            for session in sessions:
+            for session in _get(f"{server.url}api/sessions", server.headers):
                 if session["kernel"]["id"] == kernel_id:
                     return Path(session["path"]).name
         except (OSError, ValueError, KeyError, TypeError):
@@ -49,8 +47,8 @@ def _name_from_server(kernel_id: str) -> str | None:
     return None
 
 
-def _get(url: str, token: str) -> Any:
-    request = urllib.request.Request(url, headers={"Authorization": f"token {token}"})  # noqa: S310
+def _get(url: str, headers: dict[str, str]) -> Any:
+    request = urllib.request.Request(url, headers=headers)  # noqa: S310 (the server's own)
     # Environment proxies are for the outside world.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     with opener.open(request, timeout=_SERVER_SECONDS) as response:

@@ -9,6 +9,7 @@ import contextlib
 import os
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -22,7 +23,7 @@ from dtale_magics.state import PortHolder
 from dtale_magics.takeover import ALL, Pod
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from _typeshed.wsgi import WSGIApplication
 
@@ -34,6 +35,9 @@ _NOTICE_SECONDS = 2.0
 """How long we wait to hear that a port which was given back is gone."""
 
 _ASK_SECONDS = 0.5
+
+_CHECK_SECONDS = 4.5
+"""A check takes three; the channel ends what takes five."""
 
 
 class Ports:
@@ -47,8 +51,8 @@ class Ports:
         The WSGI application that answers on all of them.
     describe
         Gives label and frames, for siblings that ask.
-    report
-        Gives the whole status, for siblings that list all.
+    reports
+        What siblings may ask for besides, by name: functions that return values for JSON.
     port_range
         Gives the range in which to go on when a port is lost.
     happened
@@ -60,7 +64,7 @@ class Ports:
         owner: str,
         app: WSGIApplication,
         describe: Callable[[], tuple[str, tuple[peers.Frame, ...]]],
-        report: Callable[[], dict[str, Any]],
+        reports: Mapping[str, Callable[[], dict[str, Any]]],
         port_range: Callable[[], PortRange],
         happened: Callable[[str], None],
     ) -> None:
@@ -73,7 +77,8 @@ class Ports:
         self._named: int | None = None
         self._server = Server(app)
         self._label: str | None = None
-        self._pod = Pod(self, self._server, owner, {"status": lambda *_: {"status": report()}})
+        handlers = {name: _answering(name, report) for name, report in reports.items()}
+        self._pod = Pod(self, self._server, owner, handlers)
         threading.Thread(target=self._describe_now, name="dtale_magics label", daemon=True).start()
 
     @property
@@ -218,18 +223,37 @@ def statuses() -> list[dict[str, Any]]:
     """Ask every sibling for its status; one that does not answer is listed by what is known."""
     found = []
     for identity in peers.identities(_ASK_SECONDS):
-        status = _status_of(identity) if identity.responding else None
+        status = ask(identity, "status", _ASK_SECONDS) if identity.responding else None
         found.append(status or {**identity.to_json(), "port": None, "url": None})
     return found
 
 
-def _status_of(identity: Identity) -> dict[str, Any] | None:
+def checks() -> list[dict[str, Any]]:
+    """Have every sibling check by which URL it is seen, at the same time; see `Verdict.as_dict`."""
+    found = [one for one in peers.identities(_ASK_SECONDS) if one.responding]
+    if not found:
+        return []
+    with ThreadPoolExecutor(len(found), "dtale_magics checks") as pool:
+        answers = pool.map(lambda one: ask(one, "check", _CHECK_SECONDS), found)
+        return [
+            {"label": one.label, "owner": one.owner, "pid": one.pid, **answer}
+            for one, answer in zip(found, answers, strict=True)
+            if answer is not None
+        ]
+
+
+def ask(identity: Identity, what: str, seconds: float) -> dict[str, Any] | None:
+    """Ask a sibling for one of its reports; None when it does not answer."""
     for peer in peers.siblings():
         if peer.owner == identity.owner:
             with contextlib.suppress(exchange.ChannelError):
-                status = channel.call(peer, "status", timeout=_ASK_SECONDS)["status"]
-                return dict(status) if isinstance(status, dict) else None
+                report = channel.call(peer, what, timeout=seconds).get(what)
+                return dict(report) if isinstance(report, dict) else None
     return None
+
+
+def _answering(name: str, report: Callable[[], dict[str, Any]]) -> channel.Handler:
+    return lambda *_: {name: report()}
 
 
 def sibling_with(port: int) -> PortHolder | None:

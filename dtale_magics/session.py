@@ -11,12 +11,12 @@ import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from dtale_magics import notebook, settings
 from dtale_magics.assets import Assets
 from dtale_magics.errors import SettingError
 from dtale_magics.plain_show import HOST, PlainShow
+from dtale_magics.reachability import Reachability
 from dtale_magics.state import FrameInfo, PortHolder, Status
 from dtale_magics.viewer import Viewer
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from dtale_magics.ports import Ports
     from dtale_magics.settings import PortRange, Settings
     from dtale_magics.show_options import ShowOptions
+    from dtale_magics.verdict import Verdict
 
 _SLUG_BYTES = 16
 """128 random bits: the slug is a capability."""
@@ -70,6 +71,7 @@ class Session:
         self._policy_ports: tuple[int, ...] = ()
         self._policy_until = 0.0
         self._assets = Assets()
+        self.reach = Reachability(self)
         self._viewer = Viewer(lambda: self.base_url, self._assets)
         self._plain_show = PlainShow(self)
         self._preload: threading.Thread | None = None
@@ -120,6 +122,23 @@ class Session:
         own = [self._report()] if self.ports else []
         return own + ports.statuses()
 
+    def check(self, changed: Callable[[], None] = lambda: None) -> Verdict:
+        """Find out by which URL this kernel's D-Tale is seen, within three seconds.
+
+        Parameters
+        ----------
+        changed
+            Called whenever more is known, which ``reach.verdict()`` then says.
+        """
+        controller = sys.modules.get("dtale_magics.controller")
+        pages = controller is not None and controller.is_watched(self)
+
+        def tell() -> None:
+            self._get_news().tell()
+            changed()
+
+        return self.reach.check(tell, pages=pages)
+
     def events(self) -> tuple[Event, ...]:
         """Return the last events of this kernel's D-Tale, oldest first."""
         return self._get_news().events
@@ -134,17 +153,6 @@ class Session:
         """
         self._open_ports()  # siblings tell their changes to those they can see
         return self._get_news().subscribe(callback)
-
-    def frame_url(self, frame: FrameInfo) -> str:
-        """URL of the grid for a frame in the notebook, as the user's browser sees it.
-
-        On a Hub, the single-user server's proxy leads to the port.
-        """
-        hub_prefix = os.environ.get("JUPYTERHUB_SERVICE_PREFIX")
-        path = f"{self.slug}/dtale/iframe/{frame.data_id}"
-        if hub_prefix:
-            return f"{hub_prefix.rstrip('/')}/proxy/{self.port}/{path}"
-        return f"http://{HOST}:{self.port}/{path}"
 
     # ---------------------------------------------------------------- loading
 
@@ -330,6 +338,7 @@ class Session:
                 from dtale_magics.web import Web  # noqa: PLC0415
 
                 web = Web(
+                    self.owner,
                     lambda: self.slug,
                     self._viewer.app,
                     self._policy,
@@ -343,7 +352,7 @@ class Session:
                     self.owner,
                     web,
                     self._describe,
-                    self._report,
+                    {"status": self._report, "check": lambda: self.check().as_dict()},
                     lambda: self.settings().range,
                     self._happened,
                 )
@@ -399,14 +408,6 @@ class Session:
         frames = (Frame(one.name, one.data_id, one.rows, one.columns) for one in self.frames())
         return notebook.name(), tuple(frames)
 
-    def _prefixes(self, ingress_url: str | None) -> list[str]:
-        """List the public prefixes: jupyter-server-proxy's, and the path of the ingress URL."""
-        roots = {os.environ.get("JUPYTERHUB_SERVICE_PREFIX", "").rstrip("/"), ""}
-        prefixes = [f"{root}/proxy/{port}" for root in roots for port in self.ports]
-        ingress_path = urlsplit(ingress_url or "").path.rstrip("/")
-        if ingress_path:
-            prefixes += [ingress_path.replace("{port}", str(port)) for port in self.ports]
-        return prefixes
 
     def settings_changed(self) -> None:
         """Have the next request meet the settings as they are then."""
@@ -421,7 +422,7 @@ class Session:
         return self._last_policy
 
     def _read_policy(self) -> guard.Policy:
-        from dtale_magics import guard  # noqa: PLC0415 (not at %load_ext)
+        from dtale_magics import guard, public_urls  # noqa: PLC0415 (not at %load_ext)
 
         try:
             now = self.settings()
@@ -429,7 +430,7 @@ class Session:
             now = settings.resolve(environ={})
         urls = [os.environ.get(f"JUPYTERHUB_PUBLIC{part}_URL", "") for part in ("", "_HUB")]
         in_cluster = any(name in os.environ for name in _CLUSTER)
-        prefixes = tuple(self._prefixes(now.ingress_url))
+        prefixes = public_urls.prefixes(now, self.ports)
         return guard.policy(now, prefixes, tuple(urls), in_cluster=in_cluster)
 
     def _answer_outsider(self, request: Request) -> Response | None:

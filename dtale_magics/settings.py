@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
+from dtale_magics import url_template
 from dtale_magics.errors import SettingError
 
 if TYPE_CHECKING:
@@ -58,7 +59,8 @@ class Settings:
     ingress_port
         The one port that Service and Ingress expose.
     ingress_url
-        URL under which the ingress port is seen from outside, if it was configured.
+        URL under which the ingress port is seen from outside, if it was configured, without a
+        trailing slash; with ``{port}`` in it, every port is seen.
     open_access
         Whether D-Tale answers without the link: for networks whose ingress asks for a sign-in.
     allowed_hosts
@@ -214,7 +216,14 @@ def resolve(
         # A range set by hand moves this kernel, not the cluster's Service.
         default_ingress, _ = port("min_port", "DTALE_MIN_PORT", FIRST_PORT)
     ingress_port, _ = port("ingress_port", "DTALE_INGRESS_PORT", default_ingress)
-    url = config.get("ingress_url") or environ.get("DTALE_INGRESS_URL") or None
+    url = None
+    for value, name in (
+        (config.get("ingress_url"), "c.DtaleMagics.ingress_url"),
+        (environ.get("DTALE_INGRESS_URL"), "DTALE_INGRESS_URL"),
+    ):
+        if value:
+            url = url_template.expand(str(value), environ, name)
+            break
     access = _Access(config, environ)
     return Settings(chosen, ingress_port, url, access.is_open(), access.hosts(), access.proxies())
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from werkzeug.wrappers import Request, Response
 
-from dtale_magics import guard
+from dtale_magics import guard, identity
 from dtale_magics.server import CONNECTION_KEY
 
 if TYPE_CHECKING:
@@ -50,6 +50,8 @@ class Web:
 
     Parameters
     ----------
+    owner
+        Random public id of the kernel, for those who ask whose D-Tale this is.
     slug
         Gives the kernel's own first path segment, which is the capability as well.
     mount
@@ -71,6 +73,7 @@ class Web:
 
     def __init__(  # noqa: PLR0913, PLR0917 (one for each thing that it answers)
         self,
+        owner: str,
         slug: Callable[[], str],
         mount: Callable[[str, str], WSGIApplication],
         policy: Callable[[], guard.Policy],
@@ -80,6 +83,7 @@ class Web:
         used: Callable[[], None],
         assets: Assets,
     ) -> None:
+        self._owner = owner
         self._slug = slug
         self._mount = mount
         self._policy = policy
@@ -103,7 +107,8 @@ class Web:
         if capable:
             root = f"{prefix}/{slug}"
         else:
-            answer = self._outside(Request(environ)) or self._closed(path, policy)
+            who = identity.answer(environ, self._owner, prefix, path)
+            answer = who or self._outside(Request(environ)) or self._closed(path, policy)
             if answer is not None:
                 return answer(environ, _with(start_response, _SAFE_HEADERS))
             root, slash, rest = prefix, "/", path.removeprefix("/")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from dtale_magics.news import Event
 from dtale_magics.outcome import Free, Outcome
+from dtale_magics.reachability import Reachability
 from dtale_magics.settings import PortRange, Settings
 from dtale_magics.state import Status
 
@@ -30,6 +31,7 @@ class FakeSession:
         self.calls: list[str] = []
         self.subscribers: list[Callable[[], None]] = []
         self._events: list[Event] = []
+        self.reach = Reachability(self)
 
     def settings(self) -> Settings:
         return Settings(self.range, 40000)
