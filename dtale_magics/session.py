@@ -408,7 +408,6 @@ class Session:
         frames = (Frame(one.name, one.data_id, one.rows, one.columns) for one in self.frames())
         return notebook.name(), tuple(frames)
 
-
     def settings_changed(self) -> None:
         """Have the next request meet the settings as they are then."""
         self._policy_until = 0.0
