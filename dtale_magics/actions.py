@@ -1,7 +1,8 @@
 """Clicks over HTTP, which work while a cell runs: ``/<slug>/_magics/…`` of our own server.
 
 ``GET state`` says what the panel says. ``POST take``, ``release``, ``range`` and ``refresh`` do
-what its buttons do, and answer with the same. The slug in front is the capability: a page that does
+what its buttons do, and answer with the same, and so does ``POST told``, by which a page says what
+it found at the kernel's URLs. The slug in front is the capability: a page that does
 not know it cannot get here. `HEADER` makes browsers ask for leave before they send anything (the
 CORS preflight of the Fetch standard).
 """
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
 
 ACTIONS = ("take", "release", "range", "refresh")
 
+_TOLD = "told"
 _LONGEST_BODY = 4096
+_LONGEST_TOLD = 32 * 1024
 
 
 class Actions:
@@ -54,7 +57,7 @@ class Actions:
 
     def _answer(self, request: Request) -> Response:
         name = request.path.strip("/")
-        if name != "state" and name not in ACTIONS:
+        if name not in {"state", _TOLD, *ACTIONS}:
             return _json({"error": "There is nothing here."}, 404)
         if request.method == "OPTIONS":
             return Response(status=204, headers=_preflight(request))
@@ -63,20 +66,20 @@ class Actions:
         if request.method != ("GET" if name == "state" else "POST"):
             return _json({"error": "Not this method."}, 405)
         one = controller.of(self._session)
-        if name != "state":
-            try:
+        try:
+            if name == _TOLD:
+                one.told(_read(request, _LONGEST_TOLD).decode("utf-8", "replace"))
+            elif name != "state":
                 body = _body(request)
-            except ValueError as error:
-                return _json({"error": str(error)}, 400)
-            one.act(name, body["value"], body["click"])
+                one.act(name, body["value"], body["click"])
+        except ValueError as error:
+            return _json({"error": str(error)}, 400)
         return _json(one.state())
 
 
 def _body(request: Request) -> dict[str, str]:
     """Read ``{"value": …, "click": …}``, both optional; `ValueError` says what is wrong."""
-    if (request.content_length or 0) > _LONGEST_BODY:
-        raise ValueError("The body is too long.")
-    data = request.stream.read(_LONGEST_BODY)
+    data = _read(request, _LONGEST_BODY)
     try:
         read = json.loads(data or b"{}")
     except (ValueError, RecursionError):
@@ -87,6 +90,12 @@ def _body(request: Request) -> dict[str, str]:
     if not all(isinstance(part, str) for part in body.values()):
         raise ValueError("value and click are strings.")
     return body
+
+
+def _read(request: Request, most: int) -> bytes:
+    if (request.content_length or 0) > most:
+        raise ValueError("The body is too long.")
+    return request.stream.read(most)
 
 
 def _preflight(request: Request) -> dict[str, str]:

@@ -90,6 +90,7 @@ class Controller:
         self._facts: Facts | DtaleMagicsError | None = None
         self._revision = 0
         self._shown: PanelView | None = None
+        self._shown_links: dict[str, Any] = {}
         self._watchers: list[Callable[[dict[str, Any]], None]] = []
         self._watching: _Watching | None = None
         self._clicks: deque[str] = deque(maxlen=_REMEMBERED_CLICKS)
@@ -121,16 +122,23 @@ class Controller:
         """
         session = self.session
         ports = [port for port in session.ports if port != session.port]
-        reach = session.reach.links()
-        ingress = next((way for way in reach["ways"] if way["source"] == "ingress"), None)
         return {
             "slug": session.slug,
             "owner": session.owner,
             "ports": [*([] if session.port is None else [session.port]), *ports],
-            "ingress_port": ingress["port"] if ingress else 0,
-            "ingress_url": ingress["base"] if ingress else "",
-            **reach,
+            **session.reach.links(),
         }
+
+    def told(self, text: str) -> None:
+        """Hear what a page found at the URLs of `links`; `ValueError` if it is something else.
+
+        Parameters
+        ----------
+        text
+            See `dtale_magics.reachability.Reachability.told`.
+        """
+        self.session.reach.told(text)
+        self.refresh()
 
     def refresh(self) -> None:
         """Find out what holds now, and tell the watchers if it is something new."""
@@ -269,8 +277,11 @@ class Controller:
             self._follow_ingress(status)
             kernels = self.session.kernels()
             self.session.reach.know(kernels)
+            watching = self._watching
+            if watching is not None:
+                self.session.reach.follow(watching.look)
             events = [(event.time, event.text) for event in self.session.events()]
-            self._facts = Facts(status, kernels, events)
+            self._facts = Facts(status, kernels, events, self.session.reach.verdict())
         except DtaleMagicsError as error:
             self._facts = error
         except Exception as error:
@@ -308,9 +319,10 @@ class Controller:
     def _publish(self) -> None:
         with self._publishing:
             view = self._describe()
-            if view == self._shown:
+            links = self.links()
+            if (view, links) == (self._shown, self._shown_links):
                 return
-            self._shown = view
+            self._shown, self._shown_links = view, links
             self._revision += 1
             state = self.state()
             for callback in tuple(self._watchers):
@@ -327,7 +339,8 @@ class _Watching:
         self._controller = controller
         self._changed = threading.Event()
         self._stopped = False
-        self._unsubscribe = controller.session.subscribe(self._changed.set)
+        self.look = self._changed.set
+        self._unsubscribe = controller.session.subscribe(self.look)
         threading.Thread(target=self._run, name="dtale_magics panel", daemon=True).start()
 
     def stop(self) -> None:

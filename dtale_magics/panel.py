@@ -7,6 +7,7 @@ gets no links.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,7 +57,7 @@ class Hub(ipywidgets.Widget):  # type: ignore[misc]
 
     def _links(self) -> dict[str, Any]:
         links = self._controller.links()
-        return links if self._has_page else {**links, "slug": "", "ports": []}
+        return links if self._has_page else {**links, "slug": "", "ports": [], "ways": []}
 
     def wake(self) -> None:
         """Follow every change from now on."""
@@ -89,6 +90,9 @@ class Hub(ipywidgets.Widget):  # type: ignore[misc]
             self._shown_in.discard(view)
             if not self._shown_in:
                 self._sleep()
+        elif kind == "told":
+            with contextlib.suppress(ValueError):
+                self._controller.told(str(content.get("text", "")))
         elif kind == "act":
             what = [str(content.get(name, "")) for name in ("action", "value", "click")]
             # Not in the kernel's main thread: a take-over may wait for somebody.

@@ -69,5 +69,5 @@ def _lines(view: PanelView, frame: str) -> list[str]:
 
 def _words(line: Line) -> str:
     since = "" if line.since is None else f" since {clock(line.since)}"
-    note = f", {line.note}" if line.note else ""
+    note = f"{' ' if line.text.endswith('.') else ', '}{line.note}" if line.note else ""
     return f"{line.text}{since}{note}"

@@ -11,9 +11,19 @@ from dtale_magics.display import OPEN_ACCESS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from dtale_magics.finding import Finding
     from dtale_magics.state import PortHolder, Status
+    from dtale_magics.verdict import Verdict
 
-GLYPHS = {"ours": "●", "free": "○", "held": "◐", "frozen": "‖", "stranger": "▲", "unknown": "?"}
+GLYPHS = {
+    "ours": "●",
+    "free": "○",
+    "held": "◐",
+    "frozen": "‖",
+    "stranger": "▲",
+    "lost": "✗",
+    "unknown": "?",
+}
 """A shape for each mark, so that colour is never the only sign."""
 
 
@@ -97,6 +107,15 @@ class KernelRow:
 
 
 @dataclass(frozen=True)
+class WayRow:
+    """A URL, and what is found there from the browser and from the kernel."""
+
+    base: str
+    browser: str
+    kernel: str
+
+
+@dataclass(frozen=True)
 class Facts:
     """What is known at one moment.
 
@@ -108,11 +127,14 @@ class Facts:
         Every D-Tale of the pod, as `Session.kernels` lists them.
     events
         Time (seconds since the epoch) and text, oldest first.
+    verdict
+        By which URL this notebook's D-Tale is seen; None where nobody has asked.
     """
 
     status: Status
     kernels: Sequence[Mapping[str, Any]] = ()
     events: Sequence[tuple[float, str]] = ()
+    verdict: Verdict | None = None
 
 
 @dataclass(frozen=True)
@@ -149,7 +171,8 @@ class PanelView:
     label
         Name of this notebook.
     server, ingress, outside
-        What this notebook's D-Tale does, who has the ingress port, what one sees from outside.
+        What this notebook's D-Tale does, who has the ingress port, what one sees from outside, with
+        what to do if that is nothing.
     button
         The one thing that can be done about the ingress port.
     activity
@@ -164,6 +187,8 @@ class PanelView:
         Frames of this notebook, in words.
     kernels
         Every D-Tale of the pod, this notebook's first.
+    ways
+        The URLs that may lead to this notebook, best first.
     events
         Time and text, latest first.
     """
@@ -179,6 +204,7 @@ class PanelView:
     range: str = ""
     frames: tuple[str, ...] = ()
     kernels: tuple[KernelRow, ...] = ()
+    ways: tuple[WayRow, ...] = ()
     events: tuple[tuple[float, str], ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
@@ -209,7 +235,7 @@ def describe(facts: Facts, activity: Activity | None = None) -> PanelView:
         label=status.label,
         server=_server(status),
         ingress=_ingress(status, keeper),
-        outside=_outside(status),
+        outside=_outside(status, facts.verdict),
         button=_button(facts, keeper, activity.taken_from),
         activity=activity,
         news=next((text for moment, text in facts.events[-1:] if moment > activity.ended), ""),
@@ -217,6 +243,7 @@ def describe(facts: Facts, activity: Activity | None = None) -> PanelView:
         range=str(status.range),
         frames=tuple(str(frame) for frame in status.frames),
         kernels=tuple(_rows(facts)),
+        ways=tuple(_ways(facts.verdict)),
         events=tuple((moment, text) for moment, text in reversed(facts.events)),
     )
 
@@ -244,7 +271,21 @@ def _ingress(status: Status, keeper: Mapping[str, Any] | None) -> Line:
     return Line("held", f"{name} is held by {holder.label}", holder.since, note)
 
 
-def _outside(status: Status) -> Line:
+def _outside(status: Status, verdict: Verdict | None) -> Line:
+    """Say where this notebook is seen; without an ingress that is known, what its port shows."""
+    if verdict is None or not verdict.asked:
+        return _exposed(status)
+    note = " ".join(part for part in (verdict.meaning, verdict.advice) if part)
+    if verdict.reachable and not note and not verdict.by_ingress:
+        note = f"{_exposed(status).text[0].upper()}{_exposed(status).text[1:]}."
+    return Line(
+        {True: "ours", False: "lost", None: "unknown"}[verdict.reachable],
+        verdict.summary,
+        note=note,
+    )
+
+
+def _exposed(status: Status) -> Line:
     """Say what the ingress port shows; whether the ingress itself works is not known here."""
     port, holder = status.ingress_port, status.ingress_holder
     if status.holds_ingress:
@@ -306,6 +347,15 @@ def _rows(facts: Facts) -> Iterable[KernelRow]:
             for frame in kernel["frames"]
         )
         yield KernelRow(kernel["label"], " · ".join(parts), frames, kernel["owner"] == own)
+
+
+def _ways(verdict: Verdict | None) -> Iterable[WayRow]:
+    for row in verdict.rows if verdict is not None else ():
+        yield WayRow(row.base, _found(row.browser), _found(row.kernel))
+
+
+def _found(finding: Finding | None) -> str:
+    return "not asked" if finding is None else f"{finding.glyph} {finding}"
 
 
 def _count(number: int, noun: str) -> str:

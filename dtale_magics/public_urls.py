@@ -137,10 +137,13 @@ def pod_address() -> str:
 
     In a pod, the hostname resolves to the pod's own address.
     """
-    if os.environ.get("POD_IP"):
-        return os.environ["POD_IP"]
+    return os.environ.get("POD_IP") or _address_of(socket.gethostname())
+
+
+@functools.cache
+def _address_of(hostname: str) -> str:
     try:
-        found = socket.getaddrinfo(socket.gethostname(), None, type=socket.SOCK_STREAM)
+        found = socket.getaddrinfo(hostname, None, type=socket.SOCK_STREAM)
     except OSError:
         return ""
     addresses = [str(one[4][0]) for one in found]
@@ -168,8 +171,11 @@ def _proxied(
     headers = {} if server is None else server.headers
     hub = environ.get("JUPYTERHUB_SERVICE_PREFIX", "").rstrip("/")
     if hub:
-        evidence = "JUPYTERHUB_SERVICE_PREFIX"
-        yield PublicUrl("hub", f"{hub}/proxy/{port}", port, evidence, kernel_base, headers)
+        # The Hub tells the host only where its administrator configured it; a page knows its own.
+        public = environ.get("JUPYTERHUB_PUBLIC_URL", "").rstrip("/")
+        evidence = "JUPYTERHUB_PUBLIC_URL" if public else "JUPYTERHUB_SERVICE_PREFIX"
+        base = f"{public or hub}/proxy/{port}"
+        yield PublicUrl("hub", base, port, evidence, kernel_base, headers)
     elif server is not None:
         base = f"{server.base_path}/proxy/{port}"
         evidence = f"the Jupyter server of process {server.pid}"

@@ -62,6 +62,7 @@ class Reachability:
         self._round = ""
         self._kernel: dict[str, Finding] = {}
         self._browser: dict[str, Row] = {}
+        self._origin = ""
         self._asked = 0
         self._told = 0
         self._probing = ""
@@ -102,8 +103,9 @@ class Reachability:
         Parameters
         ----------
         text
-            JSON: ``round``, and ``found``, a list of objects with ``base``, ``port``, and a cause
-            as `dtale_magics.finding.read` takes it.
+            JSON: ``round``, ``origin`` of the page, and ``found``, a list of objects with ``base``
+            and ``port`` as `links` gave them, or of the page's own knowledge, and a cause as
+            `dtale_magics.finding.read` takes it.
 
         Raises
         ------
@@ -113,14 +115,18 @@ class Reachability:
         try:
             said = json.loads(text)
             rows = [_row(one) for one in said["found"][:_MOST_WAYS]]
-            about = str(said["round"])
+            about, origin = str(said["round"]), str(said["origin"])[:_LONGEST_BASE]
         except (KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ValueError("This is not what a page has found.") from error
         urls = self.urls()
         with self._changed:
             if about != self._current_round(urls):
                 return  # found before the port changed hands
-            self._browser.update({row.base: row for row in rows})
+            found = {row.base: row for row in rows}
+            if any(_cause(self._browser.get(base)) != _cause(row) for base, row in found.items()):
+                self._probing = ""  # what changed for a page may have changed for the kernel
+            self._browser.update(found)
+            self._origin = origin
             self._told += 1
             self._changed.notify_all()
 
@@ -215,7 +221,9 @@ class Reachability:
             known.add(url.base)
             told = self._browser.get(url.base)
             browser = None if told is None else told.browser
-            own.append(Row(url.source, url.base, url.port, self._kernel.get(url.base), browser))
+            # The page says which host its own paths are on.
+            base = f"{self._origin}{url.base}" if url.base.startswith("/") else url.base
+            own.append(Row(url.source, base, url.port, self._kernel.get(url.base), browser))
         # A page knows its own server, also where the kernel does not.
         page = [row for base, row in self._browser.items() if base not in known]
         outer = [row for row in own if row.source == "ingress"]
@@ -234,6 +242,10 @@ class Reachability:
         if now != self._round:
             self._round, self._kernel, self._browser = now, {}, {}
         return now
+
+
+def _cause(row: Row | None) -> str:
+    return "" if row is None or row.browser is None else row.browser.cause
 
 
 def _row(said: Mapping[str, Any]) -> Row:

@@ -103,6 +103,16 @@ class Verdict:
     rows: tuple[Row, ...] = field(default=())
 
     @property
+    def asked(self) -> bool:
+        """Whether anything was found, from whichever side."""
+        return any(row.finding is not None for row in self.rows)
+
+    @property
+    def by_ingress(self) -> bool:
+        """Whether a public URL is configured, so that the verdict is about it."""
+        return any(row.source == "ingress" for row in self.rows)
+
+    @property
     def glyph(self) -> str:
         """Shape that stands before the summary."""
         return {True: "✓", False: "✗", None: "?"}[self.reachable]

@@ -5,10 +5,32 @@
 // widget's comm where the browser does not reach that server.
 
 const HEADER = "X-Dtale-Magics";
-const PROBE_MS = 2000;
+const PROBE_MS = 2500;
+const GRACE_MS = 250;
+const RETRY_MS = 2000;
+const LONGEST_RETRY_MS = 60000;
+const STALE_MS = 10000;
+const MOST_OWNERS = 64;
 const ACT_MS = 30000;
 const PATIENCE_MS = 1500;
 const BUSY = "Waiting for the kernel: this is done as soon as the running cell has ended.";
+const HOW = {
+  ingress: "through the ingress",
+  hub: "through jupyter-server-proxy",
+  server: "through jupyter-server-proxy",
+  page: "through jupyter-server-proxy",
+  pod: "by the pod’s address",
+  loopback: "directly",
+};
+const CAUSES = {
+  401: "sign-in",
+  403: "sign-in",
+  404: "no-route",
+  502: "bad-gateway",
+  503: "unavailable",
+  504: "gateway-timeout",
+};
+const WRONG = new Set(["another-notebook", "other-dtale", "wrong-prefix", "no-route"]);
 const DEAD = "The kernel was restarted or has ended. Run the cell again.";
 
 export default { render };
@@ -19,7 +41,7 @@ async function render({ model, el }) {
   );
   const id = random();
   const parts = build(el);
-  const reach = new Reach(() => hub.get("links"));
+  const reach = Reach.of(hub);
   const local = { pending: "", asking: false, note: "", newest: null, dirty: false };
 
   // ------------------------------------------------------------------ drawing
@@ -46,18 +68,19 @@ async function render({ model, el }) {
   }
 
   function drawReach(view) {
-    const links = hub.get("links");
-    parts.outside.parentElement.dataset.mark = view.outside.mark;
-    let here = "this page: …";
-    if (!links.ports.length) here = "this page: nothing to reach";
-    else if (reach.base) here = `this page: ✓ reaches it ${reach.how}`;
-    else if (reach.tried) here = "this page: ✗ does not reach it";
-    text(parts.here, here);
-    text(parts.outside, ` · ${view.outside.glyph} ${view.outside.text}`);
+    const { mark, glyph, text: summary, note } = view.outside;
+    const best = hub.get("links").ports.length ? reach.best : null;
+    parts.reach.box.dataset.mark = best ? "ours" : mark;
+    // The page knows first; the kernel knows why.
+    let words = reach.tried ? summary : "this page looks for the way to it …";
+    if (best) words = `this page shows it ${HOW[best.source]}: ${best.url}`;
+    text(parts.reach.mark, best ? "✓" : reach.tried ? glyph : "…");
+    text(parts.here, words);
+    text(parts.outside, note && (!best || mark === "ours") ? `\n${note}` : "");
   }
 
   function drawLinks() {
-    const url = pageUrl();
+    const url = linkUrl();
     for (const button of [parts.open, parts.copy]) {
       button.setAttribute("aria-disabled", String(!url));
     }
@@ -119,6 +142,12 @@ async function render({ model, el }) {
       }
       return item;
     });
+    list(parts.ways, view.ways, (way) => {
+      const item = make("li", "");
+      item.append(make("strong", "", way.base));
+      item.append(` · browser: ${way.browser} · kernel: ${way.kernel}`);
+      return item;
+    });
     list(parts.events, view.events, ([moment, words]) => {
       const item = make("li", "");
       const time = make("time", "", clock(moment, true));
@@ -134,40 +163,39 @@ async function render({ model, el }) {
 
   // -------------------------------------------------------------------- links
 
-  /** The address to open or to give away: the ingress where it is ours, or else what works here. */
-  function pageUrl() {
+  /** The address to open or to give away. */
+  function linkUrl() {
     const links = hub.get("links");
-    const view = current();
-    if (!links.ports.length) return "";
-    const own = view.ingress.mark === "ours" && links.ingress_url;
-    const base = own ? `${links.ingress_url}/${links.slug}` : reach.base || reach.likely();
+    const way = links.ports.length ? reach.likely() : null;
+    if (!way) return "";
     const id = model.get("frame").data_id;
-    return new URL(id ? `${base}/dtale/main/${id}` : `${base}/`, location.href).href;
+    return `${way.url}/${links.slug}/${id ? `dtale/main/${id}` : ""}`;
   }
 
   async function drawGrid() {
     const frame = model.get("frame");
     if (!frame.data_id) return;
+    const best = await reach.find();
     const links = hub.get("links");
-    const base = (await reach.find()) || reach.likely();
-    if (!base || gone.signal.aborted) return;
+    if (!best || gone.signal.aborted) return; // no blank frame: the panel says what is the matter
     const grid = parts.grid || el.appendChild(make("iframe", "dtale-grid"));
     parts.grid = grid;
     grid.title = `D-Tale: ${frame.title}`;
     // An iframe that still works is left alone: loading it again would lose its place.
     const works =
+      grid.dataset.source === best.source &&
       links.ports.some((port) => grid.dataset.port === String(port)) &&
       grid.src.includes(`/${links.slug}/`);
     if (works && grid.dataset.frame === frame.data_id) return;
-    grid.dataset.port = String(reach.port);
+    grid.dataset.source = best.source;
+    grid.dataset.port = String(best.port);
     grid.dataset.frame = frame.data_id;
-    grid.src = `${base}/dtale/iframe/${encodeURIComponent(frame.data_id)}`;
+    grid.src = `${best.url}/${links.slug}/dtale/iframe/${encodeURIComponent(frame.data_id)}`;
   }
 
-  async function look() {
-    await reach.find();
-    if (!gone.signal.aborted) draw();
-    await drawGrid();
+  function found() {
+    draw();
+    drawGrid();
   }
 
   // ------------------------------------------------------------------- clicks
@@ -193,13 +221,9 @@ async function render({ model, el }) {
   }
 
   async function post(action, body) {
-    if (!(await reach.find())) return null;
-    const answer = await reach.call(action, ACT_MS, {
-      method: "POST",
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify(body),
-    });
-    if (!answer) reach.forget();
+    await reach.find();
+    const answer = await reach.call(action, ACT_MS, { method: "POST", body: JSON.stringify(body) });
+    if (!answer) reach.again();
     return answer;
   }
 
@@ -235,7 +259,7 @@ async function render({ model, el }) {
   }
 
   async function copy() {
-    const url = pageUrl();
+    const url = linkUrl();
     if (!url) return;
     local.note = "";
     try {
@@ -289,6 +313,7 @@ async function render({ model, el }) {
   const returned = () => {
     if (document.hidden || performance.now() - asked < PATIENCE_MS) return;
     asked = performance.now();
+    if (asked - reach.asked > STALE_MS) reach.again();
     if (["stranger", "free"].includes(current().ingress.mark)) {
       post("refresh", {}).then((answer) => {
         if (answer && answer.revision > current().revision) local.newest = answer;
@@ -304,23 +329,19 @@ async function render({ model, el }) {
   const say = (type) => {
     if (hub.comm_live !== false) hub.send({ type, view: id });
   };
-  const moved = () => {
-    reach.forget();
-    look();
-  };
+  const unwatch = reach.watch(found);
   hub.on("change:view", draw);
-  hub.on("change:links", moved);
   hub.on("comm_live_update", draw);
   model.on("change:frame", drawGrid);
 
   draw();
   say("here");
-  look();
+  drawGrid();
 
   return () => {
     gone.abort();
+    unwatch();
     hub.off("change:view", draw);
-    hub.off("change:links", moved);
     hub.off("comm_live_update", draw);
     say("gone");
   };
@@ -328,86 +349,224 @@ async function render({ model, el }) {
 
 // ---------------------------------------------------------------------- reach
 
-/** Finds the way from this page to the kernel's server. */
+/**
+ * The ways from this page to the kernel's server, best first, and what is found there; one for all
+ * panels of a page. What is found is told to the kernel, which names the layer that is broken.
+ */
 class Reach {
-  constructor(links) {
-    this._links = links;
-    this._round = 0;
-    this.forget();
+  static of(hub) {
+    const key = Symbol.for("dtale_magics.reach"); // every widget has its own copy of this module
+    hub[key] ??= new Reach(hub);
+    return hub[key];
   }
 
-  forget() {
-    this.base = "";
-    this.how = "";
-    this.port = 0;
+  constructor(hub) {
+    this._hub = hub;
+    this._watchers = new Set();
+    this._turn = 0;
+    this._wait = RETRY_MS;
+    this.best = null;
     this.tried = false;
-    this._search = null;
-    this._round += 1;
+    this.asked = 0; // when, on the page's clock
+    this._ways = [];
+    this._line = null;
+    hub.on("change:links", () => this.again());
+    this.again();
   }
 
-  /** The base URL that answered as this kernel, or "". */
-  find() {
-    if (!this._search) this._search = this._try();
-    return this._search;
+  /** Have `callback` called whenever more is known; returns how to end that. */
+  watch(callback) {
+    this._watchers.add(callback);
+    return () => {
+      this._watchers.delete(callback);
+      if (!this._watchers.size) clearTimeout(this._timer);
+    };
   }
 
-  /** Where it most probably is, if nothing answered. */
+  /** Ask everywhere once more. */
+  again() {
+    clearTimeout(this._timer);
+    this.asked = performance.now();
+    this._turn += 1;
+    this._search = this._find(this._turn);
+  }
+
+  /** The best way that was confirmed, or null; waits for a search that is under way. */
+  async find() {
+    let search;
+    do {
+      search = this._search;
+      await search;
+    } while (search !== this._search);
+    return this.best;
+  }
+
+  /** Where it most probably is, for a link: with luck the reader sees there what is the matter. */
   likely() {
-    const [first] = this._ways();
-    if (first) this.port = first.port;
-    return first ? first.base : "";
+    const { ports } = this._hub.get("links");
+    const own = this._ways.filter((way) => ports.includes(way.port) && !WRONG.has(way.found?.cause));
+    return this.best ?? own[0] ?? null;
   }
 
-  async call(path, milliseconds, options = {}, base = this.base) {
+  /** Ask the kernel's server for an action; null where it is not reached: there is the comm. */
+  async call(action, milliseconds, options = {}, way = this._line) {
+    if (!way) return null;
+    const { slug, owner } = this._hub.get("links");
     try {
-      const answer = await fetch(`${base}/_magics/${path}`, {
+      const answer = await fetch(`${way.url}/${slug}/_magics/${action}`, {
         ...options,
         cache: "no-store",
         credentials: "same-origin",
-        headers: { ...options.headers, [HEADER]: "1" },
+        headers: { "Content-Type": "application/json", ...options.headers, [HEADER]: "1" },
         signal: AbortSignal.timeout(milliseconds),
       });
       const data = await answer.json();
-      return answer.ok && data.owner === this._links().owner ? data : null;
+      return answer.ok && data.owner === owner ? data : null;
     } catch {
-      return null; // refused, timed out, or not ours: there is the comm
+      return null;
     }
   }
 
-  async _try() {
-    const round = this._round;
-    for (const way of this._ways()) {
-      const answer = await this.call("state", PROBE_MS, {}, way.base);
-      if (round !== this._round) return this.find(); // the ports have changed meanwhile
-      if (answer) {
-        Object.assign(this, way);
-        break;
-      }
-    }
+  async _find(turn) {
+    const links = this._hub.get("links");
+    const ways = waysOf(links);
+    const probes = ways.map(async (way) => {
+      way.found = await probe(way, links);
+    });
+    const first = Promise.any(
+      probes.map(async (asked, index) => {
+        await asked;
+        if (!ours(ways[index])) throw new Error("not ours");
+      }),
+    );
+    // A slow or dead URL keeps nobody waiting, but a better one gets a moment.
+    const all = Promise.all(probes);
+    await Promise.race([all, first.then(() => pause(GRACE_MS), () => all)]);
+    const early = ways.filter((way) => way.found).length;
+    await this._settle(turn, links, ways);
+    if (early < ways.length) all.then(() => this._settle(turn, links, ways));
+    all.then(() => this._retry(turn));
+  }
+
+  async _settle(turn, links, ways) {
+    const best = ways.find(ours) ?? null;
+    // The first way on which calls work may be another one: an ingress can keep them out.
+    const line = await this._tell(links, ways);
+    if (turn !== this._turn) return;
+    this._ways = ways;
+    this._line = line;
+    this.best = best;
     this.tried = true;
-    return this.base;
+    for (const watcher of [...this._watchers]) watcher();
   }
 
-  _ways() {
-    const { ports, slug, ingress_url: ingress, ingress_port: exposed } = this._links();
-    const root = baseUrl();
-    // From a page of another machine, 127.0.0.1 is the reader's own computer: never tell it the slug.
-    const local = ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname);
-    const direct = ports.map((port) => ({
-      base: `http://127.0.0.1:${port}/${slug}`,
-      how: "directly",
-      port,
-    }));
-    const proxied = ports.map((port) => ({
-      base: `${location.origin}${root}proxy/${port}/${slug}`,
-      how: "through jupyter-server-proxy",
-      port,
-    }));
-    const outside =
-      ingress && ports.includes(exposed)
-        ? [{ base: `${ingress}/${slug}`, how: "through the ingress", port: exposed }]
-        : [];
-    return [...(local ? direct : []), ...proxied, ...outside];
+  async _tell({ round }, ways) {
+    const found = ways
+      .filter((way) => way.found)
+      .map(({ base, port, found }) => ({ base, port, ...found }));
+    const text = JSON.stringify({ round, origin: location.origin, found });
+    for (const way of ways.filter(ours)) {
+      if (await this.call("told", PROBE_MS, { method: "POST", body: text }, way)) return way;
+    }
+    if (found.length && this._hub.comm_live !== false) this._hub.send({ type: "told", text });
+    return null;
+  }
+
+  /** Look again later while the best of the ways is not what it should be. */
+  _retry(turn) {
+    if (turn !== this._turn || !this._watchers.size) return;
+    const { ports } = this._hub.get("links");
+    const lacking = this._ways.some(
+      (way) => way.source === "ingress" && ports.includes(way.port) && !ours(way),
+    );
+    if (!ports.length || (this.best && !lacking)) {
+      this._wait = RETRY_MS;
+      return;
+    }
+    this._timer = setTimeout(() => {
+      if (!document.hidden) this.again();
+    }, this._wait);
+    this._wait = Math.min(2 * this._wait, LONGEST_RETRY_MS);
+  }
+}
+
+const ours = (way) => way.found?.cause === "ours";
+
+const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+/** The URLs that may lead from this page to the kernel, best first. */
+function waysOf({ ways, ports }) {
+  const here = location.origin;
+  const known = ways.map((way) => ({
+    ...way,
+    url: way.base.startsWith("/") ? here + way.base : way.base,
+  }));
+  const isPage = location.protocol.startsWith("http");
+  const proxied = ports
+    .map((port) => `${here}${baseUrl()}proxy/${port}`)
+    .map((url, index) => ({ source: "page", base: url, url, port: ports[index] }))
+    .filter(({ url }) => isPage && known.every((way) => way.url !== url));
+  // 127.0.0.1 is the reader's own computer: nobody's business but a page's from there. And a page
+  // that came by https is not let to a pod's address.
+  const local = ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname);
+  const wanted = known.filter(
+    ({ source }) =>
+      (source !== "loopback" || local) && (source !== "pod" || location.protocol === "http:"),
+  );
+  const isIngress = ({ source }) => source === "ingress";
+  return [...wanted.filter(isIngress), ...proxied, ...wanted.filter((way) => !isIngress(way))];
+}
+
+/** Ask whose D-Tale is at a URL: a cause of `dtale_magics.finding`, with what belongs to it. */
+async function probe({ url }, { owner, others }) {
+  const { hostname, protocol } = new URL(url);
+  const isLoopback = ["localhost", "127.0.0.1", "[::1]"].includes(hostname);
+  if (location.protocol === "https:" && protocol === "http:" && !isLoopback) {
+    return { cause: "mixed-content" };
+  }
+  const who = `${url}/_magics/who/${[owner, ...Object.keys(others)].slice(0, MOST_OWNERS).join(".")}`;
+  const signal = AbortSignal.timeout(PROBE_MS);
+  const options = { cache: "no-store", credentials: "include", signal };
+  const started = performance.now();
+  try {
+    const answer = await fetch(who, { ...options, redirect: "manual" });
+    const text = answer.type === "opaqueredirect" ? "" : await answer.text();
+    return judge(answer, text, url, owner, others, performance.now() - started);
+  } catch {
+    if (signal.aborted) return { cause: "timed-out" };
+  }
+  try {
+    await fetch(who, { ...options, mode: "no-cors" });
+    return { cause: "answers" }; // whose answers a page may read are ours only
+  } catch {
+    return { cause: signal.aborted ? "timed-out" : "no-connection" };
+  }
+}
+
+function judge(answer, text, url, owner, others, milliseconds) {
+  const { status } = answer;
+  const said = status === 200 ? identity(text) : null;
+  if (said && said.owner !== owner) {
+    const label = others[said.owner];
+    return label ? { cause: "another-notebook", label } : { cause: "other-dtale" };
+  }
+  if (said) {
+    const asked = new URL(url).pathname.replace(/\/$/, "");
+    const seen = `${said.prefix}${said.unknown}`;
+    if (said.unknown || seen !== asked) return { cause: "wrong-prefix", asked, seen };
+    return { cause: "ours", milliseconds: Math.round(milliseconds) };
+  }
+  if (answer.type === "opaqueredirect" || /type=["']?password/i.test(text)) return { cause: "sign-in" };
+  const cause = CAUSES[status];
+  return cause ? { cause } : { cause: "something-else", status };
+}
+
+function identity(text) {
+  try {
+    const said = JSON.parse(text);
+    return said?.protocol === 1 && said.owner ? said : null;
+  } catch {
+    return null;
   }
 }
 
@@ -452,11 +611,10 @@ function build(el) {
   const ingress = row("ingress", primary);
   ingress.fact = ingress.words;
 
-  const reaching = row("reach");
+  const reach = row("reach");
   const here = make("span", "dp-here");
   const outside = make("span", "dp-outside");
-  reaching.words.append(here, outside);
-  text(reaching.mark, "⇄");
+  reach.words.append(here, outside);
 
   const warning = make("div", "dp-warning");
   region.append(warning);
@@ -493,6 +651,7 @@ function build(el) {
   form.append(label, range, set, reset, error);
   const kernels = make("ul", "dp-kernels");
   const noKernels = make("div", "dp-faint", "none");
+  const ways = make("ul", "dp-ways");
   const events = make("ul", "dp-events");
   const noEvents = make("div", "dp-faint", "none yet");
   details.append(
@@ -500,6 +659,8 @@ function build(el) {
     make("h4", "", "D-Tales of this pod"),
     kernels,
     noKernels,
+    make("h4", "", "Ways to it"),
+    ways,
     make("h4", "", "What happened"),
     events,
     noEvents,
@@ -507,8 +668,8 @@ function build(el) {
   region.append(details);
   el.append(region);
   return {
-    region, name, server, ingress, here, outside, warning, open, copy, primary, status, undo, cancel,
-    form, range, set, reset, error, kernels, noKernels, events, noEvents, grid: null,
+    region, name, server, ingress, reach, here, outside, warning, open, copy, primary, status, undo, cancel,
+    form, range, set, reset, error, kernels, noKernels, ways, events, noEvents, grid: null,
   };
 }
 
