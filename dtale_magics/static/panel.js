@@ -72,8 +72,8 @@ async function render({ model, el }) {
     const best = hub.get("links").ports.length ? reach.best : null;
     parts.reach.box.dataset.mark = best ? "ours" : mark;
     // The page knows first; the kernel knows why.
-    let words = reach.tried ? summary : "this page looks for the way to it …";
-    if (best) words = `this page shows it ${HOW[best.source]}: ${best.url}`;
+    let words = reach.tried ? summary : "This page looks for the way to it …";
+    if (best) words = `This page shows it ${HOW[best.source]}: ${best.url}`;
     text(parts.reach.mark, best ? "✓" : reach.tried ? glyph : "…");
     text(parts.here, words);
     text(parts.outside, note && (!best || mark === "ours") ? `\n${note}` : "");
