@@ -75,4 +75,5 @@ $(VENV)/stamp-test: $(VENV)/stamp-venv pyproject.toml
 
 $(VENV)/stamp-chromium: $(VENV)/stamp-test
 	$(BIN)/python tests/support/chromium.py
+	PYTHONPATH=tests $(BIN)/python -m support.proxies
 	@touch $@

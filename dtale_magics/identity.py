@@ -25,6 +25,12 @@ MOST_OWNERS = 64
 """So many may be asked for at once."""
 
 _ASKED = re.compile(r"(.*)/_magics/who/([0-9a-f]{16}(?:\.[0-9a-f]{16}){0,63})")
+_OWNER = re.compile("[0-9a-f]{16}")
+
+
+def is_owner(text: str) -> bool:
+    """Whether `text` is an owner id, by which one can ask."""
+    return _OWNER.fullmatch(text) is not None
 
 
 def path(owners: Iterable[str]) -> str:

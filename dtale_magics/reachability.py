@@ -8,7 +8,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Protocol
 
-from dtale_magics import finding, public_urls, verdict
+from dtale_magics import finding, identity, public_urls, verdict
 from dtale_magics.errors import SettingError
 from dtale_magics.verdict import Row, Verdict
 
@@ -47,7 +47,8 @@ class Reachable(Protocol):
 class Reachability:
     """Findings of one kernel, from both sides; safe from any thread.
 
-    Findings hold for one *round*: as soon as a port changes hands they are forgotten.
+    Findings hold for one *round*: as soon as a port that a URL leads to changes hands, they are
+    forgotten.
 
     Parameters
     ----------
@@ -83,7 +84,7 @@ class Reachability:
         self._siblings = {
             str(one["owner"]): (str(one["label"]), tuple(one["ports"]))
             for one in kernels
-            if one["owner"] not in {own, ""}
+            if one["owner"] != own and identity.is_owner(str(one["owner"]))
         }
 
     def links(self) -> dict[str, Any]:
@@ -231,13 +232,13 @@ class Reachability:
 
     def _current_round(self, urls: Iterable[PublicUrl]) -> str:
         """Name what the findings are about, and forget them when it has changed."""
-        about = repr(
-            (
-                self._session.ports,
-                [(url.base, url.port) for url in urls],
-                sorted(self._siblings.items()),
-            )
+        ports = [(url.base, url.port) for url in urls]
+        led_to = {port for _, port in ports}
+        # Of the siblings, only those count whom a URL may lead to.
+        holders = sorted(
+            owner for owner, (_, theirs) in self._siblings.items() if led_to.intersection(theirs)
         )
+        about = repr((self._session.ports, ports, holders))
         now = hashlib.sha256(about.encode()).hexdigest()[:16]
         if now != self._round:
             self._round, self._kernel, self._browser = now, {}, {}

@@ -370,8 +370,15 @@ class Reach {
     this.asked = 0; // when, on the page's clock
     this._ways = [];
     this._line = null;
-    hub.on("change:links", () => this.again());
-    this.again();
+    let about = "";
+    const moved = () => {
+      const { round, asked, slug } = hub.get("links");
+      if (about === `${round} ${asked} ${slug}`) return; // a name has changed, and no way
+      about = `${round} ${asked} ${slug}`;
+      this.again();
+    };
+    hub.on("change:links", moved);
+    moved();
   }
 
   /** Have `callback` called whenever more is known; returns how to end that. */
@@ -492,6 +499,8 @@ class Reach {
 
 const ours = (way) => way.found?.cause === "ours";
 
+const isLoopback = (name) => /^(localhost|127(\.\d+){3}|\[::1\])$/.test(name);
+
 const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 /** The URLs that may lead from this page to the kernel, best first. */
@@ -508,7 +517,7 @@ function waysOf({ ways, ports }) {
     .filter(({ url }) => isPage && known.every((way) => way.url !== url));
   // 127.0.0.1 is the reader's own computer: nobody's business but a page's from there. And a page
   // that came by https is not let to a pod's address.
-  const local = ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname);
+  const local = isLoopback(location.hostname);
   const wanted = known.filter(
     ({ source }) =>
       (source !== "loopback" || local) && (source !== "pod" || location.protocol === "http:"),
@@ -520,8 +529,7 @@ function waysOf({ ways, ports }) {
 /** Ask whose D-Tale is at a URL: a cause of `dtale_magics.finding`, with what belongs to it. */
 async function probe({ url }, { owner, others }) {
   const { hostname, protocol } = new URL(url);
-  const isLoopback = ["localhost", "127.0.0.1", "[::1]"].includes(hostname);
-  if (location.protocol === "https:" && protocol === "http:" && !isLoopback) {
+  if (location.protocol === "https:" && protocol === "http:" && !isLoopback(hostname)) {
     return { cause: "mixed-content" };
   }
   const who = `${url}/_magics/who/${[owner, ...Object.keys(others)].slice(0, MOST_OWNERS).join(".")}`;

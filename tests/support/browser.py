@@ -10,7 +10,7 @@ from support.jupyter import TOKEN
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from playwright.sync_api import Browser, FrameLocator, Locator, Playwright
+    from playwright.sync_api import Browser, FrameLocator, Locator, Playwright, ViewportSize
 
 SECONDS = 30.0
 FACES = {"lab": "doc/tree", "notebook": "notebooks"}
@@ -28,8 +28,8 @@ _FLAGS = [
 ]
 
 
-def launch(playwright: Playwright, path: str) -> Browser:
-    return playwright.chromium.launch(executable_path=path, args=_FLAGS)
+def launch(playwright: Playwright, path: str, *flags: str) -> Browser:
+    return playwright.chromium.launch(executable_path=path, args=[*_FLAGS, *flags])
 
 
 class Server(Protocol):
@@ -41,13 +41,24 @@ class Server(Protocol):
 
 
 class NotebookPage:
-    """A notebook of `jupyter` in a page of its own."""
+    """A notebook of `jupyter` in a page of its own, by default from that server's own URL."""
 
-    def __init__(self, browser: Browser, jupyter: Server, name: str, face: str = "lab") -> None:
+    def __init__(
+        self,
+        browser: Browser,
+        jupyter: Server,
+        name: str,
+        face: str = "lab",
+        *,
+        url: str = "",
+        **context_options: Any,
+    ) -> None:
         self.name = name
         self.face = face
         self._jupyter = jupyter
-        context = browser.new_context(viewport={"width": 1100, "height": 1500})
+        self._url = url or jupyter.url
+        viewport: ViewportSize = {"width": 1100, "height": 1500}
+        context = browser.new_context(viewport=viewport, **context_options)
         context.grant_permissions(["clipboard-read", "clipboard-write"])
         context.set_default_timeout(SECONDS * 1000)
         self.page = context.new_page()
@@ -58,7 +69,7 @@ class NotebookPage:
     def open(self) -> None:
         """Load the page and wait until the kernel takes cells (earlier ones would be dropped)."""
         query = f"?token={TOKEN}"
-        self.page.goto(f"{self._jupyter.url}/{FACES[self.face]}/{self.name}{query}")
+        self.page.goto(f"{self._url}/{FACES[self.face]}/{self.name}{query}")
         self.page.locator(".jp-Notebook .jp-Cell").first.wait_for()
         self.wait_for_kernel()
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
+    from support.pods import Pod
+
 _APPLICATIONS = ("LabApp", "JupyterNotebookApp")
 TOKEN = "test"
 START_SECONDS = 60.0
@@ -27,10 +29,20 @@ _QUIET = '{"page_config_data": {"buildCheck": False, "buildAvailable": False}}'
 
 
 class Jupyter:
-    """A server on `port` whose kernels look for D-Tale's ports in `ports`."""
+    """A server on `port` whose kernels look for D-Tale's ports in `ports`.
 
-    def __init__(self, port: int, ports: range, environ: Mapping[str, str] | None = None) -> None:
+    In a pod, the caller opens a tunnel to that port.
+    """
+
+    def __init__(
+        self,
+        port: int,
+        ports: range,
+        environ: Mapping[str, str] | None = None,
+        pod: Pod | None = None,
+    ) -> None:
         self.port = port
+        self._pod = pod
         self.directory = Path(tempfile.mkdtemp(prefix="dtale-magics-jupyter-"))
         self.root = self.directory / "notebooks"
         self.root.mkdir()
@@ -63,8 +75,9 @@ class Jupyter:
         # So that a test can run commands that have no key.
         command += [f"--{app}.expose_app_in_browser=True" for app in _APPLICATIONS]
         with self.log.open("ab") as log:
+            command += [f"--IdentityProvider.token={TOKEN}"]
             self._process = subprocess.Popen(
-                [*command, f"--IdentityProvider.token={TOKEN}"],
+                command if self._pod is None else self._pod.command(command),
                 env=self._environ,
                 cwd=self.root,
                 stdin=subprocess.DEVNULL,

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 ADDRESS = "192.0.2.10"  # TEST-NET-1 of RFC 5737; seen inside the namespace only
 HOSTNAME = "jupyter-jo"
+OUTSIDE = "198.51.100.7"  # TEST-NET-2
 
 _CLONE_NEWNET = 0x40000000  # sched.h
 _NAMESPACES = Path("/var/run/netns")
@@ -79,6 +80,13 @@ class Pod:
         # A thread can change its namespace; a socket keeps the one it was made in.
         with ThreadPoolExecutor(1) as thread:
             return thread.submit(connect).result()
+
+    def lead_nowhere(self, name: str) -> None:
+        """Block the egress: what goes outside is never answered, and `name` is outside."""
+        self._ip("route", "add", "default", "dev", "eth0")
+        self._ip("neighbour", "add", OUTSIDE, "lladdr", "02:00:00:00:00:01", "dev", "eth0")
+        with self._hosts.open("a") as hosts:
+            hosts.write(f"{OUTSIDE} {name}\n")
 
     def _enter(self) -> None:
         libc = ctypes.CDLL(None, use_errno=True)

