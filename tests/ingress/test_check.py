@@ -14,6 +14,7 @@ from support.kernels import environment
 
 from dtale_magics import finding, identity, probe, url_template
 from dtale_magics.errors import SettingError
+from dtale_magics.guard import HEADER
 from dtale_magics.public_urls import candidates
 from dtale_magics.session import Session
 from dtale_magics.settings import PortRange, Settings, resolve
@@ -57,6 +58,39 @@ def test_a_kernel_says_who_it_is_to_those_who_know_its_id(session: Session) -> N
         other = ask(path)
         assert (other.status, other.body) == (stranger.status, stranger.body), path
         assert "Access-Control-Allow-Origin" not in other.headers
+
+
+def test_what_a_page_tells_counts_for_its_round_and_nonsense_for_nothing(session: Session) -> None:
+    def tell(body: str) -> int:
+        headers = {HEADER: "1", "Content-Type": "application/json"}
+        url = f"{session.base_url}/_magics/told"
+        return plain_http.request(url, "POST", headers=headers, body=body.encode()).status
+
+    way = session.reach.links()["ways"][0]
+    found = {"base": way["base"], "port": way["port"], "cause": "ours", "milliseconds": 7}
+    said = {"round": session.reach.links()["round"], "origin": "https://x.org", "found": [found]}
+
+    for wrong in (
+        "",
+        "[]",
+        "{}",
+        "[" * 4000,
+        json.dumps({**said, "found": [{**found, "cause": "bliss"}]}),
+        json.dumps({**said, "found": [{**found, "milliseconds": "<b>"}]}),
+        json.dumps({**said, "found": 7}),
+        "x" * 100_000,
+    ):
+        assert tell(wrong) == 400, wrong[:50]
+    assert tell(json.dumps({**said, "round": "an earlier one"})) == 200
+    assert session.reach.verdict().reachable is None
+
+    assert tell(json.dumps(said)) == 200
+    verdict = session.reach.verdict()
+    assert verdict.reachable
+    assert verdict.summary.endswith(f"by the ingress: {INGRESS}")
+
+    session.bind(session.settings().range.last)
+    assert session.reach.verdict().reachable is None  # that was about other ports
 
 
 def test_two_notebooks_are_told_apart(session: Session, ports: range) -> None:
@@ -123,6 +157,13 @@ def test_a_url_holds_for_the_ports_that_it_leads_to() -> None:
     hub = _ways(None, [40001], JUPYTERHUB_SERVICE_PREFIX="/user/ada/gpu/")
     assert hub[0] == ("hub", "/user/ada/gpu/proxy/40001", 40001)
     assert hub[-1] == ("loopback", "http://127.0.0.1:40001", 40001)
+    told = _ways(
+        None,
+        [40001],
+        JUPYTERHUB_SERVICE_PREFIX="/user/ada/gpu/",
+        JUPYTERHUB_PUBLIC_URL="https://hub.example.org/user/ada/gpu/",
+    )
+    assert told[0] == ("hub", "https://hub.example.org/user/ada/gpu/proxy/40001", 40001)
 
 
 def test_placeholders_of_the_url() -> None:
