@@ -11,10 +11,10 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from werkzeug.wrappers import Request, Response
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from werkzeug.wrappers import Response
 
 PATH = "/_magics/who/"
 
@@ -57,6 +57,8 @@ def answer(environ: Mapping[str, Any], owner: str, prefix: str, rest: str) -> Re
         to be seen: links of pages are made with it, so it has to be the asker's. None for whoever
         does not know the id.
     """
+    from werkzeug.wrappers import Request, Response  # noqa: PLC0415 (not at %load_ext)
+
     asked = _ASKED.fullmatch(rest)
     if asked is None or environ["REQUEST_METHOD"] not in {"GET", "HEAD"}:
         return None
