@@ -64,6 +64,7 @@ class Client:
     def __init__(self) -> None:
         self.grid = Grid()
         self.web = Web(
+            "0" * 16,
             lambda: SLUG,
             lambda _root, _prefix: cast("WSGIApplication", self.grid),
             lambda: POLICY,
