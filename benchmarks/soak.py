@@ -29,6 +29,8 @@ from benchmarks.soak_clients import Clients, Target
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from support import plain_http
+
 _SETTLE_SECONDS = 15.0
 _LONG_LIFE = 40
 _GROWTH = {"descriptors": 12, "threads": 8, "MB": 40}
@@ -243,14 +245,22 @@ class Soak:
             self._look_at(actor, ports[actor.name], owner)
         self._clients.owned(owner is not None and owner.runs)
 
+    @staticmethod
+    def _ask(actor: Actor, port: int) -> plain_http.Response:
+        assert actor.target is not None
+        try:
+            return actor.target.ask(port)
+        except OSError as error:
+            raise Broken(f"{actor.name}'s link on port {port}: {error}") from None
+
     def _look_at(self, actor: Actor, ports: list[int], owner: Actor | None) -> None:
         assert actor.target is not None
         for port in ports:
-            found = actor.target.ask(port)
+            found = self._ask(actor, port)
             if found.status != 200 or not actor.target.is_newest(found, actor):
                 raise Broken(f"{actor.name} on its port {port}: {found.status} {found.text[:200]}")
         if owner is not None and owner.runs and owner is not actor:
-            found = actor.target.ask(self._port)
+            found = self._ask(actor, self._port)
             if found.status != 404:
                 raise Broken(f"the link of {actor.name} on another's port: {found.status}")
 

@@ -243,6 +243,9 @@ class Holdings:
             else:
                 self.linger(fresh - former)
 
-    def watch(self, held: Held) -> None:
-        """Look after a port that has just become ours, in a thread that ends by itself."""
-        Watch(self, held).start()
+    def watch(self, held: Held, *, steered: bool = True) -> None:
+        """Look after a port that has become ours, in a thread that ends by itself.
+
+        `steered` says whether what was taken by steering still is.
+        """
+        Watch(self, held, steered=steered).start()

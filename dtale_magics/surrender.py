@@ -77,7 +77,13 @@ class Surrender:
         by then the taker may have died or lost the port again.
         """
         held = self._holdings.get(_port(message))
-        if held is not None and not self._holdings.owns(held):
+        if held is None:
+            return {}
+        if self._holdings.owns(held):
+            # The taker has left, and with it the sense of the program that it attached: others who
+            # are stopped may still be in the group.
+            self._holdings.watch(held, steered=False)
+        else:
             self._holdings.surrender(held, _party(message))
         return {}
 

@@ -33,13 +33,15 @@ class Watch:
         This kernel's ports.
     held
         The one that was just taken, bound or received.
+    steered
+        Whether one that was taken by steering still is steered to us.
     """
 
-    def __init__(self, holdings: Holdings, held: Held) -> None:
+    def __init__(self, holdings: Holdings, held: Held, *, steered: bool = True) -> None:
         self._holdings = holdings
         self._held = held
         self._port = held.port
-        self._steered = held.claim is not None
+        self._steered = steered and held.claim is not None
         self._next_call: dict[Peer, float] = {}
 
     def start(self) -> None:
