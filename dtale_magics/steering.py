@@ -81,7 +81,9 @@ class Membership:
     def safe(self, group: frozenset[int]) -> bool:
         """Whether the index goes on to hold whoever else leaves the group, and when."""
         others = (self.below & group) - self.inodes
-        return self.index is not None and self.behind >= len(others)
+        open_ones = sum(one.fileno() >= 0 for one in self.listeners[1 : 1 + self.behind])
+        moved = len(self.below - group)  # into the places of those that have left
+        return self.index is not None and open_ones - moved >= len(others)
 
 
 def _inodes(listeners: list[Listener]) -> frozenset[int]:
