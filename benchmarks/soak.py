@@ -21,6 +21,7 @@ from http.client import HTTPException
 from typing import TYPE_CHECKING, NamedTuple
 
 import psutil
+from support import processes
 from support.kernels import Kernel
 from support.ports import PortClaims
 
@@ -206,7 +207,8 @@ class Soak:
     def _stop(self, actor: Actor) -> None:
         self._clients.excuse(time.monotonic(), without_owner=actor is self._owner)
         actor.stopped = True
-        actor.send(signal.SIGSTOP)
+        processes.stop(actor.kernel.pid)
+        self._clients.excuse(time.monotonic(), without_owner=actor is self._owner)
 
     def _wake(self, actor: Actor) -> None:
         actor.send(signal.SIGCONT)

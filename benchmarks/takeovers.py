@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from benchmarks.notebooks import Kind, Plan
 
 _CLIENTS, _RATE = 8, 200.0
+_REST_SECONDS = 0.7
+"""Between takeovers, so that the one before is over: its victim lingers, its group is tidied."""
 
 _COMMON = """
 import socket, time, dtale, pandas as pd
@@ -96,6 +99,7 @@ def _back_and_forth(both: list[Notebook], port: int, call: str, count: int, rate
 
     def go() -> None:
         for _ in range(count):
+            time.sleep(_REST_SECONDS)
             both.reverse()
             times.append(float(both[-1].kernel.value(f"seconds_until_own({call})")) * 1000)
 

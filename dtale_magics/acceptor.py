@@ -109,8 +109,11 @@ class Acceptor:
         """How many connections are being served."""
         return len(self._connections)
 
-    def add(self, *listeners: Accepting) -> None:
+    def add(self, *listeners: Accepting, wait: bool = True) -> None:
         """Accept from `listeners`; takes back a removal that still lingers.
+
+        Without `wait` it returns at once, and connections stay in the system's queue until the
+        accepting thread has heard of it.
 
         Raises
         ------
@@ -122,7 +125,10 @@ class Acceptor:
             for listener in listeners:
                 self._start_accepting(listener)
 
-        self._call(start)
+        if wait:
+            self._call(start)
+        else:
+            self._send(start)
 
     def remove(self, *listeners: Accepting, linger: float = LINGER_SECONDS) -> None:
         """Close `listeners` in `linger` seconds, and accept until then; returns at once.
@@ -159,6 +165,16 @@ class Acceptor:
         """
         if threading.current_thread() is self._thread:
             return command()
+        done = self._send(command)
+        while True:
+            try:
+                return done.result(min(timeout, 0.5))
+            except FutureTimeoutError:
+                timeout -= 0.5
+                if timeout <= 0 or not self.alive:
+                    raise RuntimeError(f"The thread {self._name} does not answer.") from None
+
+    def _send(self, command: Callable[[], T]) -> Future[T]:
         done: Future[T] = Future()
 
         def run() -> None:
@@ -169,13 +185,7 @@ class Acceptor:
 
         self._commands.put(run)
         self._wake()
-        while True:
-            try:
-                return done.result(min(timeout, 0.5))
-            except FutureTimeoutError:
-                timeout -= 0.5
-                if timeout <= 0 or not self.alive:
-                    raise RuntimeError(f"The thread {self._name} does not answer.") from None
+        return done
 
     def _wake(self) -> None:
         with contextlib.suppress(OSError):  # full: it wakes anyway; closed: nobody to wake

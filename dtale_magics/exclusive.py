@@ -27,7 +27,9 @@ from dtale_magics import procfs
 from dtale_magics.errors import DtaleMagicsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+
+    from dtale_magics.procfs import UnixName
 
 ABSTRACT = sys.platform == "linux"
 """Whether names live in the abstract namespace rather than in a directory."""
@@ -197,11 +199,15 @@ class OwnClaim:
         self._socket.close()
 
 
-def claim(port: int) -> OwnClaim | None:
-    """Claim `port` above all claims there are; the caller holds its lock. None off Linux."""
+def claim(port: int, above: Iterable[Claim] | None = None) -> OwnClaim | None:
+    """Claim `port` above all claims there are; the caller holds its lock. None off Linux.
+
+    `above` are those claims, if they were read since the lock was got.
+    """
     if not ABSTRACT:
         return None
-    generation = 1 + max((one.generation for one in claims(port)), default=0)
+    above = claims(port) if above is None else above
+    generation = 1 + max((one.generation for one in above), default=0)
     # The nonce keeps a name that somebody squats from being the one that we need.
     nonce = secrets.token_hex(8)
     name = f"{_CLAIM}/{os.getuid()}/{port}/{generation}/{os.getpid()}/{nonce}"
@@ -212,16 +218,19 @@ def holding_claim(port: int) -> Claim | None:
     """Return the highest claim on `port` that its process really has, or None."""
     for one in sorted(claims(port), reverse=True):
         # Names are free to everybody: only the process's own table proves it.
-        if one.inode in procfs.socket_inodes(one.pid):
+        if procfs.socket_inodes(one.pid, frozenset({one.inode})):
             return one
     return None
 
 
-def claims(port: int) -> list[Claim]:
-    """List all claims on `port`, also such as their names alone assert."""
+def claims(port: int, names: Iterable[UnixName] | None = None) -> list[Claim]:
+    """List all claims on `port`, also such as their names alone assert.
+
+    `names` is what `dtale_magics.procfs.unix_names` has said.
+    """
     prefix = f"{_CLAIM}/{os.getuid()}/{port}/"
     found = []
-    for entry in procfs.unix_names(prefix):
+    for entry in procfs.unix_names(prefix, names):
         generation, _, rest = entry.name.removeprefix(prefix).partition("/")
         pid = rest.partition("/")[0]
         if _is_number(generation) and _is_number(pid) and entry.listening:

@@ -33,8 +33,11 @@ logger = logging.getLogger(__name__)
 class Serving(Protocol):
     """What serves listeners."""
 
-    def add(self, *listeners: Listener) -> None:
-        """Serve them, also one whose removal lingers; `ValueError` when one is closed."""
+    def add(self, *listeners: Listener, wait: bool = ...) -> None:
+        """Serve them, also one whose removal lingers; `ValueError` when one is closed.
+
+        Without `wait` that is still to come, soon, and nothing is raised.
+        """
 
     def remove(self, *listeners: Listener, linger: float = ...) -> None:
         """Serve them for `linger` seconds more, then close them."""
@@ -139,7 +142,7 @@ class Holdings:
         if held.claim is not None:
             return claim.generation <= held.claim.generation
         # Bound plainly: whoever claims the port and listens on it has got it from us since.
-        return not (steering.members(held.port) & procfs.socket_inodes(claim.pid))
+        return not procfs.socket_inodes(claim.pid, steering.members(held.port))
 
     def surrender(self, held: Held, to: Party | None, linger: float = LINGER_SECONDS) -> bool:
         """Give up `held`, serving for `linger` seconds what has reached its queues.
@@ -186,6 +189,10 @@ class Holdings:
         except Exception:
             logger.exception("after the loss of port %s", port)
 
+    def adopt(self, *fresh: Listener) -> None:
+        """Have listeners served that have just begun to listen; returns before they are."""
+        self.server.add(*fresh, wait=False)
+
     def revive(self, port: int) -> tuple[Membership | None, list[Listener]]:
         """Serve again what is still open of a port that we gave up a moment ago.
 
@@ -201,9 +208,10 @@ class Holdings:
             known.update(() if former is None else former.membership.listeners)
             listeners = []
             for one in known:
-                with contextlib.suppress(ValueError):  # closed meanwhile
-                    self.server.add(one)
-                    listeners.append(one)
+                if one.fileno() >= 0:
+                    with contextlib.suppress(ValueError):  # closed meanwhile
+                        self.server.add(one)
+                        listeners.append(one)
             if former is None or former.membership.listeners[0] not in listeners:
                 return None, listeners
             membership, group = former.membership, steering.members(port)

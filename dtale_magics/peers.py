@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import time
@@ -17,8 +18,12 @@ from dtale_magics import channel, exchange, exclusive, holders, procfs
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from dtale_magics.procfs import UnixName
+
 _SILENT_SECONDS = 2.0
 """How long a sibling that did not answer is not asked again, so that one wait is enough."""
+
+_ANNOUNCE_SECONDS = 0.2
 
 _silent_until: dict[Peer, float] = {}
 
@@ -116,23 +121,26 @@ class Identity:
             raise exchange.ProtocolError(f"Not an identity: {error!r}.") from None
 
 
-def siblings() -> list[Peer]:
-    """Every other kernel of this user in the pod, by process id; a killed one is gone at once."""
+def siblings(names: Iterable[UnixName] | None = None) -> list[Peer]:
+    """Every other kernel of this user in the pod, by process id; a killed one is gone at once.
+
+    `names` is what `dtale_magics.procfs.unix_names` has said.
+    """
     if exclusive.ABSTRACT:
         prefix = f"{channel.PREFIX}/{os.getuid()}/"
-        names = [
+        found = [
             (entry.name.removeprefix(prefix), "\0" + entry.name)
-            for entry in procfs.unix_names(prefix)
+            for entry in procfs.unix_names(prefix, names)
             if entry.listening
         ]
     else:
-        names = _from_directory(exclusive.private_directory())
-    found = []
-    for name, address in names:
+        found = _from_directory(exclusive.private_directory())
+    peers = []
+    for name, address in found:
         pid, _, owner = name.partition("/")
         if pid.isascii() and pid.isdigit() and owner and int(pid) != os.getpid():
-            found.append(Peer(owner, int(pid), address))
-    return sorted(found, key=lambda peer: (peer.pid, peer.owner))
+            peers.append(Peer(owner, int(pid), address))
+    return sorted(peers, key=lambda peer: (peer.pid, peer.owner))
 
 
 def _from_directory(directory: Path) -> list[tuple[str, str]]:
@@ -151,8 +159,8 @@ def listening(port: int) -> list[Peer]:
     """List the siblings that have `port`: more than one while it changes hands."""
     if sys.platform != "linux":  # the system does not tell: any of them may
         return siblings()
-    inodes = {entry.inode for entry in holders.listening_sockets(port)}
-    return [peer for peer in siblings() if inodes & procfs.socket_inodes(peer.pid)]
+    inodes = frozenset(entry.inode for entry in holders.listening_sockets(port))
+    return [peer for peer in siblings() if procfs.socket_inodes(peer.pid, inodes)]
 
 
 def identities(timeout: float = 1.0, of: Iterable[Peer] | None = None) -> list[Identity]:
@@ -184,6 +192,13 @@ def identify(peer: Peer, timeout: float = 1.0) -> Identity | None:
         return look_up(peer)
     # The address is proved by the system, what stands in the answer is not.
     return identity if (identity.owner, identity.pid) == (peer.owner, peer.pid) else look_up(peer)
+
+
+def announce() -> None:
+    """Tell all siblings that something changed here."""
+    for peer in siblings():
+        with contextlib.suppress(exchange.ChannelError):
+            channel.call(peer, "changed", timeout=_ANNOUNCE_SECONDS)
 
 
 def _is_stopped(pid: int) -> bool:

@@ -138,9 +138,7 @@ class Ports:
     def happened(self, text: str) -> None:
         """Enter an event here, and let the siblings know that something changed."""
         self._happened(text)
-        threading.Thread(
-            target=self._pod.announce, name="dtale_magics announce", daemon=True
-        ).start()
+        threading.Thread(target=peers.announce, name="dtale_magics announce", daemon=True).start()
 
     # ------------------------------------------------------------------- actions
 
@@ -179,7 +177,8 @@ class Ports:
         if outcome.ours:
             self._named = port
         if not isinstance(outcome, AlreadyOurs):
-            self.happened(str(outcome))
+            # If it is ours, the watch over it tells the siblings, a moment later.
+            (self._happened if outcome.ours else self.happened)(str(outcome))
         return outcome
 
     def release(self, port: int, deadline_seconds: float) -> Outcome:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 _SOCKET = re.compile(r"socket:\[(\d+)\]")
 _STREAM_LISTENING_FLAG = 0x10000  # __SO_ACCEPTCON of linux/net.h
@@ -52,13 +52,16 @@ def _port(address: str) -> int:
     return int(address.rpartition(":")[2], 16)
 
 
-def unix_names(prefix: str) -> list[UnixName]:
+def unix_names(prefix: str, among: Iterable[UnixName] | None = None) -> list[UnixName]:
     """Abstract Unix sockets of this network namespace whose name starts with `prefix`.
 
-    They vanish with the last descriptor, so none is ever left over. Empty off Linux.
+    They vanish with the last descriptor, so none is ever left over. Empty off Linux. `among` is an
+    earlier answer to look in, as reading the table is dear.
     """
+    if among is not None:
+        return [one for one in among if one.name.startswith(prefix)]
     try:
-        table = Path("/proc/net/unix").read_text(errors="replace")
+        table = Path("/proc/net/unix").read_bytes().decode(errors="replace")
     except OSError:
         return []
     found = []
@@ -72,21 +75,28 @@ def unix_names(prefix: str) -> list[UnixName]:
     return found
 
 
-def socket_inodes(pid: int) -> frozenset[int]:
-    """Inodes of the sockets that `pid` has open; empty when it ended or hides them."""
+def socket_inodes(pid: int, of: frozenset[int] | None = None) -> frozenset[int]:
+    """Inodes of the sockets that `pid` has open; empty when it ended or hides them.
+
+    Only those in `of`, if given: that ends as soon as all of them are found.
+    """
+    if of is not None and not of:
+        return frozenset()
     folder = f"/proc/{pid}/fd"
-    inodes = set()
+    inodes: set[int] = set()
     try:
         names = os.listdir(folder)  # noqa: PTH208 (half the time of Path.iterdir, and this is hot)
     except OSError:
         return frozenset()
-    for name in names:
+    for name in reversed(names):  # what is looked for is rather new
         try:
             match = _SOCKET.fullmatch(os.readlink(f"{folder}/{name}"))  # noqa: PTH115 (hot)
         except OSError:
             continue  # closed meanwhile
-        if match:
+        if match and (of is None or int(match[1]) in of):
             inodes.add(int(match[1]))
+            if of is not None and len(inodes) == len(of):
+                break
     return frozenset(inodes)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import enum
 import errno
+import functools
 import socket
 import time
 from dataclasses import dataclass, field
@@ -129,11 +130,11 @@ def steer(attempt: Attempt, sibling: Peer, occupancy: Occupancy) -> Outcome | No
 
 def _join_and_attach(attempt: Attempt, sibling: Peer, occupancy: Occupancy) -> Held:
     holdings, port = attempt.holdings, attempt.port
-    claim = exclusive.claim(port)
+    claim = exclusive.claim(port, occupancy.claims)
     membership, own = holdings.revive(port)
     try:
         if membership is None:
-            membership = group.join(port, occupancy.group, own, holdings.server.add)
+            membership = group.join(port, occupancy.group, own, holdings.adopt)
         if membership.index is None:
             raise group.SteeringError(errno.EAGAIN, "its group changes without end")
         group.attach(membership.listeners[0].socket, membership.index)
@@ -201,13 +202,13 @@ def _confirmed(conversation: Exchange, sibling: Peer, listeners: list[Listener])
         # Stopped with our word in its queue: when it goes on, it reads that, and sees our claim.
         return exclusive.ABSTRACT
     except exchange.PeerGoneError:
-        return _let_go(sibling, {one.inode for one in listeners})
+        return _let_go(sibling, frozenset(one.inode for one in listeners))
 
 
-def _let_go(sibling: Peer, inodes: set[int]) -> bool:
+def _let_go(sibling: Peer, inodes: frozenset[int]) -> bool:
     """Whether it has those sockets no more; a process that ends needs a moment to close all."""
     deadline = time.monotonic() + _EXIT_SECONDS
-    while procfs.socket_inodes(sibling.pid) & inodes:
+    while procfs.socket_inodes(sibling.pid, inodes):
         if time.monotonic() >= deadline:
             return False
         time.sleep(_POLL_SECONDS)
@@ -282,4 +283,10 @@ def refuse_stranger(port: int) -> Refused:
 
 def party(sibling: Peer, label: str = "") -> Party:
     """Name a sibling as it named itself, or by what the system knows; without asking it."""
-    return Party(label or peers.presumed_label(sibling.pid), sibling.pid, None, sibling.owner)
+    return Party(label or _presumed_label(sibling), sibling.pid, None, sibling.owner)
+
+
+@functools.lru_cache(maxsize=64)
+def _presumed_label(sibling: Peer) -> str:
+    """Remember what stood in the environment when that process was started: it cannot change."""
+    return peers.presumed_label(sibling.pid)

@@ -59,7 +59,16 @@ class _RequestHandler(WSGIRequestHandler):
         environ["SERVER_SOFTWARE"] = ""
         environ["SERVER_PORT"] = str(self.connection.getsockname()[1])
         environ[CONNECTION_KEY] = self.server.connection_of(self.connection)
+        if not self._announces_body():
+            # Werkzeug waits 10 ms after each answer for the rest of a body, unless it sees the end
+            # of the stream: with that, there is nothing to wait for.
+            with contextlib.suppress(OSError):  # the peer went away
+                self.connection.shutdown(socket.SHUT_RD)
         return environ
+
+    def _announces_body(self) -> bool:
+        """Whether something follows the head of the request (RFC 9112, section 6)."""
+        return "Transfer-Encoding" in self.headers or self.headers.get("Content-Length", "0") != "0"
 
     def send_response(self, code: int, message: str | None = None) -> None:
         """Send the status line without naming server and versions."""
@@ -142,9 +151,9 @@ class Server:
         """How many connections are being served."""
         return self._acceptor.active
 
-    def add(self, *listeners: Listener) -> None:
-        """Serve `listeners` as well."""
-        self._acceptor.add(*listeners)
+    def add(self, *listeners: Listener, wait: bool = True) -> None:
+        """Serve `listeners` as well; see `Acceptor.add`."""
+        self._acceptor.add(*listeners, wait=wait)
 
     def remove(self, *listeners: Listener, linger: float = LINGER_SECONDS) -> None:
         """Close `listeners` after `linger` seconds; requests in flight finish."""

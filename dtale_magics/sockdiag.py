@@ -45,7 +45,7 @@ def listening(port: int) -> list[tuple[int, int, int]]:
 
 def _answers(sock: socket.socket) -> Iterator[tuple[int, int, int]]:
     while True:
-        data = sock.recv(262144)
+        data = sock.recv(65536)  # Linux fills 32 KiB at most
         while data:
             length, kind, _, _, _ = _HEADER.unpack_from(data)
             body = data[_HEADER.size : length]

@@ -45,10 +45,13 @@ def climb(attempt: Attempt) -> Outcome:
 
 def _climb_once(attempt: Attempt) -> tuple[Outcome, bool]:
     """Return the outcome, and whether the next try may have a better one."""
-    outcome = rungs.keep(attempt) or rungs.bind(attempt)
+    outcome = rungs.keep(attempt)
     if outcome is not None:
         return outcome, False
     found = occupancy.survey(attempt.port)
+    outcome = None if found.group else rungs.bind(attempt)
+    if outcome is not None:
+        return outcome, False
     sibling = found.sibling
     if sibling is None:
         outcome = rungs.replace_plain(attempt, found) or rungs.refuse_stranger(attempt.port)
@@ -136,12 +139,6 @@ class Pod:
             channel.call(held.previous, "take_back", timeout=deadline_seconds, **told)
             return Party.of(identity, port)
         return None
-
-    def announce(self) -> None:
-        """Tell all siblings that something changed here."""
-        for peer in peers.siblings():
-            with contextlib.suppress(exchange.ChannelError):
-                channel.call(peer, "changed", timeout=0.2)
 
     def take(
         self, port: int, *, deadline_seconds: float = DEADLINE_SECONDS, rungs: Rung = ALL

@@ -1,4 +1,4 @@
-"""What is left to do when a port has become ours: tell former owners, and tidy the group."""
+"""What is left to do when a port has become ours: tell the siblings, and tidy the group."""
 
 from __future__ import annotations
 
@@ -53,13 +53,15 @@ class Watch:
         time.sleep(_BREATH_SECONDS)
         pause = _PAUSE_SECONDS
         try:
+            self._tell_former_owners()
+            peers.announce()
             if not self._steered and not steering.available():
                 return
             while self._is_held():
-                self._tell_former_owners()
                 if self._tidy():
                     return
                 time.sleep(pause)
+                self._tell_former_owners()
                 pause = min(pause * 1.2, _LONGEST_PAUSE_SECONDS)
         except Exception:
             logger.exception("the watch over port %s ends", self._port)
@@ -72,13 +74,13 @@ class Watch:
 
     def _tell_former_owners(self) -> None:
         """Tell each sibling that still listens. An unread message waits in its queue."""
-        others = self._others()
+        others = self._others() if self._is_held() else frozenset()
         if not others:
             return
         told = {"port": self._port, "by": self._holdings.by}
         for peer in peers.siblings():
             due = time.monotonic() >= self._next_call.get(peer, 0.0)
-            if due and others & procfs.socket_inodes(peer.pid):
+            if due and procfs.socket_inodes(peer.pid, others):
                 self._next_call[peer] = time.monotonic() + _TELL_AGAIN_SECONDS
                 with contextlib.suppress(exchange.ChannelError):
                     channel.call(peer, "taken", timeout=_TELL_TIMEOUT_SECONDS, **told)
@@ -109,7 +111,7 @@ class Watch:
     def _settle(self) -> None:
         """Shrink a group that is all ours to one socket at index 0."""
         listeners = [one for one in self._held.membership.listeners if one.fileno() >= 0]
-        kept, superfluous = steering.settle(self._port, listeners, self._holdings.server.add)
+        kept, superfluous = steering.settle(self._port, listeners, self._holdings.adopt)
         self._holdings.renew(self._held, Membership([kept]))
         self._holdings.linger(superfluous)
 
@@ -121,7 +123,7 @@ class Watch:
         else:
             own = [one for one in membership.listeners if one.fileno() >= 0]
             group = steering.members(self._port)
-            fresh = steering.join(self._port, group, own, holdings.server.add)
+            fresh = steering.join(self._port, group, own, holdings.adopt)
             if fresh.index is not None:
                 steering.attach(fresh.listeners[0].socket, fresh.index)
             holdings.renew(self._held, fresh)

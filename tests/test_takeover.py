@@ -11,6 +11,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from support import processes
 from support.plain_http import data_url, request
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def test_a_takeover_works_while_the_other_runs_a_cell_and_while_it_is_stopped(
     assert shown_at(on_port(url_of(second), ingress)) == 2
     first.finish(running)
     wait(lambda: first.status()["ports"] not in ([], [ingress]))
-    os.kill(second.pid, signal.SIGSTOP)
+    processes.stop(second.pid)
     try:
         first.run("%dtale_port --take")
         assert shown_at(on_port(url_of(first), ingress)) == 1
@@ -118,7 +119,7 @@ def test_a_stopped_notebook_is_neither_waited_for_nor_acts_on_what_was_said_mean
     ingress = first.ports[0]
     second.run("%dtale_port --take")
     wait(lambda: ingress not in first.status()["ports"])
-    os.kill(first.pid, signal.SIGSTOP)
+    processes.stop(first.pid)
     try:
         asked = second.value(
             "[one.responding for one in __import__('dtale_magics.peers').peers.identities(600)]"

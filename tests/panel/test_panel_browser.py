@@ -170,7 +170,7 @@ def test_a_frozen_incumbent_a_restart_and_a_reload(
     train, eda = stage.open("train.ipynb", "lab"), stage.open("eda.ipynb", "lab")
     eda.panel(1).evaluate(_NOTE)
     frozen = stage.pid("train.ipynb")
-    os.kill(frozen, signal.SIGSTOP)
+    processes.stop(frozen)
     try:
         eda.panel(1).locator(".dp-primary").click()
         wait_until_shown(eda, "this notebook’s")

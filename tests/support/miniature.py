@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 
 from dtale_magics.takeover import ALL, Rung
+from support import processes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -81,7 +82,7 @@ class Kernel:
         return self.do("state")
 
     def stop(self) -> None:
-        os.kill(self.pid, signal.SIGSTOP)
+        processes.stop(self.pid)
 
     def resume(self) -> None:
         os.kill(self.pid, signal.SIGCONT)

@@ -6,7 +6,11 @@ import contextlib
 import os
 import signal
 import subprocess
+import time
 
+import psutil
+
+STOP_SECONDS = 10.0
 POLITE_SECONDS = 3.0
 KILL_SECONDS = 10.0
 
@@ -29,6 +33,16 @@ def kill(process: subprocess.Popen[bytes]) -> None:
     """Kill this one process, as the system's out-of-memory killer does."""
     process.kill()
     process.wait(KILL_SECONDS)
+
+
+def stop(pid: int) -> None:
+    """Suspend a process, and return when it is: a signal takes its time on a busy machine."""
+    os.kill(pid, signal.SIGSTOP)
+    process = psutil.Process(pid)
+    deadline = time.monotonic() + STOP_SECONDS
+    while process.status() != psutil.STATUS_STOPPED:
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
 
 
 def _signal(group: int, number: signal.Signals) -> None:
