@@ -20,12 +20,11 @@ import importlib.util
 import mimetypes
 import os
 import subprocess
-import sys
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from dtale_magics import user_secret
+from dtale_magics import packer, user_cache
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -61,14 +60,7 @@ _COMPRESSIBLE = {
 }
 _MIN_BYTES = 500  # smaller answers gain nothing
 
-_BROTLI = """
-import pathlib, sys, brotli
-packed = brotli.compress(pathlib.Path(sys.argv[1]).read_bytes(), quality=9)
-sys.stdout.buffer.write(packed)
-"""
-"""For a process of its own: the 7 MB take it 50 MB, which a kernel's allocator would keep."""
-
-_BROTLI_SECONDS = 120.0
+_PACK_SECONDS = 600.0
 
 
 class _Stamp(NamedTuple):
@@ -91,12 +83,17 @@ class Assets:
     folder
         Where they are; by default in the installed D-Tale, which is not imported for that.
     secret
-        What the path is made from; by default the user's own, see `dtale_magics.user_secret`.
+        What the path is made from; by default the user's own, see `dtale_magics.user_cache`.
+    cache
+        Where what is compressed is kept; by default in the user's cache directory.
     """
 
-    def __init__(self, folder: Path | None = None, secret: bytes | None = None) -> None:
+    def __init__(
+        self, folder: Path | None = None, secret: bytes | None = None, cache: Path | None = None
+    ) -> None:
         self._folder = folder
         self._secret = secret
+        self._cache = cache
         self._lock = threading.Lock()
         self._packing = threading.Lock()
         self._compressed: dict[tuple[str, str], bytes] = {}
@@ -112,18 +109,35 @@ class Assets:
         return f"{prefix}/{self.token}{PATH}{name}" if name in self._files else None
 
     def compress(self) -> threading.Thread:
-        """Compress what the first page needs, giving way to everything else on the machine."""
+        """Get what the first page needs in its smallest form: from disk, or by the packer."""
 
         def work() -> None:
             with contextlib.suppress(AttributeError, OSError):  # of this thread alone, on Linux
                 os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
-            for name in _OF_FIRST_PAGE:
-                with contextlib.suppress(OSError, subprocess.SubprocessError):  # gzip will do
-                    self._compressed[name, "br"] = self._brotli(name)
+            with contextlib.suppress(OSError, subprocess.SubprocessError):  # gzip will do
+                if not self._unpack():
+                    jobs = [(self._root / name, kept) for name, kept in self._kept().items()]
+                    packer.start(jobs).wait(_PACK_SECONDS)
+                    self._unpack()
 
         thread = threading.Thread(target=work, name="dtale_magics compress", daemon=True)
         thread.start()
         return thread
+
+    def _kept(self) -> dict[str, Path]:
+        """Where the first page's files are kept, one for each version of each."""
+        directory = self._cache or user_cache.directory()
+        stamps = {name: self._files[name] for name in _OF_FIRST_PAGE if name in self._files}
+        return {
+            name: directory / f"{Path(name).name}-{stamp.size:x}-{stamp.modified:x}.br"
+            for name, stamp in stamps.items()
+        }
+
+    def _unpack(self) -> bool:
+        """Take what is kept; whether that is all."""
+        found = {name: packer.read(path) for name, path in self._kept().items()}
+        self._compressed |= {(name, "br"): one for name, one in found.items() if one is not None}
+        return None not in found.values()
 
     def redirect(self, prefix: str, path: str) -> WSGIApplication | None:
         """Lead from a kernel's own path of a static file to the one that all kernels share.
@@ -190,17 +204,6 @@ class Assets:
                 self._compressed[name, coding] = gzip.compress(self._read(name), 6)
             return self._compressed[name, coding]
 
-    def _brotli(self, name: str) -> bytes:
-        return subprocess.run(  # noqa: S603 (what runs is ours)
-            [sys.executable, "-c", _BROTLI, str(self._root / name)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            cwd=self._root,  # no Python there that would be imported by mistake
-            timeout=_BROTLI_SECONDS,
-            check=True,
-        ).stdout
-
     def _read(self, name: str) -> bytes:
         return (self._root / name).read_bytes()
 
@@ -223,6 +226,6 @@ class Assets:
 
     @functools.cached_property
     def _token(self) -> str:
-        secret = self._secret if self._secret is not None else user_secret.read()
+        secret = self._secret if self._secret is not None else user_cache.secret()
         listing = repr(sorted(self._files.items())).encode()
         return hmac.digest(secret, listing, hashlib.sha256).hex()[:32]

@@ -10,7 +10,7 @@ import pytest
 from support import plain_http
 from werkzeug.test import Client
 
-from dtale_magics import user_secret
+from dtale_magics import packer, user_cache
 from dtale_magics.assets import PATH, Assets
 
 if TYPE_CHECKING:
@@ -37,8 +37,13 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def assets(folder: Path) -> Assets:
-    return Assets(folder, SECRET)
+def cache(tmp_path: Path) -> Path:
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def assets(folder: Path, cache: Path) -> Assets:
+    return Assets(folder, SECRET, cache)
 
 
 def _get(assets: Assets, name: str, accept: str = "", **headers: str) -> TestResponse:
@@ -63,7 +68,7 @@ def test_a_script_arrives_whole_in_a_coding_that_the_browser_takes(
     early = _get(assets, "dist/dtale_bundle.js", accept)
     assert early.headers.get("Content-Encoding") == (coding and "gzip")
     assert UNPACK.get("gzip" if coding else "", bytes)(early.data) == SCRIPT
-    assets.compress().join(30)
+    assets.compress().join(60)
 
     answer = _get(assets, "dist/dtale_bundle.js", accept)
 
@@ -83,7 +88,7 @@ def test_what_is_compressed_already_is_sent_as_it_is(assets: Assets) -> None:
 
 def test_a_browser_that_asks_for_changes_is_told_that_there_are_none(assets: Assets) -> None:
     script = "dist/dtale_bundle.js"
-    assets.compress().join(30)
+    assets.compress().join(60)
     etag = _get(assets, script, "br").headers["ETag"]
     assert _get(assets, script, "br", **{"If-None-Match": etag}).status_code == 304
     assert _get(assets, script, "gzip", **{"If-None-Match": etag}).status_code == 200
@@ -120,25 +125,82 @@ def test_a_file_that_changes_under_a_running_kernel_is_served_anew_and_not_kept(
     assert _get(assets, "dist/dtale_bundle.js", "br").status_code == 404
 
 
+def test_what_one_kernel_has_compressed_is_there_for_the_next(
+    assets: Assets, folder: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assets.compress().join(60)
+    monkeypatch.setattr(packer, "start", None)  # nobody compresses any more
+    another = Assets(folder, SECRET, cache)
+    another.compress().join(60)
+    answer = _get(another, "dist/dtale_bundle.js", "br")
+    assert answer.headers["Content-Encoding"] == "br"
+    assert brotli.decompress(answer.data) == SCRIPT
+
+
+@pytest.mark.parametrize("damage", ["cut short", "empty", "readable by others"])
+def test_what_is_kept_is_not_served_when_it_is_damaged_and_is_made_anew(
+    assets: Assets, folder: Path, cache: Path, damage: str
+) -> None:
+    assets.compress().join(60)
+    (kept,) = cache.glob("*.br")
+    if damage == "readable by others":
+        kept.chmod(0o644)
+    else:
+        kept.write_bytes(kept.read_bytes()[:-1] if damage == "cut short" else b"")
+    assert packer.read(kept) is None
+
+    another = Assets(folder, SECRET, cache)
+    another.compress().join(60)
+
+    answer = _get(another, "dist/dtale_bundle.js", "br")
+    assert brotli.decompress(answer.data) == SCRIPT
+    assert answer.headers["Content-Encoding"] == "br"
+    assert kept.stat().st_mode & 0o777 == 0o600
+
+
+def test_former_versions_are_forgotten_after_a_month(
+    assets: Assets, folder: Path, cache: Path
+) -> None:
+    assets.compress().join(60)
+    (first,) = cache.glob("*.br")
+    (folder / "dist/dtale_bundle.js").write_bytes(SCRIPT * 2)
+    Assets(folder, SECRET, cache).compress().join(60)
+    assert len(list(cache.glob("*.br"))) == 2, "another environment may use it"
+    os.utime(first, (0, 0))
+    (folder / "dist/dtale_bundle.js").write_bytes(SCRIPT * 3)
+    Assets(folder, SECRET, cache).compress().join(60)
+    assert first not in cache.iterdir()
+
+
+def test_without_a_place_to_keep_them_files_are_served_all_the_same(
+    folder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    assets = Assets(folder, SECRET, tmp_path / "file")
+    assets.compress().join(60)
+    answer = _get(assets, "dist/dtale_bundle.js", "br, gzip")
+    assert gzip.decompress(answer.data) == SCRIPT
+
+
 def test_a_user_keeps_a_secret(tmp_path: Path) -> None:
     directory = tmp_path / "cache"
-    secret = user_secret.read(directory)
-    assert user_secret.read(directory) == secret
+    secret = user_cache.secret(directory)
+    assert user_cache.secret(directory) == secret
     (file,) = directory.iterdir()
     assert file.stat().st_mode & 0o777 == 0o600
 
 
 @pytest.mark.skipif(os.name != "posix", reason="the modes are those of POSIX")
 def test_a_secret_that_others_can_read_is_not_used(tmp_path: Path) -> None:
-    secret = user_secret.read(tmp_path)
+    secret = user_cache.secret(tmp_path)
     (file,) = tmp_path.iterdir()
     file.chmod(0o644)
-    assert user_secret.read(tmp_path) != secret
+    assert user_cache.secret(tmp_path) != secret
 
 
 def test_a_secret_cannot_be_kept_everywhere(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    assert user_secret.read(tmp_path / "file") != user_secret.read(tmp_path / "file")
+    assert user_cache.secret(tmp_path / "file") != user_cache.secret(tmp_path / "file")
 
 
 def test_notebooks_name_the_same_files_and_data_is_never_kept(
