@@ -38,7 +38,10 @@ class SessionLike(Protocol):
 
     slug: str
     owner: str
-    reach: Reachability
+
+    @property
+    def reach(self) -> Reachability:
+        """What is known of the ways to this kernel."""
 
     @property
     def port(self) -> int | None:

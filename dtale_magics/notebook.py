@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +47,8 @@ def _name_from_server(kernel_id: str) -> str | None:
 
 
 def _get(url: str, headers: dict[str, str]) -> Any:
+    import urllib.request  # noqa: PLC0415 (not at %load_ext)
+
     request = urllib.request.Request(url, headers=headers)  # noqa: S310 (the server's own)
     # Environment proxies are for the outside world.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))

@@ -15,10 +15,8 @@ from typing import TYPE_CHECKING, Any
 from dtale_magics import notebook, settings
 from dtale_magics.assets import Assets
 from dtale_magics.errors import SettingError
+from dtale_magics.once import once
 from dtale_magics.plain_show import HOST, PlainShow
-from dtale_magics.reachability import Reachability
-from dtale_magics.state import FrameInfo, PortHolder, Status
-from dtale_magics.viewer import Viewer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -30,9 +28,12 @@ if TYPE_CHECKING:
     from dtale_magics.outcome import Outcome
     from dtale_magics.peers import Frame
     from dtale_magics.ports import Ports
+    from dtale_magics.reachability import Reachability
     from dtale_magics.settings import PortRange, Settings
     from dtale_magics.show_options import ShowOptions
+    from dtale_magics.state import FrameInfo, PortHolder, Status
     from dtale_magics.verdict import Verdict
+    from dtale_magics.viewer import Viewer
 
 _SLUG_BYTES = 16
 """128 random bits: the slug is a capability."""
@@ -63,7 +64,6 @@ class Session:
         self._lock = threading.RLock()
         self._range: PortRange | None = None
         self._ports: Ports | None = None
-        self._news: News | None = None
         self.owner = secrets.token_hex(8)
         self.slug = _new_slug()
         self._slugs = {self.slug}
@@ -71,11 +71,30 @@ class Session:
         self._policy_ports: tuple[int, ...] = ()
         self._policy_until = 0.0
         self._assets = Assets()
-        self.reach = Reachability(self)
-        self._viewer = Viewer(lambda: self.base_url, self._assets)
         self._plain_show = PlainShow(self)
         self._preload: threading.Thread | None = None
         self._preload_error: BaseException | None = None
+
+    # What %load_ext does not need is imported and made when it is first asked for.
+
+    @once
+    def reach(self) -> Reachability:
+        """Tell what is known of the ways to this kernel."""
+        from dtale_magics.reachability import Reachability  # noqa: PLC0415
+
+        return Reachability(self)
+
+    @once
+    def _viewer(self) -> Viewer:
+        from dtale_magics.viewer import Viewer  # noqa: PLC0415
+
+        return Viewer(lambda: self.base_url, self._assets)
+
+    @once
+    def _news(self) -> News:
+        from dtale_magics.news import News  # noqa: PLC0415
+
+        return News()
 
     # ------------------------------------------------------------------ state
 
@@ -134,14 +153,14 @@ class Session:
         pages = controller is not None and controller.is_watched(self)
 
         def tell() -> None:
-            self._get_news().tell()
+            self._news.tell()
             changed()
 
         return self.reach.check(tell, pages=pages)
 
     def events(self) -> tuple[Event, ...]:
         """Return the last events of this kernel's D-Tale, oldest first."""
-        return self._get_news().events
+        return self._news.events
 
     def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Have `callback` called, from whatever thread, after each change here or at a sibling.
@@ -152,7 +171,7 @@ class Session:
             Ends the subscription.
         """
         self._open_ports()  # siblings tell their changes to those they can see
-        return self._get_news().subscribe(callback)
+        return self._news.subscribe(callback)
 
     # ---------------------------------------------------------------- loading
 
@@ -307,7 +326,7 @@ class Session:
     def set_range(self, chosen: PortRange | None) -> None:
         """Look for ports in `chosen` from now on; None returns to the configured range."""
         self._range = chosen
-        self._get_news().tell()
+        self._news.tell()
 
     def stop(self) -> tuple[int, ...]:
         """Free every port; frames are kept, and shown again under the same links afterwards.
@@ -358,25 +377,17 @@ class Session:
                 )
             return self._ports
 
-    def _get_news(self) -> News:
-        if self._news is not None:  # without the lock: `stop` has it while siblings are answered
-            return self._news
-        with self._lock:
-            if self._news is None:
-                from dtale_magics.news import News  # noqa: PLC0415 (not at %load_ext)
-
-                self._news = News()
-            return self._news
-
     def _happened(self, text: str) -> None:
         """Pass an event on, or the news that something changed elsewhere."""
         self._plain_show.announce()
         if text:
-            self._get_news().add(text)
+            self._news.add(text)
         else:
-            self._get_news().tell()
+            self._news.tell()
 
     def _status(self, ingress_holder: PortHolder | None) -> Status:
+        from dtale_magics.state import Status  # noqa: PLC0415 (not at %load_ext)
+
         now = self.settings()
         base = self.base_url
         ports = self.ports
@@ -466,6 +477,8 @@ class Session:
             sys.setswitchinterval(interval)
 
     def _own_holder(self, port: int) -> PortHolder:
+        from dtale_magics.state import PortHolder  # noqa: PLC0415 (not at %load_ext)
+
         since = None if self._ports is None else self._ports.since(port)
         return PortHolder(port, "this kernel", notebook.name(), os.getpid(), since)
 
@@ -473,6 +486,7 @@ class Session:
         if port in self.ports:
             return self._own_holder(port)
         from dtale_magics import holders, listener, ports  # noqa: PLC0415 (not at %load_ext)
+        from dtale_magics.state import PortHolder  # noqa: PLC0415
 
         sibling = ports.sibling_with(port)
         if sibling is not None:
