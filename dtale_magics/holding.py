@@ -199,7 +199,7 @@ class Holdings:
         Returns
         -------
         membership, listeners
-            The membership is None when its place in the group is not certain any more. The
+            The membership is None when its place in the group is not certain. The
             listeners are all that are ours, and served until somebody removes them.
         """
         with self._lock:
@@ -212,14 +212,12 @@ class Holdings:
                     with contextlib.suppress(ValueError):  # closed meanwhile
                         self.server.add(one)
                         listeners.append(one)
-            if former is None or former.membership.listeners[0] not in listeners:
+            if former is None:
                 return None, listeners
-            membership, group = former.membership, steering.members(port)
-            if not (membership.certain(group) and membership.safe(group)):
-                return None, listeners
+            membership = former.membership
             held = set(membership.listeners)
             membership.listeners += [one for one in listeners if one not in held]
-            return membership, listeners
+            return membership if membership.certain else None, listeners
 
     @property
     def by(self) -> dict[str, Any]:
@@ -251,9 +249,9 @@ class Holdings:
             else:
                 self.linger(fresh - former)
 
-    def watch(self, held: Held, *, steered: bool = True) -> None:
+    def watch(self, held: Held, *, steered: bool = False) -> None:
         """Look after a port that has become ours, in a thread that ends by itself.
 
-        `steered` says whether what was taken by steering still is.
+        `steered` says whether it is steered to us already.
         """
         Watch(self, held, steered=steered).start()

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from dtale_magics.errors import PortUnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 BACKLOG = 1024
 """Connections that may wait to be accepted; the kernel caps it at ``net.core.somaxconn``."""
@@ -89,10 +89,17 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_close_in_forked_child)
 
 
-def reached(port: int, timeout: float) -> Listener | None:
+def reached(port: int, timeout: float, prepare: Callable[[int], None]) -> Listener | None:
     """Find out which listener of this process a connection to `port` reaches, by making one.
 
-    None when it reaches none within `timeout` seconds.
+    Parameters
+    ----------
+    port
+        Where it goes, over IPv4.
+    timeout
+        Seconds after which the answer is None: it reaches none.
+    prepare
+        Called before, with the port that the connection comes from.
     """
     found: Future[Listener] = Future()
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as sock:
@@ -103,6 +110,7 @@ def reached(port: int, timeout: float) -> Listener | None:
         own_port = sock.getsockname()[1]
         _expected[own_port] = found
         try:
+            prepare(own_port)
             sock.connect(("127.0.0.1", port))
             sock.sendall(b"\r\n")  # a deferred accept shows no connection that is silent
             return found.result(timeout)

@@ -124,7 +124,7 @@ def steer(attempt: Attempt, sibling: Peer, occupancy: Occupancy) -> Outcome | No
     except OSError as error:
         attempt.failures.append(f"steering failed ({error})")
         return None
-    attempt.holdings.watch(held)
+    attempt.holdings.watch(held, steered=True)
     return Steered(attempt.port, party(sibling))
 
 
@@ -135,9 +135,7 @@ def _join_and_attach(attempt: Attempt, sibling: Peer, occupancy: Occupancy) -> H
     try:
         if membership is None:
             membership = group.join(port, occupancy.group, own, holdings.adopt)
-        if membership.index is None:
-            raise group.SteeringError(errno.EAGAIN, "its group changes without end")
-        group.attach(membership.listeners[0].socket, membership.index)
+        group.attach(membership.listeners[0].socket, membership.place)
     except OSError:
         if claim is not None:
             claim.close()
@@ -189,7 +187,8 @@ def _receive(attempt: Attempt, sibling: Peer) -> tuple[Held, str]:
                     claim.close()
     if not given:
         raise exchange.PeerGoneError("The other kernel did not let the port go.")
-    membership = group.Membership(listeners, None if len(listeners) > 1 else 0)
+    index = offer.get("index") if len(listeners) > 1 else 0
+    membership = group.Membership(listeners, index if isinstance(index, int) else None)
     return Held(attempt.port, membership, claim, previous=sibling), str(offer.get("label", ""))
 
 

@@ -1,22 +1,28 @@
 """Steering: all new connections of a port to one socket of the group that shares it (Linux).
 
 Sockets of one user that are bound to one port with SO_REUSEPORT form a group, in the order of
-their ``listen``; a classic BPF program of one instruction, "return i", chooses the i-th for every
-new connection (``SO_ATTACH_REUSEPORT_CBPF``, socket(7)).
+their ``listen``; a classic BPF program chooses one for every new connection, by its place
+(``SO_ATTACH_REUSEPORT_CBPF``, socket(7)).
 
-When a member leaves, the *last* one moves into its place. A socket of ours therefore moves only
-while it is the last one. So whoever joins behind f members of others brings f further sockets,
-which queue up behind it: each of the others that leaves moves one of them down, and when all have
-left, none has moved the one that counts. No order in which others leave can thus turn a connection
-to one of them. Sockets of our own in front of it, from an earlier takeover, stay where they are for
-as long: counting them among the others would make a group that changes hands quickly grow without
-end.
+When a member leaves, the *last* one moves into its place. The socket at place i is therefore moved
+only if it is the last one, that is, if the group has i + 1 members when one in front of it leaves.
+As long as more than i sockets of the group are ours, that cannot happen: if the one that leaves is
+somebody else's, the group has i + 2 members at least; if it is ours, more than i of ours remain,
+and it had as many. So whoever joins behind f members of others joins with f + 1 sockets, and then
+no order in which others leave can turn a connection to one of them. A place that is *certain* in
+this way stays so, whoever joins behind it.
+
+Which place a socket has cannot be read back from Linux, but a program can tell: it chooses the
+place in question for one connection of our own, which it knows by its source port, and goes on as
+before for all others. In this way an owner finds a socket of its own that needs fewer others, and
+lets go of those (`shrink`).
 """
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import os
 import socket
 import struct
@@ -34,13 +40,17 @@ if TYPE_CHECKING:
 
     from dtale_magics.listener import Listener
 
-MAX_SPARES = 32
-"""Bound on what one takeover adds to a group; beyond it the watch joins again when others leave."""
+MAX_OTHERS = 128
+"""Behind so many sockets of others we join at most: suspended notebooks can leave a few each."""
 
 _SO_ATTACH_REUSEPORT_CBPF = 51  # asm-generic/socket.h
-_BPF_RET_K = 0x06  # BPF_RET | BPF_K of linux/bpf_common.h
+# linux/bpf_common.h and linux/filter.h
+_LOAD_BYTE, _LOAD_HALF_WORD, _JUMP_IF_EQUAL, _RETURN = 0x30, 0x28, 0x15, 0x06
+_IP_HEADER = 0xFFF00000  # SKF_NET_OFF
+_IPV4_WITHOUT_OPTIONS = 0x45
+_SOURCE_PORT_OFFSET = 20
 _MAX_ATTEMPTS = 20
-_PROBE_SECONDS = 1.0
+_PROBE_SECONDS = 0.5
 _TRIAL_SECONDS = 3.0
 
 
@@ -55,35 +65,36 @@ class Membership:
     Attributes
     ----------
     listeners
-        The one that connections are steered to, then the spare ones.
+        The one that connections are steered to, then others.
     index
         Place of the first in the group; None when it is not known.
-    below
-        Inodes of the sockets in front of it when it joined.
-    behind
-        How many spare ones joined behind it.
     """
 
     listeners: list[Listener]
     index: int | None = 0
-    below: frozenset[int] = frozenset()
-    behind: int = 0
+
+    @property
+    def open(self) -> list[Listener]:
+        """Those that are not closed."""
+        return [one for one in self.listeners if one.fileno() >= 0]
+
+    @property
+    def place(self) -> int:
+        """The index; `SteeringError` when it is not known."""
+        if self.index is None:
+            raise SteeringError(errno.EAGAIN, "its group changes without end")
+        return self.index
 
     @property
     def inodes(self) -> frozenset[int]:
         """Inodes of the sockets that are still open."""
         return _inodes(self.listeners)
 
-    def certain(self, group: frozenset[int]) -> bool:
-        """Whether the index still holds: only one that leaves in front of it can move it."""
-        return self.index is not None and self.below | self.inodes <= group
-
-    def safe(self, group: frozenset[int]) -> bool:
-        """Whether the index goes on to hold whoever else leaves the group, and when."""
-        others = (self.below & group) - self.inodes
-        open_ones = sum(one.fileno() >= 0 for one in self.listeners[1 : 1 + self.behind])
-        moved = len(self.below - group)  # into the places of those that have left
-        return self.index is not None and open_ones - moved >= len(others)
+    @property
+    def certain(self) -> bool:
+        """Whether the index holds, and goes on to do so whoever leaves the group, and when."""
+        found = self.open
+        return self.index is not None and self.listeners[0] in found and len(found) > self.index
 
 
 def _inodes(listeners: list[Listener]) -> frozenset[int]:
@@ -99,17 +110,41 @@ def members(port: int) -> frozenset[int]:
     return frozenset(entry.inode for entry in holders.listening_sockets(port))
 
 
-def attach(sock: socket.socket, index: int) -> None:
+def attach(sock: socket.socket, index: int, probe: tuple[int, int] | None = None) -> None:
     """Steer all new connections of the group of `sock` to the member at `index`.
+
+    Parameters
+    ----------
+    sock
+        Any member of the group.
+    index
+        A place in it.
+    probe
+        A source port, and the place to which an IPv4 connection from there is steered instead.
 
     Raises
     ------
     OSError
         ``EINVAL`` while nobody has joined the group; whatever a sandbox says.
     """
-    code = ctypes.create_string_buffer(struct.pack("HBBI", _BPF_RET_K, 0, 0, index))
-    program = struct.pack("HP", 1, ctypes.addressof(code))
-    sock.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_REUSEPORT_CBPF, program)
+    program = [(_RETURN, 0, 0, index)]
+    if probe is not None:
+        source_port, place = probe
+        program = [
+            (_LOAD_BYTE, 0, 0, _IP_HEADER),
+            (_JUMP_IF_EQUAL, 0, 3, _IPV4_WITHOUT_OPTIONS),
+            (_LOAD_HALF_WORD, 0, 0, _IP_HEADER + _SOURCE_PORT_OFFSET),
+            (_JUMP_IF_EQUAL, 0, 1, source_port),
+            (_RETURN, 0, 0, place),
+            *program,
+        ]
+    code = b"".join(struct.pack("HBBI", *instruction) for instruction in program)
+    buffer = ctypes.create_string_buffer(code)
+    sock.setsockopt(
+        socket.SOL_SOCKET,
+        _SO_ATTACH_REUSEPORT_CBPF,
+        struct.pack("HP", len(program), ctypes.addressof(buffer)),
+    )
 
 
 class _Trial:
@@ -201,89 +236,83 @@ def join(
     group
         Its `members`, as last seen.
     own
-        Those of them that are ours already, and stay until the group is settled.
+        Those of them that are ours already.
     adopt
         Starts to serve listeners: connections may be spread over all from the first moment.
 
     Returns
     -------
     Membership
-        With all of `own`. Its index is None when others left again and again meanwhile.
+        With all of `own`. It is certain, or its index None when others left again and again
+        meanwhile.
 
     Raises
     ------
     OSError
-        As bind(2) does, when no socket of ours could join and there was none before.
+        As bind(2) does, and `SteeringError` for a group that is too large, when no socket of ours
+        could join and there was none before.
     """
-    own, below = list(own), group
+    mine = list(own)
     for _ in range(_MAX_ATTEMPTS):
+        others = group - _inodes(mine)
         fresh: list[Listener] = []
-        others = len(below - _inodes(own))
         try:
-            for _ in range(2 if others else 1):
+            if len(others) > MAX_OTHERS:
+                raise SteeringError(errno.E2BIG, f"{len(others)} sockets of others share it")
+            for _ in range(len(others) + 1):
                 fresh.append(_join_one(port))  # noqa: PERF401 (closed if a later one fails)
-            now = members(port)
-            certain = now - _inodes(fresh) == below
-            if certain and others > 1:
-                for _ in range(min(others, MAX_SPARES) - 1):
-                    fresh.append(_join_one(port))  # noqa: PERF401 (as above)
-                now = members(port)
-                # There was one spare to move when the first one left, but perhaps no second.
-                certain = len(below - now) <= 1
         except OSError:
             for one in fresh:
                 one.close()
-            if not own:
+            if not mine:
                 raise
             break
         adopt(*fresh)
-        if certain:
-            return Membership([*fresh, *own], len(below), below & now, len(fresh) - 1)
-        own, below = [*fresh, *own], now
-    return Membership(own, None)
+        mine = [*fresh, *mine]
+        now = members(port)
+        if group <= now:  # nobody has left, so the first one is right behind them
+            return Membership(mine, len(group))
+        group = now
+    return Membership(mine, None)
 
 
-def settle(
-    port: int, listeners: list[Listener], adopt: Callable[..., None]
-) -> tuple[Listener, list[Listener]]:
-    """Steer to index 0 of a group that is all ours, and find out which of `listeners` that is.
+def shrink(port: int, membership: Membership, others: int) -> Membership:
+    """Find a place that needs no more sockets than there are others, and steer to it.
 
-    The caller holds the port's lock and serves all of them; afterwards all others can be closed in
-    any order. The program stays, so that whoever binds beside us later without asking, as another
-    program of this user may, gets no connections.
+    Of others + 1 places one is ours at least, as that many are before any member of ours leaves.
 
     Parameters
     ----------
     port
-        The port in question.
-    listeners
-        All that listen on it.
-    adopt
-        Starts to serve a listener.
+        The port in question; the caller holds its lock and serves all of `membership`.
+    membership
+        Ours; it is certain, and steered to.
+    others
+        How many members are not ours.
 
     Returns
     -------
-    kept, superfluous
-        The one at index 0. Superfluous is one that had to join so that there is a group; it may
-        have got connections, and the caller lets it linger.
+    Membership
+        Certain, with some of the listeners; the others can be closed in any order.
 
     Raises
     ------
     SteeringError
-        When a connection of our own reaches none of them.
+        When no connection of our own reaches us, as on a machine that is very short of time.
     """
-    superfluous = []
-    try:
-        attach(listeners[0].socket, 0)
-    except OSError:  # a port that was never shared has no group
-        if available():
-            superfluous.append(_join_one(port))
-            adopt(*superfluous)
-            attach(listeners[0].socket, 0)
-    if len(listeners) == 1:
-        return listeners[0], superfluous
-    # The order in which others left is not known, so one connection of our own shows it.
-    found = listener.reached(port, _PROBE_SECONDS)
-    if found not in listeners:
-        raise SteeringError(f"a connection to port {port} does not reach this process")
-    return found, superfluous
+    own, index = membership.open, membership.index
+    assert index is not None
+    for place in range(others, -1, -1):
+
+        def ask_for(source_port: int, place: int = place) -> None:
+            attach(own[0].socket, index, (source_port, place))
+
+        try:
+            found = listener.reached(port, _PROBE_SECONDS, ask_for)
+        finally:
+            attach(own[0].socket, index)
+        if found in own:
+            attach(found.socket, place)
+            spare = [one for one in own if one is not found]
+            return Membership([found, *spare[:place]], place)
+    raise SteeringError(errno.ETIMEDOUT, f"no connection to port {port} reaches this process")

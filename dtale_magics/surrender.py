@@ -82,7 +82,7 @@ class Surrender:
         if self._holdings.owns(held):
             # The taker has left, and with it the sense of the program that it attached: others who
             # are stopped may still be in the group.
-            self._holdings.watch(held, steered=False)
+            self._holdings.watch(held)
         else:
             self._holdings.surrender(held, _party(message))
         return {}
@@ -93,12 +93,12 @@ class Surrender:
         held = self._owned(message)
         if held is None:
             return _NOT_MINE
-        listeners = [one for one in held.membership.listeners if one.fileno() >= 0]
+        listeners = held.membership.open
         if len(listeners) > exchange.MAX_DESCRIPTORS:
             return {"ok": False, "why": f"{len(listeners)} sockets are too many to hand over"}
         for one in listeners:
             holdings.server.detach(one)
-        heard = self._offer(conversation, listeners)
+        heard = self._offer(conversation, listeners, held.membership.index)
         if not heard and holdings.owns(held):
             if holdings.get(held.port) is held:
                 holdings.server.add(*listeners)
@@ -116,15 +116,16 @@ class Surrender:
         holdings.tell_lost(held.port, _party(message))
         return None
 
-    def _offer(self, conversation: Exchange, listeners: list[Listener]) -> bool:
-        """Send `listeners`; whether the taker says that it has them.
+    def _offer(self, conversation: Exchange, listeners: list[Listener], index: int | None) -> bool:
+        """Send `listeners`, and the place of the first; whether the taker says that it has them.
 
         Nobody accepts from them between its word and ours: their queues keep every connection.
         """
         label = self._holdings.session.label[:200]
         with contextlib.suppress(exchange.ChannelError):
             conversation.extend(ANSWER_SECONDS)
-            conversation.send({"ok": True, "label": label}, [one.fileno() for one in listeners])
+            offer = {"ok": True, "label": label, "index": index}
+            conversation.send(offer, [one.fileno() for one in listeners])
             return conversation.receive().get("op") == "have"
         return False
 

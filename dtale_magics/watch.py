@@ -9,7 +9,6 @@ import time
 from typing import TYPE_CHECKING
 
 from dtale_magics import channel, exchange, exclusive, peers, procfs, steering
-from dtale_magics.steering import Membership
 
 if TYPE_CHECKING:
     from dtale_magics.holding import Held, Holdings
@@ -34,14 +33,14 @@ class Watch:
     held
         The one that was just taken, bound or received.
     steered
-        Whether one that was taken by steering still is steered to us.
+        Whether it is steered to us already.
     """
 
-    def __init__(self, holdings: Holdings, held: Held, *, steered: bool = True) -> None:
+    def __init__(self, holdings: Holdings, held: Held, *, steered: bool) -> None:
         self._holdings = holdings
         self._held = held
         self._port = held.port
-        self._steered = steered and held.claim is not None
+        self._steered = steered
         self._next_call: dict[Peer, float] = {}
 
     def start(self) -> None:
@@ -86,9 +85,10 @@ class Watch:
                     channel.call(peer, "taken", timeout=_TELL_TIMEOUT_SECONDS, **told)
 
     def _tidy(self) -> bool:
-        """Repair what others' leaving has done to the group; True when nothing is left to do."""
+        """Steer the port here if it is not, with as few sockets as that needs; True when done."""
         held = self._held
-        if self._steered and self._others() and held.membership.safe(steering.members(self._port)):
+        others = self._others()
+        if self._steered and others and not self._too_many(others):
             return False
         try:
             with exclusive.lock(self._port, time.monotonic() + _PAUSE_SECONDS):
@@ -97,34 +97,29 @@ class Watch:
                 if not self._holdings.owns(held):
                     # The new owner tells us; a lock-step later it may also be gone again.
                     return False
-                if not self._others():
-                    self._settle()
-                    return True
-                self._steer_again()
-                return False
+                if not self._steered:
+                    self._steer()
+                others = self._others()
+                if self._too_many(others):
+                    kept = steering.shrink(self._port, held.membership, len(others))
+                    self._holdings.renew(held, kept)
+                return not others
         except exclusive.PortBusyError:
             return False
         except OSError as error:
             logger.warning("port %s: %s", self._port, error)
             return False
 
-    def _settle(self) -> None:
-        """Shrink a group that is all ours to one socket at index 0."""
-        listeners = [one for one in self._held.membership.listeners if one.fileno() >= 0]
-        kept, superfluous = steering.settle(self._port, listeners, self._holdings.adopt)
-        self._holdings.renew(self._held, Membership([kept]))
-        self._holdings.linger(superfluous)
+    def _too_many(self, others: frozenset[int]) -> bool:
+        """Whether we have more sockets than it takes beside `others`."""
+        return len(self._held.membership.open) > len(others) + 1
 
-    def _steer_again(self) -> None:
+    def _steer(self) -> None:
+        """Steer the port to us, also if nobody shares it: somebody may, without asking."""
         holdings, membership = self._holdings, self._held.membership
-        if self._held.claim is None:
-            # Bound plainly, so the first of the group, whoever has joined it since.
-            steering.attach(membership.listeners[0].socket, 0)
-        else:
-            own = [one for one in membership.listeners if one.fileno() >= 0]
-            group = steering.members(self._port)
-            fresh = steering.join(self._port, group, own, holdings.adopt)
-            if fresh.index is not None:
-                steering.attach(fresh.listeners[0].socket, fresh.index)
-            holdings.renew(self._held, fresh)
+        group = steering.members(self._port)
+        if not membership.certain or len(group) == 1:  # one socket alone is no group
+            membership = steering.join(self._port, group, membership.open, holdings.adopt)
+            holdings.renew(self._held, membership)
+        steering.attach(membership.listeners[0].socket, membership.place)
         self._steered = True

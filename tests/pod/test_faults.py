@@ -32,8 +32,8 @@ TAKER_STEPS = {
         "after:holding.Holdings.enter",
         "before:watch.Watch._tell_former_owners",
         "after:watch.Watch._tell_former_owners",
-        "before:watch.Watch._settle",
-        "after:watch.Watch._settle",
+        "before:steering.shrink",
+        "after:steering.shrink",
     ],
     HAND_OVER: [
         "before:hand_over",
