@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import os
 import secrets
 import socket
@@ -27,7 +28,7 @@ from dtale_magics import procfs
 from dtale_magics.errors import DtaleMagicsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from dtale_magics.procfs import UnixName
 
@@ -37,6 +38,12 @@ ABSTRACT = sys.platform == "linux"
 _LOCK = "dtale-magics-lock/1"
 _CLAIM = "dtale-magics-claim/1"
 _POLL_SECONDS = 0.002
+
+SUSPENDED_SECONDS = 1.0
+"""How long a lock is waited for whose holder is suspended."""
+
+_LOOK_SECONDS = 0.2
+_LEVELS = 4
 
 
 class _Closable(Protocol):
@@ -96,7 +103,7 @@ def bind_abstract(name: str) -> socket.socket:
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         sock.bind("\0" + name)
-        sock.listen(128)  # so that a connection tells whose it is (SO_PEERCRED)
+        sock.listen(1024)  # so that a connection tells whose it is (SO_PEERCRED)
     except OSError:
         sock.close()
         raise
@@ -107,6 +114,10 @@ def bind_abstract(name: str) -> socket.socket:
 @contextlib.contextmanager
 def lock(port: int, deadline: float) -> Iterator[None]:
     """Hold the right to take `port`.
+
+    A holder that is suspended (SIGSTOP) keeps nobody out for much longer than `SUSPENDED_SECONDS`:
+    the next one passes it, by a lock one level up. Whoever held it for half as long may have been
+    passed, and has to look at the claims afterwards (`may_have_been_passed`).
 
     Parameters
     ----------
@@ -120,23 +131,41 @@ def lock(port: int, deadline: float) -> Iterator[None]:
     PortBusyError
         When somebody held it until then.
     """
-    held = None
-    while held is None:
-        held = _try_lock(port)
-        if held is None:
-            if time.monotonic() >= deadline:
-                raise PortBusyError(port, _lock_holder(port))
-            time.sleep(_POLL_SECONDS)
+    level, obstacle = 0, _Obstacle()
+    while True:
+        held = _try_lock(port, level)
+        in_the_way = range(level, level + 1) if held is None else range(level + 1, _LEVELS)
+        holders = functools.partial(_lock_holders, port, in_the_way)
+        if held is not None:
+            # Whoever has passed one that was suspended is still at it, or is suspended itself.
+            if not holders() or obstacle.can_be_passed(holders):
+                break
+            held.close()
+        elif level + 1 < _LEVELS and obstacle.can_be_passed(holders):
+            level, obstacle = level + 1, _Obstacle()
+            continue
+        if time.monotonic() >= deadline:
+            raise PortBusyError(port, next(iter(holders()), None))
+        time.sleep(_POLL_SECONDS)
     try:
         yield
     finally:
         held.close()
 
 
-def _try_lock(port: int) -> _Closable | None:
+def may_have_been_passed(since: float) -> bool:
+    """Whether somebody may have passed us since we got the lock (``time.monotonic()``)."""
+    return time.monotonic() - since > SUSPENDED_SECONDS / 2
+
+
+def _lock_name(port: int, level: int) -> str:
+    return f"{_LOCK}/{os.getuid()}/{port}" + (f"/{level}" if level else "")
+
+
+def _try_lock(port: int, level: int) -> _Closable | None:
     if ABSTRACT:
         try:
-            return bind_abstract(f"{_LOCK}/{os.getuid()}/{port}")
+            return bind_abstract(_lock_name(port, level))
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
                 raise
@@ -153,16 +182,42 @@ def _try_lock(port: int) -> _Closable | None:
     return file
 
 
-def _lock_holder(port: int) -> int | None:
+def _lock_holders(port: int, levels: Iterable[int]) -> tuple[int, ...]:
+    """List the processes that have those locks, 0 for one that cannot be told."""
+    return tuple(pid for level in levels if (pid := _lock_holder(port, level)) is not None)
+
+
+def _lock_holder(port: int, level: int) -> int | None:
     if not ABSTRACT:
         return None
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
         sock.setblocking(False)
         try:
-            sock.connect(f"\0{_LOCK}/{os.getuid()}/{port}")
-            return peer_credentials(sock)[0] or None
+            sock.connect("\0" + _lock_name(port, level))
+            return peer_credentials(sock)[0]
+        except BlockingIOError:  # it was asked too often
+            return 0
         except OSError:
             return None
+
+
+class _Obstacle:
+    """Those who are in the way of one who waits."""
+
+    def __init__(self) -> None:
+        self._pids: tuple[int, ...] = ()
+        self._since = self._next_look = time.monotonic()
+
+    def can_be_passed(self, holders: Callable[[], tuple[int, ...]]) -> bool:
+        """Whether all of them have been suspended for `SUSPENDED_SECONDS`; looks now and then."""
+        now = time.monotonic()
+        if now < self._next_look:
+            return False
+        self._next_look = now + _LOOK_SECONDS
+        pids = holders()
+        if pids != self._pids or not all(map(procfs.is_stopped, pids)):
+            self._pids, self._since = pids, now
+        return bool(pids) and now >= self._since + SUSPENDED_SECONDS
 
 
 def peer_credentials(sock: socket.socket) -> tuple[int, int]:

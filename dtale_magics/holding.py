@@ -14,7 +14,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from dtale_magics import exclusive, procfs, steering
+from dtale_magics import channel, exchange, exclusive, peers, procfs, steering
 from dtale_magics.acceptor import LINGER_SECONDS
 from dtale_magics.steering import Membership
 from dtale_magics.watch import Watch
@@ -140,7 +140,7 @@ class Holdings:
         if claim is None:
             return True
         if held.claim is not None:
-            return claim.generation <= held.claim.generation
+            return claim.inode == held.claim.inode
         # Bound plainly: whoever claims the port and listens on it has got it from us since.
         return not procfs.socket_inodes(claim.pid, steering.members(held.port))
 
@@ -155,8 +155,26 @@ class Holdings:
             del self._held[held.port]
             self._former[held.port] = held
             held.withdraw_claim()
-            self.linger(held.membership.listeners, linger)
+            self._leave(held.membership.listeners, linger)
         self.tell_lost(held.port, to)
+        return True
+
+    def give_way(self, port: int) -> bool:
+        """Give up a port that a sibling took while we were suspended in the middle of steering it.
+
+        Whatever we steered when we went on is undone by the sibling, which hears of it. False when
+        the port is ours.
+        """
+        held = self.get(port)
+        if held is not None:
+            if self.owns(held):
+                return False
+            self.surrender(held, None)
+        claim = exclusive.holding_claim(port)
+        for peer in peers.siblings():
+            if claim is not None and peer.pid == claim.pid:
+                with contextlib.suppress(exchange.ChannelError):
+                    channel.call(peer, "taken", port=port, by=self.by)
         return True
 
     def set_aside(self, held: Held) -> bool:
@@ -236,18 +254,23 @@ class Holdings:
             self._lingering[port] = rest + still_open
             self.server.remove(*still_open, linger=seconds)
 
+    def _leave(self, listeners: list[Listener], seconds: float = LINGER_SECONDS) -> None:
+        """Close at once what only stands beside the first: siblings that join count it."""
+        self.linger(listeners[1:], 0.0)
+        self.linger(listeners[:1], seconds)
+
     def renew(self, held: Held, membership: Membership) -> None:
         """Let `held` have the sockets of `membership` and its former ones linger.
 
         If it is not held any more, the new ones linger.
         """
         with self._lock:
-            former, fresh = set(held.membership.listeners), set(membership.listeners)
+            former, fresh = held.membership.listeners, membership.listeners
             if self._held.get(held.port) is held:
                 held.membership = membership
-                self.linger(former - fresh)
+                self._leave([one for one in former if one not in fresh])
             else:
-                self.linger(fresh - former)
+                self.linger(one for one in fresh if one not in former)
 
     def watch(self, held: Held, *, steered: bool = False) -> None:
         """Look after a port that has become ours, in a thread that ends by itself.

@@ -14,14 +14,14 @@ import socket
 import struct
 import time
 import weakref
+from concurrent import futures
 from concurrent.futures import Future
-from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import TYPE_CHECKING
 
 from dtale_magics.errors import PortUnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
 BACKLOG = 1024
 """Connections that may wait to be accepted; the kernel caps it at ``net.core.somaxconn``."""
@@ -35,6 +35,8 @@ Connected-but-silent sockets would stay with the old owner after a takeover.
 _MAX_TIES = 20
 _TIE_SECONDS = 0.001
 """Two that listen at the same instant, both bound, may both be refused: wait, and try again."""
+
+_GRACE_SECONDS = 0.01
 
 _open_listeners: weakref.WeakSet[Listener] = weakref.WeakSet()
 
@@ -89,35 +91,54 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_close_in_forked_child)
 
 
-def reached(port: int, timeout: float, prepare: Callable[[int], None]) -> Listener | None:
-    """Find out which listener of this process a connection to `port` reaches, by making one.
+def reached(
+    port: int, count: int, prepare: Callable[[Sequence[int]], None], timeout: float
+) -> list[Listener | None]:
+    """Find out which listeners of this process connections to `port` reach, by making some.
 
     Parameters
     ----------
     port
-        Where it goes, over IPv4.
-    timeout
-        Seconds after which the answer is None: it reaches none.
+        Where they go, over IPv4.
+    count
+        How many.
     prepare
-        Called before, with the port that the connection comes from.
+        Called before, with the ports that they come from.
+    timeout
+        Seconds within which one at least has to be accepted; those that are within
+        `_GRACE_SECONDS` after the first one count as well.
+
+    Returns
+    -------
+    list
+        For each connection a listener, or None.
     """
-    found: Future[Listener] = Future()
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as sock:
-        # Closed by a reset: a probe shall leave no TIME_WAIT behind.
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        sock.settimeout(timeout)
-        sock.bind(("127.0.0.1", 0))
-        own_port = sock.getsockname()[1]
-        _expected[own_port] = found
+    found: list[Future[Listener]] = [Future() for _ in range(count)]
+    with contextlib.ExitStack() as stack:
+        probes = [stack.enter_context(_probe_socket()) for _ in range(count)]
+        source_ports = [probe.getsockname()[1] for probe in probes]
+        _expected.update(zip(source_ports, found, strict=True))
         try:
-            prepare(own_port)
-            sock.connect(("127.0.0.1", port))
-            sock.sendall(b"\r\n")  # a deferred accept shows no connection that is silent
-            return found.result(timeout)
-        except (OSError, FutureTimeoutError):
-            return None
+            prepare(source_ports)
+            for probe in probes:
+                with contextlib.suppress(OSError):
+                    probe.settimeout(timeout)
+                    probe.connect(("127.0.0.1", port))
+                    probe.sendall(b"\r\n")  # a deferred accept shows no connection that is silent
+            futures.wait(found, timeout, futures.FIRST_COMPLETED)
+            futures.wait(found, _GRACE_SECONDS)
         finally:
-            _expected.pop(own_port, None)
+            for source_port in source_ports:
+                _expected.pop(source_port, None)
+    return [one.result() if one.done() else None for one in found]
+
+
+def _probe_socket() -> socket.socket:
+    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    # Closed by a reset: a probe shall leave no TIME_WAIT behind.
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    sock.bind(("127.0.0.1", 0))
+    return sock
 
 
 def new_socket(*, beside_owner: bool = False) -> socket.socket:

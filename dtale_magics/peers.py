@@ -178,7 +178,7 @@ def identities(timeout: float = 1.0, of: Iterable[Peer] | None = None) -> list[I
 
 def identify(peer: Peer, timeout: float = 1.0) -> Identity | None:
     """Return who `peer` is, asked or looked up; None when it ended."""
-    if time.monotonic() < _silent_until.get(peer, 0.0) or _is_stopped(peer.pid):
+    if time.monotonic() < _silent_until.get(peer, 0.0) or procfs.is_stopped(peer.pid):
         return look_up(peer)
     try:
         answer = channel.call(peer, "identity", timeout=timeout)
@@ -199,14 +199,6 @@ def announce() -> None:
     for peer in siblings():
         with contextlib.suppress(exchange.ChannelError):
             channel.call(peer, "changed", timeout=_ANNOUNCE_SECONDS)
-
-
-def _is_stopped(pid: int) -> bool:
-    """Whether `pid` was suspended and cannot answer, as by Ctrl-Z or a debugger."""
-    try:
-        return psutil.Process(pid).status() in {psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP}
-    except psutil.Error:
-        return False
 
 
 def look_up(peer: Peer) -> Identity | None:

@@ -7,6 +7,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+import psutil
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -98,6 +100,14 @@ def socket_inodes(pid: int, of: frozenset[int] | None = None) -> frozenset[int]:
             if of is not None and len(inodes) == len(of):
                 break
     return frozenset(inodes)
+
+
+def is_stopped(pid: int) -> bool:
+    """Whether `pid` was suspended and cannot answer, as by Ctrl-Z or a debugger."""
+    try:
+        return psutil.Process(pid).status() in {psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP}
+    except psutil.Error:
+        return False
 
 
 def environment_variable(pid: int, name: str) -> str:

@@ -254,7 +254,7 @@ def replace_plain(attempt: Attempt, occupancy: Occupancy) -> Outcome | None:
 def refuse_sibling(attempt: Attempt, sibling: Peer) -> Refused:
     """Say why a sibling keeps its port."""
     holder = party(sibling)
-    why = "; ".join(attempt.failures[-2:]) or "no way to take it was allowed"
+    why = "; ".join(attempt.failures[-3:]) or "no way to take it was allowed"
     return Refused(
         attempt.port,
         f"{holder} has it, and it could not be taken: {why}.",

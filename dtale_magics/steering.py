@@ -13,9 +13,9 @@ no order in which others leave can turn a connection to one of them. A place tha
 this way stays so, whoever joins behind it.
 
 Which place a socket has cannot be read back from Linux, but a program can tell: it chooses the
-place in question for one connection of our own, which it knows by its source port, and goes on as
-before for all others. In this way an owner finds a socket of its own that needs fewer others, and
-lets go of those (`shrink`).
+place in question for a connection of our own, which it knows by its source port, and goes on as
+before for all others. In this way an owner finds the place in front that one of its sockets has,
+and lets go of those that this one does not need (`shrink`).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from typing import TYPE_CHECKING
 from dtale_magics import holders, listener
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
     from dtale_magics.listener import Listener
 
@@ -45,7 +45,8 @@ MAX_OTHERS = 128
 
 _SO_ATTACH_REUSEPORT_CBPF = 51  # asm-generic/socket.h
 # linux/bpf_common.h and linux/filter.h
-_LOAD_BYTE, _LOAD_HALF_WORD, _JUMP_IF_EQUAL, _RETURN = 0x30, 0x28, 0x15, 0x06
+_LOAD_BYTE, _LOAD_HALF_WORD, _RETURN = 0x30, 0x28, 0x06
+_JUMP, _JUMP_IF_EQUAL = 0x05, 0x15
 _IP_HEADER = 0xFFF00000  # SKF_NET_OFF
 _IPV4_WITHOUT_OPTIONS = 0x45
 _SOURCE_PORT_OFFSET = 20
@@ -110,7 +111,7 @@ def members(port: int) -> frozenset[int]:
     return frozenset(entry.inode for entry in holders.listening_sockets(port))
 
 
-def attach(sock: socket.socket, index: int, probe: tuple[int, int] | None = None) -> None:
+def attach(sock: socket.socket, index: int, probes: Mapping[int, int] | None = None) -> None:
     """Steer all new connections of the group of `sock` to the member at `index`.
 
     Parameters
@@ -119,8 +120,8 @@ def attach(sock: socket.socket, index: int, probe: tuple[int, int] | None = None
         Any member of the group.
     index
         A place in it.
-    probe
-        A source port, and the place to which an IPv4 connection from there is steered instead.
+    probes
+        Other places, by the source port from which an IPv4 connection is steered there.
 
     Raises
     ------
@@ -128,14 +129,18 @@ def attach(sock: socket.socket, index: int, probe: tuple[int, int] | None = None
         ``EINVAL`` while nobody has joined the group; whatever a sandbox says.
     """
     program = [(_RETURN, 0, 0, index)]
-    if probe is not None:
-        source_port, place = probe
+    if probes:
+        choices = [
+            instruction
+            for source_port, place in probes.items()
+            for instruction in ((_JUMP_IF_EQUAL, 0, 1, source_port), (_RETURN, 0, 0, place))
+        ]
         program = [
             (_LOAD_BYTE, 0, 0, _IP_HEADER),
-            (_JUMP_IF_EQUAL, 0, 3, _IPV4_WITHOUT_OPTIONS),
+            (_JUMP_IF_EQUAL, 1, 0, _IPV4_WITHOUT_OPTIONS),
+            (_JUMP, 0, 0, 1 + len(choices)),
             (_LOAD_HALF_WORD, 0, 0, _IP_HEADER + _SOURCE_PORT_OFFSET),
-            (_JUMP_IF_EQUAL, 0, 1, source_port),
-            (_RETURN, 0, 0, place),
+            *choices,
             *program,
         ]
     code = b"".join(struct.pack("HBBI", *instruction) for instruction in program)
@@ -277,9 +282,9 @@ def join(
 
 
 def shrink(port: int, membership: Membership, others: int) -> Membership:
-    """Find a place that needs no more sockets than there are others, and steer to it.
+    """Find a socket of ours whose place needs few others, and steer to it.
 
-    Of others + 1 places one is ours at least, as that many are before any member of ours leaves.
+    Of the first others + 1 places one is ours at least, since there are no more others.
 
     Parameters
     ----------
@@ -300,19 +305,18 @@ def shrink(port: int, membership: Membership, others: int) -> Membership:
     SteeringError
         When no connection of our own reaches us, as on a machine that is very short of time.
     """
-    own, index = membership.open, membership.index
-    assert index is not None
-    for place in range(others, -1, -1):
+    own, index = membership.open, membership.place
 
-        def ask_for(source_port: int, place: int = place) -> None:
-            attach(own[0].socket, index, (source_port, place))
+    def ask_for_places(source_ports: Sequence[int]) -> None:
+        attach(own[0].socket, index, {port: place for place, port in enumerate(source_ports)})
 
-        try:
-            found = listener.reached(port, _PROBE_SECONDS, ask_for)
-        finally:
-            attach(own[0].socket, index)
-        if found in own:
-            attach(found.socket, place)
-            spare = [one for one in own if one is not found]
-            return Membership([found, *spare[:place]], place)
+    try:
+        found = listener.reached(port, others + 1, ask_for_places, _PROBE_SECONDS)
+    finally:
+        attach(own[0].socket, index)
+    for place, one in enumerate(found):
+        if one in own:
+            attach(one.socket, place)
+            spare = [other for other in own if other is not one]
+            return Membership([one, *spare[:place]], place)
     raise SteeringError(errno.ETIMEDOUT, f"no connection to port {port} reaches this process")

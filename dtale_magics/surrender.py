@@ -80,8 +80,8 @@ class Surrender:
         if held is None:
             return {}
         if self._holdings.owns(held):
-            # The taker has left, and with it the sense of the program that it attached: others who
-            # are stopped may still be in the group.
+            # The taker has left, or gives way: whatever program it attached makes no sense any
+            # more, while others who are stopped may still be in the group.
             self._holdings.watch(held)
         else:
             self._holdings.surrender(held, _party(message))

@@ -160,10 +160,19 @@ class Pod:
         attempt = Attempt(self.holdings, port, started + deadline_seconds, rungs)
         try:
             with exclusive.lock(port, attempt.deadline):
+                locked = time.monotonic()
                 outcome = climb(attempt)
+            if outcome.ours and exclusive.may_have_been_passed(locked):
+                outcome = self._unless_passed(outcome)
         except exclusive.PortBusyError as error:
             outcome = Refused(port, error.what, error.hint)
         return dataclasses.replace(outcome, seconds=time.monotonic() - started)
+
+    def _unless_passed(self, outcome: Outcome) -> Outcome:
+        if not self.holdings.give_way(outcome.port):
+            return outcome
+        why = "this notebook was suspended while it took it, and another one has it since."
+        return Refused(outcome.port, why, f"Try again: %dtale_port {outcome.port} --force")
 
     def _take_back(self, message: Message, _conversation: Exchange) -> Message:
         port, until = message.get("port"), message.get("until")

@@ -92,6 +92,7 @@ class Watch:
             return False
         try:
             with exclusive.lock(self._port, time.monotonic() + _PAUSE_SECONDS):
+                locked = time.monotonic()
                 if not self._is_held():
                     return True
                 if not self._holdings.owns(held):
@@ -103,12 +104,14 @@ class Watch:
                 if self._too_many(others):
                     kept = steering.shrink(self._port, held.membership, len(others))
                     self._holdings.renew(held, kept)
-                return not others
         except exclusive.PortBusyError:
             return False
         except OSError as error:
             logger.warning("port %s: %s", self._port, error)
             return False
+        if exclusive.may_have_been_passed(locked) and self._holdings.give_way(self._port):
+            return True
+        return not others
 
     def _too_many(self, others: frozenset[int]) -> bool:
         """Whether we have more sockets than it takes beside `others`."""

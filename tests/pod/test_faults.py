@@ -134,6 +134,36 @@ def test_a_victim_that_has_just_handed_over_does_not_think_that_the_port_is_its_
     assert {fetch(port) for _ in range(8)} == {"victim"}
 
 
+@pytest.mark.parametrize(
+    "step",
+    [
+        "before:exclusive.claim",
+        "after:steering.join",
+        "before:holding.Holdings.enter",
+    ],
+)
+def test_a_taker_that_is_stopped_in_the_middle_keeps_nobody_out_and_gives_way_when_it_goes_on(
+    kernels: StartKernel, port: int, step: str
+) -> None:
+    """It has the lock, and what it still does when it goes on comes after the others' steering."""
+    victim, third = kernels("victim"), kernels("third")
+    suspended = kernels("suspended", env={"FAIL_AT": f"stop:{step}"})
+    takes(victim, port)
+    suspended.ask("take", port=port, rungs=STEER.value)
+    eventually(lambda: psutil.Process(suspended.pid).status() == psutil.STATUS_STOPPED)
+
+    takes(third, port)
+    takes(victim, port)
+    suspended.resume()
+
+    assert suspended.answer()["outcome"] == "Refused"
+    eventually(lambda: {fetch(port) for _ in range(8)} == {"victim"})
+    time.sleep(0.5)  # until the sockets of all others are gone
+    assert {fetch(port) for _ in range(40)} == {"victim"}
+    assert suspended.state()["ports"] == []
+    takes(third, port)
+
+
 def test_more_descriptors_than_there_is_room_for_are_refused_and_closed() -> None:
     ours, theirs = socket.socketpair()
     many = [os.dup(ours.fileno()) for _ in range(exchange.MAX_DESCRIPTORS + 1)]
