@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
+import time
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from playwright.sync_api import sync_playwright
-from support import chromium
+from support import chromium, plain_http
 
 from benchmarks.notebooks import KINDS, MAGIC, PLAIN, numbers, one_of_each
 from benchmarks.rows import Row, Sample
+from benchmarks.slow_link import slow_link
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,14 +22,12 @@ if TYPE_CHECKING:
 
     from benchmarks.notebooks import Kind, Notebook, Plan
 
-_SLOW = {
-    "offline": False,
-    "latency": 50,  # ms
-    "downloadThroughput": 10e6 / 8,  # bytes per second
-    "uploadThroughput": 10e6 / 8,
-}
 _HOSTS = {MAGIC: "ours.localhost", PLAIN: "plain.localhost"}
 """Browsers offer all codings to these names, as they do over HTTPS."""
+
+_SLOW_HOSTS = {MAGIC: "slow-ours.localhost", PLAIN: "slow-plain.localhost"}
+
+_PACK_SECONDS = 300.0
 
 _WATCH = """
 const look = () => {
@@ -62,12 +63,10 @@ def _browser(hosts: dict[str, str]) -> Iterator[Browser]:
             browser.close()
 
 
-def _visit(context: BrowserContext, url: str, *, slow: bool) -> Visit:
+def _visit(context: BrowserContext, url: str) -> Visit:
     page = context.new_page()
     developer = context.new_cdp_session(page)
     developer.send("Network.enable")
-    if slow:
-        developer.send("Network.emulateNetworkConditions", _SLOW)
     urls: dict[str, str] = {}
     sizes: dict[str, float] = {}
 
@@ -100,19 +99,40 @@ def _address(one: Notebook) -> str:
     return str(one.kernel.value("__import__('socket').gethostbyname(dtale.app.ACTIVE_HOST)"))
 
 
+def _wait_until_packed(url: str) -> None:
+    """Wait for what a user's first kernel compresses, once for all others."""
+    base = url.replace(_HOSTS[MAGIC], "127.0.0.1")
+    (script,) = re.findall(r'src="([^"]*dtale_bundle\.js)"', plain_http.request(base).text)
+    parts = urlsplit(base)._replace(path=script)
+    deadline = time.monotonic() + _PACK_SECONDS
+    while True:
+        answer = plain_http.request(parts.geturl(), headers={"Accept-Encoding": "br"})
+        if answer.headers.get("Content-Encoding") == "br":
+            return
+        assert time.monotonic() < deadline, "nothing compresses the script"
+        time.sleep(1)
+
+
 def paint(plan: Plan) -> Iterator[Row]:
     with ExitStack() as stack:
         both = stack.enter_context(one_of_each(numbers(1000)))
-        urls = {kind: _url(one) for kind, one in both.items()}
-        addresses = {_HOSTS[kind]: _address(one) for kind, one in both.items()}
-        browser = stack.enter_context(_browser(addresses))
+        quick = {kind: _url(one) for kind, one in both.items()}
+        addresses = {kind: _address(one) for kind, one in both.items()}
+        _wait_until_packed(quick[MAGIC])
+        urls = {False: quick, True: {}}
+        for kind, url in quick.items():
+            link = stack.enter_context(slow_link(addresses[kind], urlsplit(url).port or 80))
+            urls[True][kind] = f"http://{_SLOW_HOSTS[kind]}:{link}{urlsplit(url).path}"
+        hosts = {_HOSTS[kind]: address for kind, address in addresses.items()}
+        hosts |= dict.fromkeys(_SLOW_HOSTS.values(), "127.0.0.1")
+        browser = stack.enter_context(_browser(hosts))
         visits: dict[tuple[bool, bool, Kind], list[Visit]] = {}
         for _ in range(plan.rounds(5)):
             for slow in (False, True)[: plan.rounds(2)]:
                 for kind in KINDS:
                     with browser.new_context() as context:
                         for warm in (False, True):
-                            visit = _visit(context, urls[kind], slow=slow)
+                            visit = _visit(context, urls[slow][kind])
                             visits.setdefault((slow, warm, kind), []).append(visit)
         yield from _rows(visits)
         if plan.quick:
@@ -120,9 +140,9 @@ def paint(plan: Plan) -> Iterator[Row]:
         back: dict[Kind, Visit] = {}
         for kind, one in both.items():
             with browser.new_context() as context:
-                _visit(context, urls[kind], slow=False)
+                _visit(context, quick[kind])
                 _restart(one)
-                back[kind] = _visit(context, _url(one), slow=False)
+                back[kind] = _visit(context, _url(one))
         ours, plain = (Sample.of([back[kind].static_bytes]) for kind in KINDS)
         yield Row("bytes of static files, visit after a kernel's restart", "B", ours, plain, 0.2)
 
