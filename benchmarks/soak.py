@@ -1,9 +1,9 @@
 """``make soak``: kernels that show, take, release, freeze, die and come back at random, under load.
 
 After every step the invariants hold, or the run ends with exit code 1: each port has one owner,
-every kernel shows its own data and nobody else's, and no request was lost but those in the hands of
-a process that was killed or stopped. At the end no kernel that lived long has grown. ``--seed``
-repeats the choices of a run, though not its timing.
+every kernel shows its own data and nobody else's, few sockets share the port, and no request was
+lost but those in the hands of a process that was killed or stopped. At the end no kernel that lived
+long has grown. ``--seed`` repeats the choices of a run, though not its timing.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from support.kernels import Kernel
 from support.ports import PortClaims
 
 from benchmarks.soak_clients import Clients, Target
+from dtale_magics import steering
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
 
 _SETTLE_SECONDS = 15.0
 _LONG_LIFE = 40
+_MOST_SOCKETS = 64
+"""Each kernel has some more than those beside it that are stopped; see `dtale_magics.steering`."""
+
 _GROWTH = {"descriptors": 12, "threads": 8, "MB": 40}
 """How much a kernel's median may grow from the first third of its life to the last."""
 
@@ -246,6 +250,9 @@ class Soak:
         for actor in running:
             self._look_at(actor, ports[actor.name], owner)
         self._clients.owned(owner is not None and owner.runs)
+        group = len(steering.members(self._port))
+        if group > _MOST_SOCKETS:
+            raise Broken(f"{group} sockets share the port")
 
     @staticmethod
     def _ask(actor: Actor, port: int) -> plain_http.Response:
