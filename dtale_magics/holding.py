@@ -255,9 +255,9 @@ class Holdings:
             self.server.remove(*still_open, linger=seconds)
 
     def _leave(self, listeners: list[Listener], seconds: float = LINGER_SECONDS) -> None:
-        """Close at once what only stands beside the first: siblings that join count it."""
-        self.linger(listeners[1:], 0.0)
-        self.linger(listeners[:1], seconds)
+        """Let them linger, except spare ones, which siblings that join would have to count."""
+        self.linger((one for one in listeners if one.spare), 0.0)
+        self.linger((one for one in listeners if not one.spare), seconds)
 
     def renew(self, held: Held, membership: Membership) -> None:
         """Let `held` have the sockets of `membership` and its former ones linger.

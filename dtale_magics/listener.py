@@ -47,6 +47,16 @@ _expected: dict[int, Future[Listener]] = {}
 class Listener:
     """A listening TCP socket on the wildcard address, which owns its port.
 
+    Attributes
+    ----------
+    socket, port
+        What listens, and where.
+    spare
+        Whether no connection was ever meant for it, as for one that stands beside another for the
+        sake of steering. Then it can be closed at once.
+
+    Notes
+    -----
     Non-blocking: O_NONBLOCK is shared by all holders of a descriptor, so a listener that may be
     handed to another process has to be so everywhere.
     """
@@ -55,6 +65,7 @@ class Listener:
         sock.setblocking(False)
         self.socket = sock
         self.port: int = sock.getsockname()[1]
+        self.spare = False
         _open_listeners.add(self)
 
     def __repr__(self) -> str:

@@ -135,7 +135,7 @@ def _join_and_attach(attempt: Attempt, sibling: Peer, occupancy: Occupancy) -> H
     try:
         if membership is None:
             membership = group.join(port, occupancy.group, own, holdings.adopt)
-        group.attach(membership.listeners[0].socket, membership.place)
+        membership.steer()
     except OSError:
         if claim is not None:
             claim.close()

@@ -91,6 +91,12 @@ class Membership:
         """Inodes of the sockets that are still open."""
         return _inodes(self.listeners)
 
+    def steer(self) -> None:
+        """Steer all new connections of the port to the first socket; `OSError` as `attach`."""
+        first = self.listeners[0]
+        first.spare = False
+        attach(first.socket, self.place)
+
     @property
     def certain(self) -> bool:
         """Whether the index holds, and goes on to do so whoever leaves the group, and when."""
@@ -272,6 +278,9 @@ def join(
             if not mine:
                 raise
             break
+        for one in fresh:
+            # Beside one socket alone there may be no program yet, and connections are spread.
+            one.spare = len(group) > 1
         adopt(*fresh)
         mine = [*fresh, *mine]
         now = members(port)
@@ -316,7 +325,8 @@ def shrink(port: int, membership: Membership, others: int) -> Membership:
         attach(own[0].socket, index)
     for place, one in enumerate(found):
         if one in own:
-            attach(one.socket, place)
-            spare = [other for other in own if other is not one]
-            return Membership([one, *spare[:place]], place)
+            others_of_ours = [other for other in own if other is not one]
+            kept = Membership([one, *others_of_ours[:place]], place)
+            kept.steer()
+            return kept
     raise SteeringError(errno.ETIMEDOUT, f"no connection to port {port} reaches this process")

@@ -124,5 +124,5 @@ class Watch:
         if not membership.certain or len(group) == 1:  # one socket alone is no group
             membership = steering.join(self._port, group, membership.open, holdings.adopt)
             holdings.renew(self._held, membership)
-        steering.attach(membership.listeners[0].socket, membership.place)
+        membership.steer()
         self._steered = True
