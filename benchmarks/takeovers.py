@@ -113,11 +113,11 @@ def _back_and_forth(both: list[Notebook], port: int, call: str, count: int, rate
 
 
 def takeover(plan: Plan) -> Iterator[Row]:
-    count = 4 if plan.quick else 100
+    idle, busy = (2, 2) if plan.quick else (50, 100)
     with _two(MAGIC) as (both, port):
         ours = {
-            "idle": _back_and_forth(both, port, "take, is_own_answer", count, 0),
-            "under load": _back_and_forth(both, port, "take, is_own_answer", count, _RATE),
+            "idle": _back_and_forth(both, port, "take, is_own_answer", idle, 0),
+            "under load": _back_and_forth(both, port, "take, is_own_answer", busy, _RATE),
         }
         forced = _back_and_forth(both, port, "force, is_own_data", plan.rounds(10), _RATE)
     with _two(PLAIN) as (both, port):

@@ -36,6 +36,7 @@ SERVER_SECONDS = 5.0
 """How long a peer may take over its request."""
 
 _RETRY_SECONDS = 0.005
+_TELL_SECONDS = 0.2
 
 
 class Addressed(Protocol):
@@ -193,6 +194,18 @@ def call(peer: Addressed, op: str, *, timeout: float = 1.0, **fields: Any) -> Me
         exchange.send({"op": op, **fields})
         answer = exchange.receive()
     return checked(answer)
+
+
+def tell(peer: Addressed, op: str, **fields: Any) -> None:
+    """Tell `peer` something, without waiting for an answer: one that is stopped reads it later.
+
+    Raises
+    ------
+    dtale_magics.exchange.ChannelError
+        When it could not be sent.
+    """
+    with connect(peer, _TELL_SECONDS) as exchange:
+        exchange.send({"op": op, **fields})
 
 
 def checked(answer: Message) -> Message:

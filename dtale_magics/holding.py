@@ -174,7 +174,7 @@ class Holdings:
         for peer in peers.siblings():
             if claim is not None and peer.pid == claim.pid:
                 with contextlib.suppress(exchange.ChannelError):
-                    channel.call(peer, "taken", port=port, by=self.by)
+                    channel.tell(peer, "taken", port=port, by=self.by)
         return True
 
     def set_aside(self, held: Held) -> bool:

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 _SILENT_SECONDS = 2.0
 """How long a sibling that did not answer is not asked again, so that one wait is enough."""
 
-_ANNOUNCE_SECONDS = 0.2
-
 _silent_until: dict[Peer, float] = {}
 
 
@@ -198,7 +196,7 @@ def announce() -> None:
     """Tell all siblings that something changed here."""
     for peer in siblings():
         with contextlib.suppress(exchange.ChannelError):
-            channel.call(peer, "changed", timeout=_ANNOUNCE_SECONDS)
+            channel.tell(peer, "changed")
 
 
 def look_up(peer: Peer) -> Identity | None:

@@ -19,7 +19,6 @@ logger = logging.getLogger(__name__)
 _BREATH_SECONDS = 0.005
 _PAUSE_SECONDS = 0.05
 _LONGEST_PAUSE_SECONDS = 1.0
-_TELL_TIMEOUT_SECONDS = 0.5
 _TELL_AGAIN_SECONDS = 5.0
 
 
@@ -82,7 +81,7 @@ class Watch:
             if due and procfs.socket_inodes(peer.pid, others):
                 self._next_call[peer] = time.monotonic() + _TELL_AGAIN_SECONDS
                 with contextlib.suppress(exchange.ChannelError):
-                    channel.call(peer, "taken", timeout=_TELL_TIMEOUT_SECONDS, **told)
+                    channel.tell(peer, "taken", **told)
 
     def _tidy(self) -> bool:
         """Steer the port here if it is not, with as few sockets as that needs; True when done."""
