@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from benchmarks.notebooks import Kind, Plan
 
 _WORK = {
-    "of waiting": ("import time; time.sleep(2)", 1 / 3, ""),
+    "of waiting": ("import time; time.sleep({seconds})", 1 / 3, ""),
     "of computing in Python": (
-        "import time; end = time.time() + 2\nwhile time.time() < end: sum(range(1000))",
+        "import time; end = time.time() + {seconds}\nwhile time.time() < end: sum(range(1000))",
         1.05,
         "wanted: a third, which the GIL does not give",
     ),
@@ -29,11 +29,15 @@ _CONTENTS = {"numbers": numbers, "mixed": mixed}
 
 
 def cold(plan: Plan) -> Iterator[Row]:
-    """Fresh kernels: load, do something else for two seconds, show."""
+    """Fresh kernels: load, do something else for as long as the import takes, show."""
     loading: dict[Kind, list[float]] = {kind: [] for kind in KINDS}
     memory: dict[Kind, list[float]] = {kind: [] for kind in KINDS}
     threads: dict[Kind, list[float]] = {kind: [] for kind in KINDS}
     shows: list[Row] = []
+    for _ in range(plan.rounds(4)):
+        with notebook(PLAIN) as one:
+            loading[PLAIN].append(one.seconds_of(PLAIN.load))
+    seconds = Sample.of(loading[PLAIN]).median
     for what, (work, goal, note) in list(_WORK.items())[: plan.rounds(2)]:
         found: dict[Kind, list[float]] = {kind: [] for kind in KINDS}
         for _ in range(plan.rounds(4)):
@@ -41,7 +45,7 @@ def cold(plan: Plan) -> Iterator[Row]:
                 with notebook(kind) as one:
                     if kind is MAGIC:
                         loading[kind].append(one.seconds_of(kind.load))
-                    one.run(work)
+                    one.run(work.format(seconds=seconds))
                     one.run(f"import numpy as np, pandas as pd\n{numbers(100_000)}")
                     if kind is PLAIN:  # loads D-Tale with its first frame, as its users do
                         one.run("import pandas")
@@ -51,11 +55,8 @@ def cold(plan: Plan) -> Iterator[Row]:
                     memory[kind].append(process.memory_full_info().uss / 2**20)
                     threads[kind].append(process.num_threads())
         ours, plain = (Sample.of(found[kind]) for kind in KINDS)
-        row = f"cold show of 1e5 rows, after 2 s {what}"
+        row = f"cold show of 1e5 rows, after {seconds:.1f} s {what}"
         shows.append(Row(row, "s", ours, plain, goal, note=note))
-    for _ in range(plan.rounds(4)):
-        with notebook(PLAIN) as one:
-            loading[PLAIN].append(one.seconds_of(PLAIN.load))
     ours, plain = (Sample.of(loading[kind]) for kind in KINDS)
     yield Row("%load_ext, beside import dtale", "s", ours, plain, 0.02)
     yield from shows
