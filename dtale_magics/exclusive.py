@@ -43,6 +43,7 @@ SUSPENDED_SECONDS = 1.0
 """How long a lock is waited for whose holder is suspended."""
 
 _LOOK_SECONDS = 0.2
+_BLOCKED_SECONDS = 0.05
 _LEVELS = 4
 
 
@@ -141,6 +142,7 @@ def lock(port: int, deadline: float) -> Iterator[None]:
             if not holders() or obstacle.can_be_passed(holders):
                 break
             held.close()
+            time.sleep(_BLOCKED_SECONDS)  # each question stays in the queue of whom it was put to
         elif level + 1 < _LEVELS and obstacle.can_be_passed(holders):
             level, obstacle = level + 1, _Obstacle()
             continue
