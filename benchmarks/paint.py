@@ -127,7 +127,7 @@ def paint(plan: Plan) -> Iterator[Row]:
         hosts |= dict.fromkeys(_SLOW_HOSTS.values(), "127.0.0.1")
         browser = stack.enter_context(_browser(hosts))
         visits: dict[tuple[bool, bool, Kind], list[Visit]] = {}
-        for _ in range(plan.rounds(5)):
+        for _ in range(plan.rounds(4)):
             for slow in (False, True)[: plan.rounds(2)]:
                 for kind in KINDS:
                     with browser.new_context() as context:

@@ -34,13 +34,13 @@ def cold(plan: Plan) -> Iterator[Row]:
     memory: dict[Kind, list[float]] = {kind: [] for kind in KINDS}
     threads: dict[Kind, list[float]] = {kind: [] for kind in KINDS}
     shows: list[Row] = []
-    for _ in range(plan.rounds(4)):
+    for _ in range(plan.rounds(3)):
         with notebook(PLAIN) as one:
             loading[PLAIN].append(one.seconds_of(PLAIN.load))
     seconds = Sample.of(loading[PLAIN]).median
     for what, (work, goal, note) in list(_WORK.items())[: plan.rounds(2)]:
         found: dict[Kind, list[float]] = {kind: [] for kind in KINDS}
-        for _ in range(plan.rounds(4)):
+        for _ in range(plan.rounds(3)):
             for kind in KINDS:
                 with notebook(kind) as one:
                     if kind is MAGIC:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from benchmarks.notebooks import Kind, Plan
 
 _CLIENTS, _RATE = 8, 200.0
-_REST_SECONDS = 0.7
+_REST_SECONDS = 0.5
 """Between takeovers, so that the one before is over: its victim lingers, its group is tidied."""
 
 _COMMON = """
@@ -113,7 +113,7 @@ def _back_and_forth(both: list[Notebook], port: int, call: str, count: int, rate
 
 
 def takeover(plan: Plan) -> Iterator[Row]:
-    idle, busy = (2, 2) if plan.quick else (50, 100)
+    idle, busy = (2, 2) if plan.quick else (40, 80)
     with _two(MAGIC) as (both, port):
         ours = {
             "idle": _back_and_forth(both, port, "take, is_own_answer", idle, 0),
