@@ -12,6 +12,7 @@ import logging
 import secrets
 import sys
 import threading
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from dtale_magics import hardening
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 _STAGING = "loading"
 """Id under which D-Tale analyses a frame before it takes its place; not a number, so that it does
 not count when D-Tale looks for the next one."""
+
+_ASKED_FOR_AGAIN = {"text/html", "application/json"}
 
 _NAME = "_dtale_magics_name"
 """Attribute of D-Tale's instance with the name that the user sees; it goes where the frame goes."""
@@ -179,6 +182,7 @@ class Viewer:
             url=self._base_url(), reaper_on=False, app_root=root or None
         )
         app.config["SECRET_KEY"] = self._secret_key
+        app.after_request(_let_be_asked_for_changes)  # hooks run in reverse order: after the others
         hardening.harden(app, _dtale("global_state"), _dtale("query"))
         dtale_url_for = app.url_for
 
@@ -187,7 +191,6 @@ class Viewer:
             own = (f"{root}/", f"{prefix}/{self._assets.token}/")
             if location and location.startswith("/") and not location.startswith(own):
                 response.location = root + location
-            response.headers.setdefault("Cache-Control", "no-store")  # all but files is data
             return response
 
         def url_for(endpoint: str, *args: Any, **values: Any) -> str:
@@ -199,6 +202,25 @@ class Viewer:
         app.url_for = url_for  # type: ignore[method-assign]
         app.jinja_env.globals["url_for"] = url_for
         return app
+
+
+def _let_be_asked_for_changes(response: Response) -> Response:
+    """Spare a browser what it has: a page or data that it asks for again and that is the same.
+
+    It has to ask each time, and another kernel's answer at the same URL never passes for this one,
+    as the ETag is that of the content. What is not asked for again, as exports, is not kept.
+    """
+    from flask import request  # noqa: PLC0415 (not before a frame is shown)
+
+    reads = request.method in {"GET", "HEAD"} and response.status_code == HTTPStatus.OK
+    if not reads or response.is_streamed or response.mimetype not in _ASKED_FOR_AGAIN:
+        response.headers.setdefault("Cache-Control", "no-store")
+        return response
+    response.headers["Cache-Control"] = "private, no-cache"
+    response.vary.add("*")  # going back, browsers ignore no-cache, but not this
+    response.add_etag(weak=True)  # it is compressed afterwards
+    response.make_conditional(request)
+    return response
 
 
 def preload() -> None:
