@@ -20,6 +20,7 @@ import psutil
 
 from benchmarks import (
     ROOT,
+    growth,
     idle,
     paint,
     reservations,
@@ -45,6 +46,7 @@ GROUPS: dict[str, Callable[[Plan], Iterator[Row]]] = {
     "takeover": takeovers.takeover,
     "panel": idle.panel,
     "check": idle.check,
+    "growth": growth.growth,
     "routes": routes.rows,
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import UserDict
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,6 +11,8 @@ from typing import TYPE_CHECKING
 from support import plain_http
 from support.kernels import Kernel
 from support.ports import PortClaims
+
+from benchmarks.rows import Row, Sample
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,6 +49,24 @@ PLAIN = Kind(
     "import dtale", "import dtale; inst = dtale.show({name}); inst", "inst.build_main_url()"
 )
 KINDS = (MAGIC, PLAIN)
+
+
+def turns(rounds: int) -> Iterator[tuple[Kind, ...]]:
+    """Give the order of both for each round: each begins as often as the other."""
+    for number in range(rounds):
+        yield KINDS if number % 2 == 0 else KINDS[::-1]
+
+
+class SideBySide(UserDict[Kind, list[float]]):
+    """Measurements of both."""
+
+    def __init__(self) -> None:
+        super().__init__({kind: [] for kind in KINDS})
+
+    def row(self, name: str, unit: str, goal: float | None = None, **more: str) -> Row:
+        """Make a row of the medians; `more` as `Row` takes it."""
+        ours, plain = (Sample.of(self[kind]) for kind in KINDS)
+        return Row(name, unit, ours, plain, goal, **more)
 
 
 class Notebook:

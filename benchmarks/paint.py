@@ -11,7 +11,16 @@ from urllib.parse import urlsplit
 from playwright.sync_api import sync_playwright
 from support import chromium, plain_http
 
-from benchmarks.notebooks import KINDS, MAGIC, PLAIN, notebook, numbers, one_of_each
+from benchmarks.notebooks import (
+    KINDS,
+    MAGIC,
+    PLAIN,
+    SideBySide,
+    notebook,
+    numbers,
+    one_of_each,
+    turns,
+)
 from benchmarks.rows import Row, Sample
 from benchmarks.slow_link import slow_link
 
@@ -136,10 +145,13 @@ def paint(plan: Plan) -> Iterator[Row]:
         hosts = {_HOSTS[kind]: address for kind, address in addresses.items()}
         hosts |= dict.fromkeys(_SLOW_HOSTS.values(), "127.0.0.1")
         browser = stack.enter_context(_browser(hosts))
+        for kind in KINDS:  # the browser's own beginning is nobody's
+            with browser.new_context() as context:
+                _visit(context, quick[kind])
         visits: dict[tuple[bool, bool, Kind], list[Visit]] = {}
-        for _ in range(plan.rounds(4)):
+        for kinds in turns(plan.rounds(4)):
             for slow in (False, True)[: plan.rounds(2)]:
-                for kind in KINDS:
+                for kind in kinds:
                     with browser.new_context() as context:
                         for warm in (False, True):
                             visit = _visit(context, urls[slow][kind])
@@ -160,9 +172,9 @@ def paint(plan: Plan) -> Iterator[Row]:
 
 def _from_the_cell(plan: Plan, browser: Browser, addresses: dict[Kind, str]) -> Row:
     """What a user waits for who has loaded the extension first, and then made a frame."""
-    found: dict[Kind, list[float]] = {kind: [] for kind in KINDS}
-    for _ in range(plan.rounds(3)):
-        for kind in KINDS:
+    found = SideBySide()
+    for kinds in turns(plan.rounds(3)):
+        for kind in kinds:
             with notebook(kind) as one:
                 if kind is MAGIC:
                     one.load()
@@ -174,10 +186,9 @@ def _from_the_cell(plan: Plan, browser: Browser, addresses: dict[Kind, str]) -> 
                     browser.new_context() as context,
                 ):
                     found[kind].append(shown + _visit(context, url).seconds)
-    ours, plain = (Sample.of(found[kind]) for kind in KINDS)
     what = "from the cell to the first paint, 10 Mbit/s, 50 ms, cold cache"
     note = f"{_MAKING_SECONDS:.0f} s after the first cell"
-    return Row(what, "s", ours, plain, 0.667, note=note)
+    return found.row(what, "s", 0.667, note=note)
 
 
 def _restart(one: Notebook) -> None:

@@ -7,13 +7,23 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from benchmarks.notebooks import KINDS, MAGIC, PLAIN, mixed, notebook, numbers, one_of_each
+from benchmarks.notebooks import (
+    KINDS,
+    MAGIC,
+    PLAIN,
+    SideBySide,
+    mixed,
+    notebook,
+    numbers,
+    one_of_each,
+    turns,
+)
 from benchmarks.rows import Row, Sample
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from benchmarks.notebooks import Kind, Plan
+    from benchmarks.notebooks import Plan
 
 _WORK = {
     "of waiting": ("import time; time.sleep({seconds})", 1 / 3, ""),
@@ -25,23 +35,24 @@ _WORK = {
 }
 ONE_MORE = "one listens to clients as D-Tale's does, one to siblings"
 
+_ROUNDS = {1_000: 15, 100_000: 7, 1_000_000: 4}
+"""Of so many rows: how often."""
+
 _CONTENTS = {"numbers": numbers, "mixed": mixed}
 
 
 def cold(plan: Plan) -> Iterator[Row]:
     """Fresh kernels: load, do something else for as long as the import takes, show."""
-    loading: dict[Kind, list[float]] = {kind: [] for kind in KINDS}
-    memory: dict[Kind, list[float]] = {kind: [] for kind in KINDS}
-    threads: dict[Kind, list[float]] = {kind: [] for kind in KINDS}
+    loading, memory, threads = SideBySide(), SideBySide(), SideBySide()
     shows: list[Row] = []
     for _ in range(plan.rounds(3)):
         with notebook(PLAIN) as one:
             loading[PLAIN].append(one.seconds_of(PLAIN.load))
     seconds = Sample.of(loading[PLAIN]).median
     for what, (work, goal, note) in list(_WORK.items())[: plan.rounds(2)]:
-        found: dict[Kind, list[float]] = {kind: [] for kind in KINDS}
-        for _ in range(plan.rounds(3)):
-            for kind in KINDS:
+        found = SideBySide()
+        for kinds in turns(plan.rounds(3)):
+            for kind in kinds:
                 with notebook(kind) as one:
                     if kind is MAGIC:
                         loading[kind].append(one.seconds_of(kind.load))
@@ -54,17 +65,14 @@ def cold(plan: Plan) -> Iterator[Row]:
                     process = psutil.Process(one.kernel.pid)
                     memory[kind].append(process.memory_full_info().uss / 2**20)
                     threads[kind].append(process.num_threads())
-        ours, plain = (Sample.of(found[kind]) for kind in KINDS)
         row = f"cold show of 1e5 rows, after {seconds:.1f} s {what}"
-        shows.append(Row(row, "s", ours, plain, goal, note=note))
-    ours, plain = (Sample.of(loading[kind]) for kind in KINDS)
-    yield Row("%load_ext, beside import dtale", "s", ours, plain, 0.02)
+        shows.append(found.row(row, "s", goal, note=note))
+    yield loading.row("%load_ext, beside import dtale", "s", 0.02)
     yield from shows
-    ours, plain = (Sample.of(memory[kind]) for kind in KINDS)
-    more = f"{ours.median - plain.median:+.1f} MB; wanted: < 10 MB more"
-    yield Row("memory at rest (USS)", "MB", ours, plain, 1.05, note=more)
-    ours, plain = (Sample.of(threads[kind]) for kind in KINDS)
-    yield Row("threads at rest", "", ours, plain, note=ONE_MORE)
+    ours, plain = (Sample.of(memory[kind]).median for kind in KINDS)
+    more = f"{ours - plain:+.1f} MB; wanted: < 10 MB more"
+    yield memory.row("memory at rest (USS)", "MB", 1.05, note=more)
+    yield threads.row("threads at rest", "", note=ONE_MORE)
 
 
 def sizes(plan: Plan) -> Iterator[Row]:
@@ -73,37 +81,35 @@ def sizes(plan: Plan) -> Iterator[Row]:
         with one_of_each(frame(100)) as both:
             for one in both.values():
                 one.show()
-            for rows in [1_000] if plan.quick else [1_000, 100_000, 1_000_000]:
+            for rows in list(_ROUNDS)[: 1 if plan.quick else None]:
                 for one in both.values():
                     one.run(frame(rows))
-                first: dict[Kind, list[float]] = {kind: [] for kind in KINDS}
-                again: dict[Kind, list[float]] = {kind: [] for kind in KINDS}
-                for number in range(plan.rounds(7 if rows < 1_000_000 else 3)):
+                first, again = SideBySide(), SideBySide()
+                for number, kinds in enumerate(turns(plan.rounds(_ROUNDS[rows]))):
                     name = f"df{rows}_{number}"
-                    for kind, one in both.items():
+                    for kind in kinds:
+                        one = both[kind]
                         one.run(f"{name} = df.copy()")
                         first[kind].append(one.seconds_to_data(name))
                         if content == "numbers":
                             again[kind].append(one.seconds_to_data(name))
                         one.run(f"del {name}")
                 size = f"{rows:.0e}".replace("e+0", "e")
-                ours, plain = (Sample.of(first[kind]) for kind in KINDS)
-                yield Row(f"warm show of {size} rows, {content}", "s", ours, plain, 1.05)
+                yield first.row(f"warm show of {size} rows, {content}", "s", 1.05)
                 if content == "numbers":
-                    ours, plain = (Sample.of(again[kind]) for kind in KINDS)
-                    yield Row(f"the same again, {size} rows", "s", ours, plain, 1.05)
+                    yield again.row(f"the same again, {size} rows", "s", 1.05)
 
 
 def first_of_a_kernel(plan: Plan) -> Iterator[Row]:
     """Fresh kernels that show at once, where nothing can be hidden behind other work."""
-    for content, rows in (("numbers", 1_000), ("mixed", 1_000_000))[: plan.rounds(2)]:
-        found: dict[Kind, list[float]] = {kind: [] for kind in KINDS}
-        for _ in range(plan.rounds(3)):
-            for kind in KINDS:
+    cases = (("numbers", 1_000, 4), ("mixed", 1_000_000, 2))
+    for content, rows, rounds in cases[: plan.rounds(2)]:
+        found = SideBySide()
+        for kinds in turns(plan.rounds(rounds)):
+            for kind in kinds:
                 with notebook(kind) as one:
                     one.run(f"import numpy as np, pandas as pd\n{_CONTENTS[content](rows)}")
                     loading = one.seconds_of(kind.load) if kind is MAGIC else 0.0
                     found[kind].append(loading + one.seconds_to_data())
-        ours, plain = (Sample.of(found[kind]) for kind in KINDS)
         size = f"{rows:.0e}".replace("e+0", "e")
-        yield Row(f"cold show at once, {size} rows, {content}", "s", ours, plain, 1.05)
+        yield found.row(f"cold show at once, {size} rows, {content}", "s", 1.05)

@@ -67,6 +67,10 @@ def is_own_answer(_):
 """
 
 
+TAKE = "take, is_own_answer"
+"""Ours, for `back_and_forth`."""
+
+
 class Found(NamedTuple):
     """Takeovers of one kind."""
 
@@ -76,24 +80,26 @@ class Found(NamedTuple):
 
 
 @contextmanager
-def _two(kind: Kind) -> Iterator[tuple[list[Notebook], int]]:
-    """Two notebooks, both of which have shown a frame, and the port that they want."""
+def contenders(kind: Kind, count: int = 2) -> Iterator[tuple[list[Notebook], int]]:
+    """Notebooks that have shown a frame, each, and the port that they want."""
     with ExitStack() as stack:
         ports = stack.enter_context(PortClaims()).take()
-        both = []
-        for mark in (11, 22):
+        notebooks = []
+        for mark in range(count):
             kernel = stack.enter_context(Kernel(ports)).start()
             one = Notebook(kernel, kind)
             one.load()
             code = _COMMON + (_OURS if kind is MAGIC else "")
-            one.run(code.replace("PORT", str(ports[0])).replace("MARK", str(mark)))
-            both.append(one)
-        for one in both:
+            one.run(code.replace("PORT", str(ports[0])).replace("MARK", str(11 + mark)))
+            notebooks.append(one)
+        for one in notebooks:
             one.run("seconds_until_own(force, is_own_data)")
-        yield both, ports[0]
+        yield notebooks, ports[0]
 
 
-def _back_and_forth(both: list[Notebook], port: int, call: str, count: int, rate: float) -> Found:
+def back_and_forth(
+    both: list[Notebook], port: int, call: str, count: int, rate: float = 0.0
+) -> Found:
     """Let the one that has not the port take it, `count` times; the last one took it last."""
     times: list[float] = []
 
@@ -113,16 +119,16 @@ def _back_and_forth(both: list[Notebook], port: int, call: str, count: int, rate
 
 
 def takeover(plan: Plan) -> Iterator[Row]:
-    idle, busy = (2, 2) if plan.quick else (40, 80)
-    with _two(MAGIC) as (both, port):
+    idle, busy = (2, 2) if plan.quick else (40, 60)
+    with contenders(MAGIC) as (both, port):
         ours = {
-            "idle": _back_and_forth(both, port, "take, is_own_answer", idle, 0),
-            "under load": _back_and_forth(both, port, "take, is_own_answer", busy, _RATE),
+            "idle": back_and_forth(both, port, TAKE, idle),
+            "under load": back_and_forth(both, port, TAKE, busy, _RATE),
         }
-        forced = _back_and_forth(both, port, "force, is_own_data", plan.rounds(10), _RATE)
-    with _two(PLAIN) as (both, port):
+        forced = back_and_forth(both, port, "force, is_own_data", plan.rounds(10), _RATE)
+    with contenders(PLAIN) as (both, port):
         plain = {
-            what: _back_and_forth(both, port, "force, is_own_data", plan.rounds(8), rate)
+            what: back_and_forth(both, port, "force, is_own_data", plan.rounds(8), rate)
             for what, rate in (("idle", 0.0), ("under load", _RATE))
         }
     for what, note, wish in (("idle", "wanted: < 3 ms", ""), ("under load", "", "< 30 ms")):

@@ -9,14 +9,22 @@ import psutil
 from support import plain_http
 
 from benchmarks.load import Load
-from benchmarks.notebooks import KINDS, MAGIC, notebook, numbers, one_of_each
+from benchmarks.notebooks import (
+    KINDS,
+    MAGIC,
+    SideBySide,
+    notebook,
+    numbers,
+    one_of_each,
+    turns,
+)
 from benchmarks.rows import Row, Sample, percentile
 from benchmarks.shows import ONE_MORE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from benchmarks.notebooks import Kind, Plan
+    from benchmarks.notebooks import Plan
 
 _GUARD = """
 import time
@@ -57,15 +65,13 @@ for _ in range(COUNT):
 def requests(plan: Plan) -> Iterator[Row]:
     with one_of_each(numbers(10_000)) as both:
         urls = {kind: plain_http.data_url(one.show(), "0-55") for kind, one in both.items()}
-        busy: dict[Kind, list[float]] = {kind: [] for kind in KINDS}
-        threads: dict[Kind, list[float]] = {kind: [] for kind in KINDS}
+        busy, threads = SideBySide(), SideBySide()
         for clients in [8] if plan.quick else [1, 8, 64]:
-            each: dict[Kind, list[float]] = {kind: [] for kind in KINDS}
-            slow: dict[Kind, list[float]] = {kind: [] for kind in KINDS}
+            each, slow = SideBySide(), SideBySide()
             lost = dict.fromkeys(KINDS, 0)
-            for _ in range(plan.rounds(5)):
-                for kind, one in both.items():
-                    process = psutil.Process(one.kernel.pid)
+            for kinds in turns(plan.rounds(6)):
+                for kind in kinds:
+                    process = psutil.Process(both[kind].kernel.pid)
                     with Load(urls[kind], clients) as load:
                         time.sleep(plan.rounds(2))
                         threads[kind].append(process.num_threads())
@@ -73,14 +79,11 @@ def requests(plan: Plan) -> Iterator[Row]:
                     each[kind].append(1000 * load.seconds / len(load.times))
                     slow[kind].append(1000 * percentile(load.times, 99))
                     lost[kind] += load.failures
-            ours, plain = (Sample.of(each[kind]) for kind in KINDS)
-            rates = " and ".join(f"{1000 / one.median:.0f}" for one in (ours, plain))
+            rates = " and ".join(f"{1000 / Sample.of(each[kind]).median:.0f}" for kind in KINDS)
             note = f"{rates} requests/s; failed: " + " and ".join(map(str, lost.values()))
-            yield Row(f"grid request, {clients} clients", "ms", ours, plain, 1.05, note=note)
-            ours, plain = (Sample.of(slow[kind]) for kind in KINDS)
-            yield Row(f"p99 of it, {clients} clients", "ms", ours, plain, 1.05)
-        ours, plain = (Sample.of(busy[kind]) for kind in KINDS)
-        yield Row("memory under load (USS)", "MB", ours, plain, 1.05)
+            yield each.row(f"grid request, {clients} clients", "ms", 1.05, note=note)
+            yield slow.row(f"p99 of it, {clients} clients", "ms", 1.05)
+        yield busy.row("memory under load (USS)", "MB", 1.05)
         ours, plain = (Sample.of([max(threads[kind])]) for kind in KINDS)
         yield Row("threads under load, at most", "", ours, plain, note=ONE_MORE)
 
