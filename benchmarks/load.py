@@ -5,12 +5,14 @@ This file is both: `Load` is what a benchmark holds, and the script is what runs
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import json
-import socket
 import subprocess
 import sys
 import threading
 import time
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -66,22 +68,20 @@ class Load:
 def run(url: str, clients: int, rate: float) -> None:
     parts = urlsplit(url)
     assert parts.hostname
-    address = (parts.hostname, parts.port or 80)
+    host, port = parts.hostname, parts.port
     target = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
-    request = f"GET {target} HTTP/1.1\r\nHost: {parts.netloc}\r\nConnection: close\r\n\r\n".encode()
     times: list[float] = []
     failures: list[str] = []
     ended = threading.Event()
 
     def ask() -> None:
-        with socket.create_connection(address, SECONDS) as connection:
-            connection.settimeout(SECONDS)
-            connection.sendall(request)
-            received = bytearray()
-            while chunk := connection.recv(65536):
-                received += chunk
-        if not received.startswith((b"HTTP/1.1 2", b"HTTP/1.1 3", b"HTTP/1.1 4")):
-            raise OSError(bytes(received[:40]))
+        connection = http.client.HTTPConnection(host, port, timeout=SECONDS)
+        with contextlib.closing(connection):
+            connection.request("GET", target, headers={"Connection": "close"})
+            answer = connection.getresponse()
+            answer.read()  # as much as was announced, as browsers do, not to the connection's end
+            if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                raise OSError(answer.status)
 
     def work() -> None:
         while not ended.is_set():
@@ -89,7 +89,7 @@ def run(url: str, clients: int, rate: float) -> None:
             try:
                 ask()
                 times.append(time.perf_counter() - began)
-            except OSError as error:
+            except (OSError, http.client.HTTPException) as error:
                 failures.append(repr(error))
                 ended.wait(0.005)
             if rate:

@@ -81,8 +81,9 @@ def requests(plan: Plan) -> Iterator[Row]:
                     lost[kind] += load.failures
             rates = " and ".join(f"{1000 / Sample.of(each[kind]).median:.0f}" for kind in KINDS)
             note = f"{rates} requests/s; failed: " + " and ".join(map(str, lost.values()))
-            yield each.row(f"grid request, {clients} clients", "ms", 1.05, note=note)
-            yield slow.row(f"p99 of it, {clients} clients", "ms", 1.05)
+            who = "1 client" if clients == 1 else f"{clients} clients"
+            yield each.row(f"grid request, {who}", "ms", 1.05, note=note)
+            yield slow.row(f"p99 of it, {who}", "ms", 1.05)
         yield busy.row("memory under load (USS)", "MB", 1.05)
         ours, plain = (Sample.of([max(threads[kind])]) for kind in KINDS)
         yield Row("threads under load, at most", "", ours, plain, note=ONE_MORE)
