@@ -124,11 +124,21 @@ def _wait_until_packed(url: str) -> None:
         time.sleep(1)
 
 
-@contextmanager
-def _slowed(kind: Kind, url: str, address: str) -> Iterator[str]:
-    parts = urlsplit(url)
-    with slow_link(address, parts.port or 80) as port:
-        yield parts._replace(netloc=f"{_SLOW_HOSTS[kind]}:{port}").geturl()
+class _SlowLinks:
+    """Slow links, one for each port: the same port is the same origin for a browser."""
+
+    def __init__(self, stack: ExitStack, addresses: dict[Kind, str]) -> None:
+        self._stack = stack
+        self._addresses = addresses
+        self._ports: dict[int, int] = {}
+
+    def url(self, kind: Kind, url: str) -> str:
+        parts = urlsplit(url)
+        port = parts.port or 80
+        if port not in self._ports:
+            link = slow_link(self._addresses[kind], port)
+            self._ports[port] = self._stack.enter_context(link)
+        return parts._replace(netloc=f"{_SLOW_HOSTS[kind]}:{self._ports[port]}").geturl()
 
 
 def paint(plan: Plan) -> Iterator[Row]:
@@ -137,11 +147,8 @@ def paint(plan: Plan) -> Iterator[Row]:
         quick = {kind: _url(one) for kind, one in both.items()}
         addresses = {kind: _address(one) for kind, one in both.items()}
         _wait_until_packed(quick[MAGIC])
-        slowed = {
-            kind: stack.enter_context(_slowed(kind, url, addresses[kind]))
-            for kind, url in quick.items()
-        }
-        urls = {False: quick, True: slowed}
+        links = _SlowLinks(stack, addresses)
+        urls = {False: quick, True: {kind: links.url(kind, url) for kind, url in quick.items()}}
         hosts = {_HOSTS[kind]: address for kind, address in addresses.items()}
         hosts |= dict.fromkeys(_SLOW_HOSTS.values(), "127.0.0.1")
         browser = stack.enter_context(_browser(hosts))
@@ -157,38 +164,35 @@ def paint(plan: Plan) -> Iterator[Row]:
                             visit = _visit(context, urls[slow][kind])
                             visits.setdefault((slow, warm, kind), []).append(visit)
         yield from _rows(visits)
-        if plan.quick:
-            return
-        back: dict[Kind, Visit] = {}
-        for kind, one in both.items():
-            with browser.new_context() as context:
-                _visit(context, quick[kind])
-                _restart(one)
-                back[kind] = _visit(context, _url(one))
-        ours, plain = (Sample.of([back[kind].static_bytes]) for kind in KINDS)
-        yield Row("bytes of static files, visit after a kernel's restart", "B", ours, plain, 0.2)
-        yield _from_the_cell(plan, browser, addresses)
+        yield from _firsts(plan, browser, addresses)
 
 
-def _from_the_cell(plan: Plan, browser: Browser, addresses: dict[Kind, str]) -> Row:
-    """What a user waits for who has loaded the extension first, and then made a frame."""
-    found = SideBySide()
+def _firsts(plan: Plan, browser: Browser, addresses: dict[Kind, str]) -> Iterator[Row]:
+    """The first grid of a notebook, on a slow link: of a new user, and after a restart."""
+    cells, paints, static = SideBySide(), SideBySide(), SideBySide()
     for kinds in turns(plan.rounds(3)):
         for kind in kinds:
-            with notebook(kind) as one:
+            with ExitStack() as stack:
+                links = _SlowLinks(stack, addresses)
+                one = stack.enter_context(notebook(kind))
+                context = stack.enter_context(browser.new_context())
                 if kind is MAGIC:
                     one.load()
                 one.run(f"import time; time.sleep({_MAKING_SECONDS})")
                 one.run(f"import numpy as np, pandas as pd\n{numbers(1000)}")
                 shown = one.seconds_to_data()
-                with (
-                    _slowed(kind, _url(one), addresses[kind]) as url,
-                    browser.new_context() as context,
-                ):
-                    found[kind].append(shown + _visit(context, url).seconds)
-    what = "from the cell to the first paint, 10 Mbit/s, 50 ms, cold cache"
+                first = _visit(context, links.url(kind, _url(one)))
+                cells[kind].append(shown + first.seconds)
+                _restart(one)
+                again = _visit(context, links.url(kind, _url(one)))
+                paints[kind].append(again.seconds)
+                static[kind].append(again.static_bytes)
+    link = "10 Mbit/s, 50 ms"
     note = f"{_MAKING_SECONDS:.0f} s after the first cell"
-    return found.row(what, "s", 0.667, note=note)
+    yield cells.row(f"from the cell to the first paint, {link}, cold cache", "s", 0.667, note=note)
+    note = "wanted: half, which a slow browser's own time does not leave"
+    yield paints.row(f"first paint, {link}, after a kernel's restart", "s", 0.7, note=note)
+    yield static.row("bytes of static files, visit after a kernel's restart", "B", 0.2)
 
 
 def _restart(one: Notebook) -> None:
