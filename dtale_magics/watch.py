@@ -20,6 +20,8 @@ _BREATH_SECONDS = 0.005
 _PAUSE_SECONDS = 0.05
 _LONGEST_PAUSE_SECONDS = 1.0
 _TELL_AGAIN_SECONDS = 5.0
+_LOCK_SECONDS = 3.0
+"""Enough to pass one that is suspended with the lock, see `dtale_magics.exclusive.lock`."""
 
 
 class Watch:
@@ -90,7 +92,7 @@ class Watch:
         if self._steered and others and not self._too_many(others):
             return False
         try:
-            with exclusive.lock(self._port, time.monotonic() + _PAUSE_SECONDS):
+            with exclusive.lock(self._port, time.monotonic() + _LOCK_SECONDS):
                 locked = time.monotonic()
                 if not self._is_held():
                     return True

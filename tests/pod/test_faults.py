@@ -12,7 +12,7 @@ import psutil
 import pytest
 from support.miniature import eventually, fetch
 
-from dtale_magics import exchange, listener
+from dtale_magics import exchange, listener, procfs, steering
 from dtale_magics.session import Session
 from dtale_magics.takeover import Rung
 
@@ -162,6 +162,30 @@ def test_a_taker_that_is_stopped_in_the_middle_keeps_nobody_out_and_gives_way_wh
     assert {fetch(port) for _ in range(40)} == {"victim"}
     assert suspended.state()["ports"] == []
     takes(third, port)
+
+
+def test_one_that_is_stopped_while_it_tidies_keeps_nobody_from_that(
+    kernels: StartKernel, port: int
+) -> None:
+    victim, third = kernels("victim"), kernels("third")
+    suspended = kernels("suspended", env={"FAIL_AT": "stop:before:steering.shrink"})
+    takes(victim, port)
+    assert suspended.take(port)["outcome"] == "Steered"
+    eventually(lambda: psutil.Process(suspended.pid).status() == psutil.STATUS_STOPPED)
+
+    takes(victim, port)
+    takes(third, port)  # beside the sockets of both
+
+    def owns_no_more_than_it_needs() -> bool:
+        group = steering.members(port)
+        theirs = procfs.socket_inodes(suspended.pid, group)
+        return len(group - theirs) <= len(theirs) + 1
+
+    eventually(owns_no_more_than_it_needs)
+    assert {fetch(port) for _ in range(40)} == {"third"}
+    suspended.resume()
+    eventually(lambda: suspended.state()["ports"] == [])
+    eventually(lambda: {fetch(port) for _ in range(8)} == {"third"})
 
 
 def test_more_descriptors_than_there_is_room_for_are_refused_and_closed() -> None:
