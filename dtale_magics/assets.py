@@ -154,11 +154,11 @@ class Assets:
         WSGIApplication or None
             None when D-Tale itself has to answer.
         """
-        from werkzeug.wrappers import Response  # noqa: PLC0415 (not at %load_ext)
-
         url = self.url(prefix, path.removeprefix(PATH)) if path.startswith(PATH) else None
         if url is None:
             return None
+        from werkzeug.wrappers import Response  # noqa: PLC0415 (not at %load_ext)
+
         return Response(status=308, headers={"Location": url, "Cache-Control": _FOREVER})
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

@@ -19,12 +19,14 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from dtale_magics.settings import Network, Settings
 
 HEADER = "X-Dtale-Magics"
 """Every request of the panel has it; a foreign page has to ask for leave before it can send it."""
+
+_HEADER_KEY = f"HTTP_{HEADER.upper().replace('-', '_')}"
 
 _PREFIX_HEADERS = ("HTTP_X_FORWARDED_PREFIX", "HTTP_X_FORWARDED_CONTEXT", "HTTP_X_PROXYCONTEXTPATH")
 
@@ -172,11 +174,11 @@ def is_page(environ: Mapping[str, str], rest: str) -> bool:
 def notebook_origin(environ: Mapping[str, str]) -> str:
     """Return the origin of the page that the panel is in, or "" if this is no call of a panel."""
     origin = environ.get("HTTP_ORIGIN", "").lower()
-    known = f"HTTP_{HEADER.upper().replace('-', '_')}" in environ and _ORIGIN.fullmatch(origin)
-    return origin if known else ""
+    return origin if _HEADER_KEY in environ and _ORIGIN.fullmatch(origin) else ""
 
 
-def frame_ancestors(policy: Policy, origins: Iterable[str]) -> str:
+@functools.lru_cache(maxsize=16)
+def frame_ancestors(policy: Policy, origins: tuple[str, ...]) -> str:
     """Say which pages may show ours in a frame (Content-Security-Policy)."""
     named = sorted(f"{host}:*" for host in policy.hosts if "." in host)
     return " ".join(["frame-ancestors 'self'", *_LOOPBACK_ANCESTORS, *named, *origins])
@@ -198,6 +200,7 @@ def _name_of(url: str) -> str:
         return ""
 
 
+@functools.lru_cache(maxsize=64)
 def _is_address(name: str) -> bool:
     try:
         ipaddress.ip_address(name)

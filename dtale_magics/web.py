@@ -99,13 +99,13 @@ class Web:
         policy, slug = self._policy(), self._slug()
         prefix, path = guard.split_prefix(environ, policy)
         segment, slash, rest = path.removeprefix("/").partition("/")
-        if guard.has_capability(segment, self._assets.token):
-            environ[CONNECTION_KEY].admit()
-            environ["SCRIPT_NAME"], environ["PATH_INFO"] = f"{prefix}/{segment}", f"/{rest}"
-            return self._assets(environ, _with(start_response, _SAFE_HEADERS))
         capable = guard.has_capability(segment, slug)
         if capable:
             root = f"{prefix}/{slug}"
+        elif guard.has_capability(segment, self._assets.token):
+            environ[CONNECTION_KEY].admit()
+            environ["SCRIPT_NAME"], environ["PATH_INFO"] = f"{prefix}/{segment}", f"/{rest}"
+            return self._assets(environ, _with(start_response, _SAFE_HEADERS))
         else:
             who = identity.answer(environ, self._owner, prefix, path)
             answer = who or self._outside(Request(environ)) or self._closed(path, policy)
