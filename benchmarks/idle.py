@@ -58,16 +58,16 @@ def check(plan: Plan) -> Iterator[Row]:
         one.run("import dtale; instance = dtale.show(df)")  # no panel
         environ = environment(port_settings(one.kernel.ports), Path(directory))
 
-        def seconds(_: int) -> float:
+        def seconds() -> float:
             began = time.perf_counter()
             subprocess.run(
                 command, env=environ, capture_output=True, check=True, timeout=60, cwd=directory
             )
             return time.perf_counter() - began
 
-        alone = Sample.of(map(seconds, range(plan.rounds(5))))
+        alone = Sample.of(seconds() for _ in range(plan.rounds(5)))
         one.show()  # with a panel, in no browser
-        silent = Sample.of(map(seconds, range(plan.rounds(3))))
+        silent = Sample.of(seconds() for _ in range(plan.rounds(3)))
     yield Row("check of all layers (the command)", "s", alone, wish="< 3 s")
     note = "at most 3 s, and Python's start"
     yield Row("the same, with a page that does not answer", "s", silent, note=note)

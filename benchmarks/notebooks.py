@@ -91,16 +91,20 @@ class Notebook:
     def show(self, name: str = "df") -> str:
         """Show a variable; return the URL of its page."""
         self.run(self.kind.show.format(name=name))
-        url = str(self.kernel.value(self.kind.url.format(name=name)))
+        url = self.url(name)
         self._wait_for(url)
         return url
+
+    def url(self, name: str = "df") -> str:
+        """Return the URL of a variable's page; plain D-Tale has that of the last one shown."""
+        return str(self.kernel.value(self.kind.url.format(name=name)))
 
     def seconds_to_data(self, name: str = "df") -> float:
         """From sending the cell to the first data of the grid."""
         began = time.perf_counter()
         self.run(self.kind.show.format(name=name))
         shown = time.perf_counter() - began
-        url = self.kernel.value(self.kind.url.format(name=name))
+        url = self.url(name)
         began = time.perf_counter()
         self._wait_for(url)
         return shown + time.perf_counter() - began

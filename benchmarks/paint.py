@@ -181,10 +181,10 @@ def _firsts(plan: Plan, browser: Browser, addresses: dict[Kind, str]) -> Iterato
                 one.run(f"import time; time.sleep({_MAKING_SECONDS})")
                 one.run(f"import numpy as np, pandas as pd\n{numbers(1000)}")
                 shown = one.seconds_to_data()
-                first = _visit(context, links.url(kind, _url(one)))
+                first = _visit(context, links.url(kind, one.url()))
                 cells[kind].append(shown + first.seconds)
                 _restart(one)
-                again = _visit(context, links.url(kind, _url(one)))
+                again = _visit(context, links.url(kind, one.show()))
                 paints[kind].append(again.seconds)
                 static[kind].append(again.static_bytes)
     link = "10 Mbit/s, 50 ms"

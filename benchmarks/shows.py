@@ -81,7 +81,7 @@ def sizes(plan: Plan) -> Iterator[Row]:
         with one_of_each(frame(100)) as both:
             for one in both.values():
                 one.show()
-            for rows in list(_ROUNDS)[: 1 if plan.quick else None]:
+            for rows in list(_ROUNDS)[: plan.rounds(len(_ROUNDS))]:
                 for one in both.values():
                     one.run(frame(rows))
                 first, again = SideBySide(), SideBySide()

@@ -68,7 +68,8 @@ def is_own_answer(_):
 
 
 TAKE = "take, is_own_answer"
-"""Ours, for `back_and_forth`."""
+FORCE = "force, is_own_data"
+"""What `back_and_forth` may call: ours alone, and what both have."""
 
 
 class Found(NamedTuple):
@@ -93,7 +94,7 @@ def contenders(kind: Kind, count: int = 2) -> Iterator[tuple[list[Notebook], int
             one.run(code.replace("PORT", str(ports[0])).replace("MARK", str(11 + mark)))
             notebooks.append(one)
         for one in notebooks:
-            one.run("seconds_until_own(force, is_own_data)")
+            one.run(f"seconds_until_own({FORCE})")
         yield notebooks, ports[0]
 
 
@@ -125,10 +126,10 @@ def takeover(plan: Plan) -> Iterator[Row]:
             "idle": back_and_forth(both, port, TAKE, idle),
             "under load": back_and_forth(both, port, TAKE, busy, _RATE),
         }
-        forced = back_and_forth(both, port, "force, is_own_data", plan.rounds(10), _RATE)
+        forced = back_and_forth(both, port, FORCE, plan.rounds(10), _RATE)
     with contenders(PLAIN) as (both, port):
         plain = {
-            what: back_and_forth(both, port, "force, is_own_data", plan.rounds(8), rate)
+            what: back_and_forth(both, port, FORCE, plan.rounds(8), rate)
             for what, rate in (("idle", 0.0), ("under load", _RATE))
         }
     for what, note, wish in (("idle", "wanted: < 3 ms", ""), ("under load", "", "< 30 ms")):

@@ -20,7 +20,7 @@ _BREATH_SECONDS = 0.005
 _PAUSE_SECONDS = 0.05
 _LONGEST_PAUSE_SECONDS = 1.0
 _TELL_AGAIN_SECONDS = 5.0
-_LOCK_SECONDS = 3.0
+_LOCK_SECONDS = 3 * exclusive.SUSPENDED_SECONDS
 """Enough to pass one that is suspended with the lock, see `dtale_magics.exclusive.lock`."""
 
 
