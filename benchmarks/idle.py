@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     from benchmarks.notebooks import Plan
 
+_SETTLE_SECONDS = 3.0
+"""Until what begins with the first panel is over."""
+
 WATCH = """
 from dtale_magics import controller, session
 unwatch = [controller.of(session.current()).watch(lambda state: None) for _ in range({count})]
@@ -34,7 +37,6 @@ def panel(plan: Plan) -> Iterator[Row]:
         for one in both.values():
             one.show()
         both[MAGIC].run(WATCH.format(count=1))
-        time.sleep(plan.rounds(3))
         used = cpu_in_a_minute([both[kind].kernel.pid for kind in KINDS], seconds)
     ours, plain = (Sample.of([one]) for one in used)
     note = f"measured over {seconds} s"
@@ -43,6 +45,7 @@ def panel(plan: Plan) -> Iterator[Row]:
 
 def cpu_in_a_minute(pids: Sequence[int], seconds: float) -> list[float]:
     """Look at processes at the same time for `seconds`; ms of CPU in a minute of each."""
+    time.sleep(_SETTLE_SECONDS)
     before = [_cpu_seconds(pid) for pid in pids]
     time.sleep(seconds)
     used = [_cpu_seconds(pid) - was for pid, was in zip(pids, before, strict=True)]
