@@ -72,8 +72,11 @@ def _lock(block: int) -> socket.socket | None:
 
 
 def _is_free(port: int) -> bool:
+    """Whether any program could listen: one that does not reuse addresses minds TIME_WAIT too."""
     try:
         listener.bind(port).close()
+        with socket.socket() as strict:
+            strict.bind(("0.0.0.0", port))
     except OSError:
         return False
     return True
