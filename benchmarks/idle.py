@@ -31,20 +31,20 @@ unwatch = [controller.of(session.current()).watch(lambda state: None) for _ in r
 
 
 def panel(plan: Plan) -> Iterator[Row]:
-    """CPU of a kernel with a panel that somebody looks at, scaled to a minute."""
-    seconds = 3 if plan.quick else 20
+    """CPU of a kernel with a panel that somebody looks at."""
+    seconds = 3 if plan.quick else 60
     with one_of_each(numbers(1000)) as both:
         for one in both.values():
             one.show()
         both[MAGIC].run(WATCH.format(count=1))
         used = cpu_in_a_minute([both[kind].kernel.pid for kind in KINDS], seconds)
     ours, plain = (Sample.of([one]) for one in used)
-    note = f"measured over {seconds} s"
+    note = f"measured over {seconds} s" if plan.quick else ""
     yield Row("CPU of an idle kernel with a panel, in a minute", "ms", ours, plain, note=note)
 
 
 def cpu_in_a_minute(pids: Sequence[int], seconds: float) -> list[float]:
-    """Look at processes at the same time for `seconds`; ms of CPU in a minute of each."""
+    """Look at processes at the same time for `seconds`; ms of CPU of each, scaled to a minute."""
     time.sleep(_SETTLE_SECONDS)
     before = [_cpu_seconds(pid) for pid in pids]
     time.sleep(seconds)

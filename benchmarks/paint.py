@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
-from playwright.sync_api import sync_playwright
-from support import chromium, plain_http
+from support import plain_http
+from support.browser import open_browser
 
 from benchmarks.notebooks import (
     KINDS,
@@ -56,22 +56,6 @@ class Visit(NamedTuple):
     seconds: float
     bytes: float
     static_bytes: float
-
-
-@contextmanager
-def _browser(hosts: dict[str, str]) -> Iterator[Browser]:
-    path = chromium.find()
-    assert path, "no Chromium; make test installs one"
-    rules = ", ".join(f"MAP {name} {address}" for name, address in hosts.items())
-    flags = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=path, args=[*flags, f"--host-resolver-rules={rules}"]
-        )
-        try:
-            yield browser
-        finally:
-            browser.close()
 
 
 def _visit(context: BrowserContext, url: str) -> Visit:
@@ -151,7 +135,8 @@ def paint(plan: Plan) -> Iterator[Row]:
         urls = {False: quick, True: {kind: links.url(kind, url) for kind, url in quick.items()}}
         hosts = {_HOSTS[kind]: address for kind, address in addresses.items()}
         hosts |= dict.fromkeys(_SLOW_HOSTS.values(), "127.0.0.1")
-        browser = stack.enter_context(_browser(hosts))
+        rules = ", ".join(f"MAP {name} {address}" for name, address in hosts.items())
+        browser = stack.enter_context(open_browser(f"--host-resolver-rules={rules}"))
         for kind in KINDS:  # the browser's own beginning is nobody's
             with browser.new_context() as context:
                 _visit(context, quick[kind])

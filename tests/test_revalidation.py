@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
-from support import chromium, plain_http
-from support.browser import SECONDS, launch
+from playwright.sync_api import expect
+from support import plain_http
+from support.browser import SECONDS, open_browser
 
 if TYPE_CHECKING:
     from conftest import StartKernel
@@ -79,11 +79,7 @@ def test_exports_and_errors_are_not_kept(kernel: Kernel) -> None:
 @pytest.mark.filterwarnings("ignore::ResourceWarning")  # Playwright's loop closes its own
 def test_the_back_button_shows_what_the_frame_is_now(kernel: Kernel) -> None:
     """A browser that goes back takes what it has without asking, however old (RFC 9111, 6)."""
-    path = chromium.find()
-    if path is None:
-        pytest.skip("there is no Chromium")
-    with sync_playwright() as playwright:
-        browser = launch(playwright, path)
+    with open_browser() as browser:
         page = browser.new_page()
         page.set_default_timeout(SECONDS * 1000)
         page.goto(_url(kernel))
@@ -93,4 +89,3 @@ def test_the_back_button_shows_what_the_frame_is_now(kernel: Kernel) -> None:
         kernel.run("df['a'] += 1000\n%dtale df")
         page.go_back()
         expect(cells.get_by_text("1007", exact=True)).to_be_visible(timeout=SECONDS * 1000)
-        browser.close()

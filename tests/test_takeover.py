@@ -121,9 +121,9 @@ def test_a_stopped_notebook_is_neither_waited_for_nor_acts_on_what_was_said_mean
     wait(lambda: ingress not in first.status()["ports"])
     processes.stop(first.pid)
     try:
-        asked = second.value(
-            "[one.responding for one in __import__('dtale_magics.peers').peers.identities(600)]"
-        )
+        second.run("from dtale_magics import peers")
+        second.run(f"its = [one for one in peers.siblings() if one.pid == {first.pid}]")
+        asked = second.value("[one.responding for one in peers.identities(600, its)]")
         assert asked == [False]
         second.run("%dtale df")
         assert "given back" not in second.run("%dtale_port --release").text
@@ -180,10 +180,10 @@ def test_every_dtale_of_the_pod_is_listed(two: tuple[Kernel, Kernel]) -> None:
     assert kernels["train.ipynb"]["ports"] == [first.ports[0]]
     assert kernels["eda.ipynb"]["frames"][0]["name"] == "df"
     assert kernels["eda.ipynb"]["url"] == second.status()["url"]
-    text = second.run("%dtale --list").text
-    assert "train.ipynb" in text
+    entry = f"train.ipynb  pid {first.pid}"
+    assert entry in second.run("%dtale --list").text
     first.kill()
-    assert "train.ipynb" not in second.run("%dtale --list").text
+    assert entry not in second.run("%dtale --list").text
 
 
 def test_a_stranger_is_named_and_left_alone(start_kernel: StartKernel) -> None:

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
-from support import chromium, proxies
-from support.browser import NotebookPage, launch
+from playwright.sync_api import expect
+from support import proxies
+from support.browser import NotebookPage, open_browser
 from support.jupyter import Jupyter
 from support.ports import PortClaims
 
@@ -267,13 +267,8 @@ def _stranger() -> Iterator[int]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    path = chromium.find()
-    if path is None:
-        pytest.skip("there is no Chromium")
-    with sync_playwright() as playwright:
-        one = launch(playwright, path)
+    with open_browser() as one:
         yield one
-        one.close()
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ from urllib.parse import urlencode, urlsplit
 
 import pytest
 from hub_process import USER, Hub
-from playwright.sync_api import expect, sync_playwright
-from support import chromium, plain_http
-from support.browser import SECONDS, NotebookPage, launch
+from playwright.sync_api import expect
+from support import plain_http
+from support.browser import SECONDS, NotebookPage, open_browser
 from support.jupyter import write_notebook
 from support.ports import PortClaims
 
@@ -130,18 +130,12 @@ class Stage:
 
 @pytest.fixture(scope="module")
 def stage() -> Iterator[Stage]:
-    path = chromium.find()
-    if path is None:
-        pytest.skip("there is no Chromium")
     with ExitStack() as stack:
         claims = stack.enter_context(PortClaims())
         ports = claims.take()
         hub = stack.enter_context(Hub(claims.take(3), ports))
         hub.spawn(NAMED)  # which takes as long as the first test
-        playwright = stack.enter_context(sync_playwright())
-        browser = launch(playwright, path)
-        stack.callback(browser.close)
-        yield Stage(hub, browser, ports)
+        yield Stage(hub, stack.enter_context(open_browser()), ports)
 
 
 @pytest.mark.parametrize("server", ["", NAMED])

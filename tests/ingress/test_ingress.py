@@ -7,9 +7,9 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
-from support import chromium, proxies
-from support.browser import SECONDS, NotebookPage, launch
+from playwright.sync_api import expect
+from support import proxies
+from support.browser import SECONDS, NotebookPage, open_browser
 from support.jupyter import Jupyter
 from support.ports import PortClaims
 from support.tunnel import tunnel
@@ -70,13 +70,8 @@ def _abort(route: Route) -> None:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    path = chromium.find()
-    if path is None:
-        pytest.skip("there is no Chromium")
-    with sync_playwright() as playwright:
-        one = launch(playwright, path, f"--host-resolver-rules=MAP {INGRESS} 127.0.0.1")
+    with open_browser(f"--host-resolver-rules=MAP {INGRESS} 127.0.0.1") as one:
         yield one
-        one.close()
 
 
 @pytest.fixture(scope="module")

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 
 import psutil
 import pytest
-from playwright.sync_api import expect, sync_playwright
-from support import chromium, processes
-from support.browser import SECONDS, NotebookPage, launch
+from playwright.sync_api import expect
+from support import processes
+from support.browser import SECONDS, NotebookPage, open_browser
 from support.jupyter import Jupyter
 from support.ports import PortClaims
 
@@ -68,13 +68,8 @@ class Stage:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    path = chromium.find()
-    if path is None:
-        pytest.skip("there is no Chromium")
-    with sync_playwright() as playwright:
-        one = launch(playwright, path)
+    with open_browser() as one:
         yield one
-        one.close()
 
 
 @pytest.fixture

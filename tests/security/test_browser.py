@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
-from support import chromium
-from support.browser import SECONDS, launch
+from playwright.sync_api import expect
+from support.browser import SECONDS, open_browser
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -80,13 +79,8 @@ def kernel(start_kernel: StartKernel) -> Kernel:
 
 @pytest.fixture
 def context() -> Iterator[BrowserContext]:
-    path = chromium.find()
-    if path is None:
-        pytest.skip("there is no Chromium")
-    with sync_playwright() as playwright:
-        browser = launch(playwright, path)
+    with open_browser() as browser:
         yield browser.new_context(viewport={"width": 1300, "height": 1000})
-        browser.close()
 
 
 def test_every_part_of_dtale_works_through_the_link(

@@ -1,16 +1,21 @@
-"""A notebook in a browser: open it, run cells, look at its panels."""
+"""A browser, and a notebook in it: open it, run cells, look at its panels."""
 
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
+from playwright.sync_api import sync_playwright
+
+from support import chromium
 from support.jupyter import TOKEN
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
-    from playwright.sync_api import Browser, FrameLocator, Locator, Playwright, ViewportSize
+    from playwright.sync_api import Browser, FrameLocator, Locator, ViewportSize
 
 SECONDS = 30.0
 FACES = {"lab": "doc/tree", "notebook": "notebooks"}
@@ -28,8 +33,24 @@ _FLAGS = [
 ]
 
 
-def launch(playwright: Playwright, path: str, *flags: str) -> Browser:
-    return playwright.chromium.launch(executable_path=path, args=[*_FLAGS, *flags])
+@contextmanager
+def open_browser(*flags: str) -> Iterator[Browser]:
+    """Start a Chromium, with more flags if need be, and close it at the end.
+
+    Raises
+    ------
+    FileNotFoundError
+        When there is none: a test that needs one fails, so that nothing looks tested that is not.
+    """
+    path = chromium.find()  # by a Playwright of its own, of which there can be one at a time
+    if path is None:
+        raise FileNotFoundError("there is no Chromium that starts; make test installs one")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=[*_FLAGS, *flags])
+        try:
+            yield browser
+        finally:
+            browser.close()
 
 
 class Server(Protocol):
