@@ -11,7 +11,7 @@ import contextlib
 import io
 import logging
 import socket
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
@@ -48,18 +48,31 @@ _ERRORS = _LogStream()
 
 
 class _RequestHandler(WSGIRequestHandler):
-    """Silent, without a banner; knows its connection."""
+    """Silent, without a banner; knows its connection.
 
-    timeout = IDLE_SECONDS
+    Nothing here gives the GIL away that need not: under load each time costs a turn.
+    """
+
     server: _RequestMachinery
+
+    def setup(self) -> None:
+        super().setup()
+        try:  # by the system: Python's own timeout waits before each read and each write
+            milliseconds = 1000 * IDLE_SECONDS
+            self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
+        except (AttributeError, OSError):  # not on Linux, or in a sandbox
+            self.connection.settimeout(IDLE_SECONDS)
 
     def make_environ(self) -> WSGIEnvironment:
         environ = super().make_environ()
         environ["wsgi.errors"] = _ERRORS
         environ["SERVER_SOFTWARE"] = ""
-        environ["SERVER_PORT"] = str(self.connection.getsockname()[1])
-        environ[CONNECTION_KEY] = self.server.connection_of(self.connection)
-        if not self._announces_body():
+        connection = self.server.connection_of(self.connection)
+        environ["SERVER_PORT"] = str(cast("Listener", connection.listener).port)
+        environ[CONNECTION_KEY] = connection
+        if self._announces_body():
+            self.connection.settimeout(IDLE_SECONDS)  # the system has none for what does not come
+        else:
             # Werkzeug waits 10 ms after each answer for the rest of a body, unless it sees the end
             # of the stream: with that, there is nothing to wait for.
             with contextlib.suppress(OSError):  # the peer went away
@@ -107,11 +120,10 @@ class _RequestMachinery(ThreadedWSGIServer):
         return self._connections[sock]
 
     def serve(self, connection: Connection) -> None:
-        """Answer the request of `connection`."""
+        """Answer the request of `connection`, which the acceptor closes then."""
         self._connections[connection.socket] = connection
         try:
             self.finish_request(connection.socket, connection.address)
-            self.shutdown_request(connection.socket)
         finally:
             del self._connections[connection.socket]
 

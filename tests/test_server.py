@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import itertools
 import logging
 import os
 import signal
@@ -53,7 +54,14 @@ class App:
             case "/raise":
                 raise ZeroDivisionError
             case "/body":
+                connection.admit()
+                self.slow_began.set()
                 environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
+            case "/large":
+                connection.admit()
+                self.slow_began.set()
+                start_response("200 OK", [])
+                return itertools.repeat(bytes(2**20), 64)  # more than the system's buffers hold
         start_response("200 OK", [("Content-Type", "text/plain")])
         return [f"port {connection.listener.port}".encode()]  # type: ignore[attr-defined]
 
@@ -357,7 +365,7 @@ def test_a_request_without_the_capability_cannot_hold_its_place(
 def test_an_admitted_request_may_take_longer_than_the_admission(
     server: Server, port: int, app: App
 ) -> None:
-    server._acceptor._admission_seconds = 0.2
+    server._acceptor._connections._admission_seconds = 0.2
     request = Background(port)
     assert app.slow_began.wait(10)
     time.sleep(0.6)
@@ -365,6 +373,45 @@ def test_an_admitted_request_may_take_longer_than_the_admission(
     answer = request.result()
     assert isinstance(answer, plain_http.Response), answer
     assert answer.status == 200
+
+
+@pytest.fixture(params=["by the system", "by Python"])
+def short_patience(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dtale_magics.server.IDLE_SECONDS", 1)
+    if request.param == "by Python":
+        monkeypatch.delattr(socket, "TCP_USER_TIMEOUT", raising=False)
+
+
+@pytest.mark.usefixtures("short_patience")
+@pytest.mark.parametrize(
+    "head",
+    [b"GET /large HTTP/1.1\r\n", b"POST /body HTTP/1.1\r\nContent-Length: 9\r\n"],
+    ids=["takes nothing", "sends no body"],
+)
+def test_a_client_that_stands_still_is_dropped(
+    server: Server, port: int, app: App, head: bytes
+) -> None:
+    with socket.create_connection(("127.0.0.1", port), 10) as client:
+        client.sendall(head + b"Host: x\r\n\r\n")
+        assert app.slow_began.wait(10)
+        assert server.active == 1
+        assert server.drain(30)
+    assert _get(port).status == 200
+
+
+def test_a_client_that_takes_its_time_gets_the_whole_answer(
+    port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dtale_magics.server.IDLE_SECONDS", 5)
+    took = 0
+    with socket.create_connection(("127.0.0.1", port), 10) as client:
+        client.sendall(b"GET /large HTTP/1.0\r\n\r\n")
+        began = time.monotonic()
+        while chunk := client.recv(2**20):
+            took += len(chunk)
+            if time.monotonic() < began + 8:  # longer than any pause may be
+                time.sleep(0.5)
+    assert took > 64 * 2**20
 
 
 def test_a_client_that_goes_away_is_no_error(
