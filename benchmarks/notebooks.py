@@ -140,18 +140,18 @@ def one_of_each(frame: str = "") -> Iterator[dict[Kind, Notebook]]:
 
 
 def numbers(rows: int) -> str:
-    """Code for `df`: ten columns of numbers."""
-    return f"df = pd.DataFrame(np.random.rand({rows}, 10)).add_prefix('c')"
+    """Code for `df`: ten columns of numbers, the same ones each time."""
+    return f"df = pd.DataFrame(np.random.default_rng(1).random(({rows}, 10))).add_prefix('c')"
 
 
 def mixed(rows: int) -> str:
     """Code for `df`: numbers, words, dates, categories and truth values, with gaps."""
     return f"""
-n = {rows}
+n, random = {rows}, np.random.default_rng(1)
 df = pd.DataFrame({{
-    **{{f"number{{i}}": np.random.rand(n) for i in range(4)}},
-    **{{f"word{{i}}": np.random.choice(["ann", "bob", "cyd", None], n) for i in range(3)}},
+    **{{f"number{{i}}": random.random(n) for i in range(4)}},
+    **{{f"word{{i}}": random.choice(["ann", "bob", "cyd", None], n) for i in range(3)}},
     "date": pd.Timestamp("2020-01-01") + pd.to_timedelta(np.arange(n) % 10**6, unit="s"),
-    "kind": pd.Categorical(np.random.choice(["a", "b"], n)),
-    "flag": np.random.rand(n) > 0.5,
+    "kind": pd.Categorical(random.choice(["a", "b"], n)),
+    "flag": random.random(n) > 0.5,
 }})"""
