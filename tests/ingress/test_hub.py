@@ -13,7 +13,7 @@ import pytest
 from hub_process import USER, Hub
 from playwright.sync_api import expect
 from support import plain_http
-from support.browser import SECONDS, NotebookPage, open_browser
+from support.browser import SECONDS, NotebookPage, Traffic, open_browser
 from support.jupyter import write_notebook
 from support.ports import PortClaims
 
@@ -73,6 +73,7 @@ class HubPage(NotebookPage):
     def open(self) -> None:
         ports = "|".join(map(str, self.hidden))
         self.page.context.route(re.compile(rf"^\w+://[^/]+:({ports})/"), _abort)
+        self.traffic = Traffic(self.page)
         self.page.on("response", self._note)
         self.page.on("requestfailed", self._note_failure)
         self.page.on("console", self._note_console)
@@ -143,7 +144,7 @@ def test_the_grid_is_there_with_all_that_it_loads(stage: Stage, server: str) -> 
     page = stage.page(server)
     value = page.grid(1).get_by_text(f"of {server or 'default'}", exact=True)
     expect(value).to_be_visible(timeout=MILLISECONDS)
-    page.page.wait_for_load_state("networkidle")
+    page.traffic.wait_until_idle()
     assert {url: status for url, status in page.answers.items() if status >= 400} == {}
     kinds = {urlsplit(url).path.rpartition(".")[2] for url in page.answers}
     assert {"js", "css"} <= kinds, page.answers
@@ -156,7 +157,7 @@ def test_use_of_the_port_itself_is_activity_for_the_hub(stage: Stage) -> None:
     assert frame
     path = urlsplit(frame).path.removeprefix(f"{stage.hub.prefix('')}/proxy/")
     port, _, rest = path.replace("/iframe/", "/main/").partition("/")
-    page.page.wait_for_load_state("networkidle")
+    page.traffic.wait_until_idle()
     before = datetime.now(timezone.utc)
 
     deadline = time.monotonic() + SECONDS

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from playwright.sync_api import Browser, FrameLocator, Locator, ViewportSize
+    from playwright.sync_api import Browser, FrameLocator, Locator, Page, Request, ViewportSize
 
 SECONDS = 30.0
 FACES = {"lab": "doc/tree", "notebook": "notebooks"}
@@ -51,6 +51,37 @@ def open_browser(*flags: str) -> Iterator[Browser]:
             yield browser
         finally:
             browser.close()
+
+
+class Traffic:
+    """The requests that a page and its frames have under way.
+
+    Playwright's ``networkidle`` does not do where frames come and go: beside JupyterLab's it was
+    seen not to come while nothing had been under way for ten seconds.
+    """
+
+    def __init__(self, page: Page) -> None:
+        self._page = page
+        self._under_way: set[Request] = set()
+        self._changed = time.monotonic()
+        page.on("request", self._begin)
+        page.on("requestfinished", self._end)
+        page.on("requestfailed", self._end)
+
+    def wait_until_idle(self, quiet_seconds: float = 0.5) -> None:
+        """Wait until nothing has been under way for so long."""
+        deadline = time.monotonic() + SECONDS
+        while self._under_way or time.monotonic() < self._changed + quiet_seconds:
+            assert time.monotonic() < deadline, [request.url for request in self._under_way]
+            self._page.wait_for_timeout(50)
+
+    def _begin(self, request: Request) -> None:
+        self._under_way.add(request)
+        self._changed = time.monotonic()
+
+    def _end(self, request: Request) -> None:
+        self._under_way.discard(request)
+        self._changed = time.monotonic()
 
 
 class Server(Protocol):
