@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from support import plain_http
-from support.browser import open_browser
+from support.browser import Traffic, open_browser
 
 from benchmarks.notebooks import (
     KINDS,
@@ -60,6 +60,7 @@ class Visit(NamedTuple):
 
 def _visit(context: BrowserContext, url: str) -> Visit:
     page = context.new_page()
+    traffic = Traffic(page)
     developer = context.new_cdp_session(page)
     developer.send("Network.enable")
     urls: dict[str, str] = {}
@@ -77,7 +78,7 @@ def _visit(context: BrowserContext, url: str) -> Visit:
     page.goto(url, wait_until="commit")
     page.wait_for_function("window.painted", timeout=60_000)
     seconds = page.evaluate("window.painted") / 1000
-    page.wait_for_load_state("networkidle")
+    traffic.wait_until_idle()
     page.close()
     static = sum(size for one, size in sizes.items() if "/dtale/static/" in urls.get(one, ""))
     return Visit(seconds, sum(sizes.values()), static)

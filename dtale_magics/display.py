@@ -97,7 +97,7 @@ def check_text(checks: Iterable[Mapping[str, Any]]) -> str:
 
 
 def _found(one: Mapping[str, Any] | None) -> str:
-    return "not asked" if one is None else f"{one['glyph']} {one['text']}"
+    return "not known" if one is None else f"{one['glyph']} {one['text']}"
 
 
 def _who(holder: PortHolder | None) -> str:

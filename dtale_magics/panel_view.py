@@ -355,7 +355,7 @@ def _ways(verdict: Verdict | None) -> Iterable[WayRow]:
 
 
 def _found(finding: Finding | None) -> str:
-    return "not asked" if finding is None else f"{finding.glyph} {finding}"
+    return "not known" if finding is None else f"{finding.glyph} {finding}"
 
 
 def _count(number: int, noun: str) -> str:

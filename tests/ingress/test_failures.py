@@ -50,7 +50,7 @@ are all that browsers let it know; then the kernel's word counts, if the kernel 
 
 NGINX = """
 location /slow/ {{
-  proxy_read_timeout 1s;
+  proxy_read_timeout 100ms;
   proxy_pass http://127.0.0.1:{silent};
 }}
 location /cut/ {{ proxy_pass http://127.0.0.1:{own}/; }}
@@ -219,11 +219,12 @@ class Stage:
         panel = page.panel(cell)
         found = panel.locator(".dp-ways li").first
         said = panel.locator(".dp-outside")
+        kernel = failure.kernel.format(**self.named)
         expect(found).to_contain_text(f" · browser: ✗ {failure.browser}")
-        expect(found).to_contain_text(failure.kernel.format(**self.named))
+        expect(found).to_contain_text(f" · kernel: ✗ {kernel}")
         expect(said).to_contain_text(failure.words.format(**self.named))
-        _, browser, kernel = _text(found).split(" · ")
-        sides = (browser.removeprefix("browser: "), kernel.removeprefix("kernel: "))
+        _, *sides = _text(found).split(" · ")
+        sides = [side.partition(": ")[2] for side in sides]
         return self._neutral(" | ".join([failure.name, *sides, _text(said)]))
 
     def _neutral(self, text: str) -> str:

@@ -22,7 +22,7 @@ from support.jupyter import Jupyter
 from support.ports import PortClaims
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from playwright.sync_api import Browser
 
@@ -34,7 +34,7 @@ pytestmark = [
 
 PICTURES = Path(__file__).parents[2] / "screenshots"
 LOAD = "%load_ext dtale_magics\nimport pandas as pd\ndf = pd.DataFrame({'a': [3, 1, 2]})"
-CELLS = [LOAD, "%dtale df", "%dtale", "import time; time.sleep(20)"]
+CELLS = [LOAD, "%dtale df", "%dtale", "import time\nwhile True: time.sleep(0.1)"]
 MILLISECONDS = SECONDS * 1000
 
 expect.set_options(timeout=MILLISECONDS)
@@ -82,45 +82,24 @@ def stage(browser: Browser) -> Iterator[Stage]:
                 context.close()
 
 
-@pytest.fixture
-def wait_until_shown() -> Callable[[NotebookPage, str], float]:
-    """Wait until the panel of a page says something; returns when, in ms since the epoch."""
-
-    def wait(page: NotebookPage, words: str) -> float:
-        page.panel(1).locator(".dp-ingress .dp-text", has_text=words).wait_for()
-        return float(page.page.evaluate("window.__seen"))
-
-    return wait
-
-
-_NOTE = """
-panel => new MutationObserver(() => { window.__seen = Date.now() })
-  .observe(panel.querySelector('.dp-ingress .dp-text'),
-           { childList: true, characterData: true, subtree: true })
-"""
+def _says(page: NotebookPage, words: str) -> None:
+    """Wait until the panel says this of the ingress port."""
+    expect(page.panel(1).locator(".dp-ingress")).to_contain_text(words)
 
 
 @pytest.mark.parametrize("face", ["lab", "notebook"])
-def test_two_notebooks_and_one_port(
-    stage: Stage, face: str, wait_until_shown: Callable[[NotebookPage, str], float]
-) -> None:
+def test_two_notebooks_and_one_port(stage: Stage, face: str) -> None:
     train, eda = stage.open("train.ipynb", face), stage.open("eda.ipynb", face)
     expect(train.grid(1).locator("body")).to_contain_text("3")
     expect(eda.grid(1).locator("body")).to_contain_text("3")
     eda.picture(PICTURES / f"{face}-held.png", 1)
-    for page in (train, eda):
-        page.panel(1).evaluate(_NOTE)
     primary = eda.panel(1).locator(".dp-primary")
     expect(primary).to_have_text(f"Take over ingress port {stage.ingress} from train.ipynb")
 
     # A click, seen in both notebooks.
-    clicked = primary.evaluate("button => { button.focus(); button.click(); return Date.now() }")
-    here = wait_until_shown(eda, "this notebook’s") - clicked
-    there = wait_until_shown(train, "held by eda.ipynb") - clicked
-    print(  # noqa: T201 (measured, not asserted)
-        f"\n{face}: taken after {here:.0f} ms, seen in the other notebook after {there:.0f} ms"
-    )
-    assert max(here, there) < 5000
+    primary.click()
+    _says(eda, "this notebook’s")
+    _says(train, "held by eda.ipynb")
     expect(primary).to_have_text(f"Give back ingress port {stage.ingress} to train.ipynb")
     expect(primary).to_be_focused()
     expect(eda.panel(1).locator(".dp-status")).to_contain_text("no request was lost")
@@ -134,12 +113,12 @@ def test_two_notebooks_and_one_port(
     eda.picture(PICTURES / f"{face}-taken.png", 1)
     train.picture(PICTURES / f"{face}-lost.png", 1)
 
-    # Given back, while a cell of 20 seconds runs.
+    # Given back, while a cell runs.
     eda.run(2)
     eda.start(3)
     expect(eda.cell(3).locator(".jp-InputPrompt").first).to_have_text("[*]:")
     primary.click()
-    wait_until_shown(train, "this notebook’s")
+    _says(train, "this notebook’s")
     expect(eda.panel(1).locator(".dp-status")).to_contain_text("was given back to train.ipynb")
     expect(eda.panel(2).locator(".dp-status")).to_contain_text("was given back to train.ipynb")
     expect(eda.cell(3).locator(".jp-InputPrompt").first).to_have_text("[*]:")
@@ -159,16 +138,13 @@ def test_two_notebooks_and_one_port(
     train.picture(PICTURES / f"{face}-dark-narrow.png", 1)
 
 
-def test_a_frozen_incumbent_a_restart_and_a_reload(
-    stage: Stage, wait_until_shown: Callable[[NotebookPage, str], float]
-) -> None:
+def test_a_frozen_incumbent_a_restart_and_a_reload(stage: Stage) -> None:
     train, eda = stage.open("train.ipynb", "lab"), stage.open("eda.ipynb", "lab")
-    eda.panel(1).evaluate(_NOTE)
     frozen = stage.pid("train.ipynb")
     processes.stop(frozen)
     try:
         eda.panel(1).locator(".dp-primary").click()
-        wait_until_shown(eda, "this notebook’s")
+        _says(eda, "this notebook’s")
         eda.picture(PICTURES / "frozen-taken.png", 1)
     finally:
         os.kill(frozen, signal.SIGCONT)

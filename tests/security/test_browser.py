@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from playwright.sync_api import expect
-from support.browser import SECONDS, open_browser
+from support.browser import SECONDS, Traffic, open_browser
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -50,6 +50,7 @@ class Tab:
         context.on("response", self._answered)
         context.on("requestfailed", self._failed)
         self.page: Page = context.new_page()
+        self.traffic = Traffic(self.page)
 
     def open(self, path: str) -> Page:
         self.page.goto(f"{self.base}dtale/{path}")
@@ -150,7 +151,7 @@ def _popups(tab: Tab, kernel: Kernel) -> None:
     ]:
         page = tab.open(path)
         expect(page.locator("body")).to_contain_text(words)
-        page.wait_for_load_state("networkidle")
+        tab.traffic.wait_until_idle()
 
 
 def _charts(tab: Tab, kernel: Kernel) -> None:
@@ -158,7 +159,7 @@ def _charts(tab: Tab, kernel: Kernel) -> None:
     query = f"chart_type=line&x=mass&y={json.dumps(['period'])}"
     page = tab.open(f"charts/1?{query}")
     expect(page.locator(".js-plotly-plot .xtick").first).to_be_visible()
-    page.wait_for_load_state("networkidle")
+    tab.traffic.wait_until_idle()
 
 
 def _upload(tab: Tab, kernel: Kernel) -> None:
