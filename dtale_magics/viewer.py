@@ -15,7 +15,7 @@ import threading
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from dtale_magics import hardening
+from dtale_magics import column_analysis, hardening
 from dtale_magics.carry_over import carry_over, columns_to_lock
 from dtale_magics.errors import FrameRefusedError, UnknownFrameError
 from dtale_magics.show_options import ShowOptions
@@ -37,6 +37,9 @@ _ASKED_FOR_AGAIN = {"text/html", "application/json"}
 
 _NAME = "_dtale_magics_name"
 """Attribute of D-Tale's instance with the name that the user sees; it goes where the frame goes."""
+
+_ANALYSIS = "_dtale_magics_analysis"
+"""Attribute of D-Tale's instance with the `ColumnAnalysis` of what was shown last."""
 
 
 class Viewer:
@@ -168,12 +171,15 @@ class Viewer:
             key: value for key, value in config.build_show_options(given).items() if key in accepted
         }
         try:
-            views.startup(self._base_url(), data=frame, data_id=_STAGING, **keywords)
-            return state.get_data_inst(_STAGING)
+            with column_analysis.spared(views, getattr(former, _ANALYSIS, None)) as analysis:
+                views.startup(self._base_url(), data=frame, data_id=_STAGING, **keywords)
+            loaded = state.get_data_inst(_STAGING)
         except Exception as error:
             raise _refused(frame, name, error) from error
         finally:
             state.store.pop(_STAGING, None)
+        setattr(loaded, _ANALYSIS, analysis)
+        return loaded
 
     def _build_app(self, root: str, prefix: str) -> Flask:
         # With no handler at all, logging prints into the notebook.

@@ -124,6 +124,30 @@ def test_running_again_updates_in_place_and_keeps_what_the_user_did(kernel: Kern
     assert column(kernel, "df", "c") == [0.5] * 4, "a filter on a column that is gone is dropped"
 
 
+def test_what_dtale_says_of_a_column_follows_its_values(kernel: Kernel) -> None:
+    def greatest() -> dict[str, int]:
+        columns = api(kernel, "df", "dtypes/{id}")["dtypes"]
+        return {one["name"]: one["max"] for one in columns if "max" in one}
+
+    kernel.run("df['c'] = [7, 8, 9]")
+    kernel.run("%dtale df")
+    assert greatest() == {"a": 3, "c": 9}
+    kernel.run("df.loc[1, 'a'] = 100")  # in place
+    kernel.run("%dtale df")
+    assert greatest() == {"a": 100, "c": 9}
+    assert column(kernel, "df", "a") == [3, 100, 2]
+    # What is edited in D-Tale is gone when the cell is run again, and so is what D-Tale says of it.
+    edit = "edit-cell/{id}?col=c&rowIndex=0&updated=50&type=int64"
+    assert api(kernel, "df", edit)["success"]
+    assert column(kernel, "df", "c") == [50, 8, 9]
+    kernel.run("%dtale df")
+    assert column(kernel, "df", "c") == [7, 8, 9]
+    assert greatest() == {"a": 100, "c": 9}
+    kernel.run("df['c'] = [50, 8, 9]")
+    kernel.run("%dtale df")
+    assert greatest() == {"a": 100, "c": 50}
+
+
 def test_sorting_is_kept_and_still_true(kernel: Kernel) -> None:
     kernel.run("%dtale df --sort a:ASC")
 

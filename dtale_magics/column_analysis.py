@@ -1,0 +1,136 @@
+"""D-Tale's analysis of a frame's columns, kept for the next time that the frame is shown.
+
+D-Tale computes quantiles, skew and the like of every column at each show: 70 ms for a million
+numbers, five seconds for as many dates. A column whose values are the same as last time gets the
+same result again.
+"""
+
+from __future__ import annotations
+
+import copy
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import ModuleType
+
+_BYTES_ARE_VALUES = frozenset("biufmM")
+"""Kinds of NumPy types whose arrays hold the values themselves, not references to them."""
+
+
+class _Fingerprint(NamedTuple):
+    """What columns with the same values have in common: their type, and 128 bits."""
+
+    dtype: str
+    digest: bytes
+
+
+@dataclass
+class ColumnAnalysis:
+    """What D-Tale found out about one frame.
+
+    Attributes
+    ----------
+    columns
+        D-Tale's description of a column, by fingerprint and range of its values.
+    ranges
+        D-Tale's smallest and greatest values of the columns, by name.
+    fingerprints
+        Of the columns, by name; None for those whose values cannot be compared cheaply.
+    """
+
+    columns: dict[tuple[_Fingerprint, str], dict[str, Any]] = field(default_factory=dict)
+    ranges: dict[str, Any] = field(default_factory=dict)
+    fingerprints: dict[str, _Fingerprint | None] = field(default_factory=dict)
+
+
+@contextmanager
+def spared(views: ModuleType, former: ColumnAnalysis | None) -> Iterator[ColumnAnalysis]:
+    """Have D-Tale analyse, in this thread, only columns that are not in `former`.
+
+    Parameters
+    ----------
+    views
+        ``dtale.views``.
+    former
+        Of the same frame when it was last shown.
+
+    Yields
+    ------
+    ColumnAnalysis
+        Filled as soon as D-Tale has analysed a frame.
+    """
+    known, result = former or ColumnAnalysis(), ColumnAnalysis()
+    here, analyse = threading.get_ident(), views.build_dtypes_state
+
+    def build(data: Any, prev_state: Any = None, ranges: Any = None) -> Any:
+        # Requests of other frames' pages come meanwhile, in threads of their own.
+        if threading.get_ident() != here or prev_state or ranges or not len(data):
+            return analyse(data, prev_state, ranges)
+        return _build(views, analyse, data, known, result)
+
+    views.build_dtypes_state = build  # type: ignore[attr-defined]
+    try:
+        yield result
+    finally:
+        views.build_dtypes_state = analyse  # type: ignore[attr-defined]
+
+
+def _build(
+    views: Any,
+    analyse: Callable[..., Any],
+    data: Any,
+    known: ColumnAnalysis,
+    result: ColumnAnalysis,
+) -> list[dict[str, Any]]:
+    """Describe the columns of `data` as D-Tale does, from `known` where that is the same."""
+    fingerprints = {name: _fingerprint(data[name]) for name in data.columns}
+    if None not in fingerprints.values() and fingerprints == known.fingerprints:
+        ranges = known.ranges
+    else:
+        ranges = views.calc_data_ranges(data, views.get_dtypes(data))
+    if not ranges:  # D-Tale looks for them once more then, and has to see all columns for that
+        return list(analyse(data))
+    keys = {
+        name: (fingerprint, repr(ranges.get(name)))
+        for name, fingerprint in fingerprints.items()
+        if fingerprint is not None
+    }
+    described = {
+        name: copy.deepcopy(known.columns[key])
+        for name, key in keys.items()
+        if key in known.columns
+    }
+    fresh = [name for name in data.columns if name not in described]
+    if fresh:
+        # All of them are no copy.
+        found = analyse(data[fresh] if described else data, ranges=ranges)
+        described.update((column["name"], column) for column in found)
+    for index, name in enumerate(data.columns):
+        described[name].update(name=name, index=index)
+    # D-Tale goes on to change what it gets.
+    result.columns = {key: copy.deepcopy(described[name]) for name, key in keys.items()}
+    result.ranges, result.fingerprints = ranges, fingerprints
+    return [described[name] for name in data.columns]
+
+
+def _fingerprint(column: Any) -> _Fingerprint | None:
+    """Digest the values of a column; None if that is not much cheaper than what D-Tale does.
+
+    Text is a reference for each value, and D-Tale's analysis of it is quick.
+    """
+    import numpy as np  # noqa: PLC0415 (imported by then)
+    import pandas as pd  # noqa: PLC0415 (imported by then)
+    import xxhash  # noqa: PLC0415 (not at %load_ext)
+
+    if isinstance(column.dtype, pd.DatetimeTZDtype):
+        values = column.array.view("i8")
+    elif isinstance(column.dtype, np.dtype) and column.dtype.kind in _BYTES_ARE_VALUES:
+        values = column.to_numpy()
+    else:
+        return None
+    digest = xxhash.xxh3_128_digest(np.ascontiguousarray(values).view(np.uint8).data)
+    return _Fingerprint(str(column.dtype), digest)
