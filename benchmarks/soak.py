@@ -316,6 +316,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     parser.add_argument("--kernels", type=int, default=4, choices=range(2, 6))
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))  # the kernels end with it
     print(f"soak for {given.seconds:.0f} s with seed {given.seed}", flush=True)
     try:
         run(given.seconds, given.seed, given.kernels)

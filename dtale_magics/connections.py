@@ -71,15 +71,16 @@ class Connections:
     limit
         Beyond it, the set is `full`.
     admission_seconds
-        A connection that was not admitted (`Connection.admit`) within so many seconds is cut;
-        within one second when others wait for its place.
+        A connection that was not admitted (`Connection.admit`) within so many seconds of its being
+        served is cut; within one second when others wait for its place.
     """
 
     def __init__(self, limit: int, admission_seconds: float) -> None:
         self._limit = limit
         self._admission_seconds = admission_seconds
         self._changed = threading.Condition()
-        self._served: set[Connection] = set()
+        self._served: dict[Connection, float] = {}
+        """Since when, as `time.monotonic` has it; before, they may have waited for a place."""
 
     def __len__(self) -> int:
         return len(self._served)
@@ -92,13 +93,13 @@ class Connections:
     def add(self, connection: Connection) -> None:
         """Enter a connection that is served from now on."""
         with self._changed:
-            self._served.add(connection)
+            self._served[connection] = time.monotonic()
 
     def end(self, connection: Connection) -> None:
         """Close a connection and strike it out."""
         connection.close()
         with self._changed:
-            self._served.discard(connection)
+            self._served.pop(connection, None)
             self._changed.notify_all()
 
     def wait_until_empty(self, timeout: float) -> bool:
@@ -129,4 +130,4 @@ class Connections:
         if self.full:
             seconds = min(seconds, _CROWDED_SECONDS)
         with self._changed:
-            return {one: one.opened + seconds for one in self._served if not one.admitted}
+            return {one: at + seconds for one, at in self._served.items() if not one.admitted}

@@ -5,12 +5,20 @@ from __future__ import annotations
 import json
 import os
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
 from dtale_magics import jupyter_server
 
 _SERVER_SECONDS = 0.5
+
+_PATIENCE_SECONDS = 0.1
+"""How long an answer is waited for where an earlier one is known: a sibling that asks who we are
+waits for half a second, and a server that is busy with pages must not make us look suspended."""
+
+_heard: dict[str, str] = {}
+"""What the server last called a kernel, by the kernel's id."""
 
 
 def name() -> str:
@@ -36,14 +44,23 @@ def _kernel_id() -> str | None:
 
 
 def _name_from_server(kernel_id: str) -> str | None:
+    asking = threading.Thread(
+        target=_ask_servers, args=(kernel_id,), name="dtale_magics name", daemon=True
+    )
+    asking.start()
+    asking.join(_PATIENCE_SECONDS if kernel_id in _heard else None)
+    return _heard.get(kernel_id)
+
+
+def _ask_servers(kernel_id: str) -> None:
     for server in jupyter_server.running():
         try:
             for session in _get(f"{server.url}api/sessions", server.headers):
                 if session["kernel"]["id"] == kernel_id:
-                    return Path(session["path"]).name
+                    _heard[kernel_id] = Path(session["path"]).name
+                    return
         except (OSError, ValueError, KeyError, TypeError):
             continue  # a server that ended without tidying up, or does not let us in
-    return None
 
 
 def _get(url: str, headers: dict[str, str]) -> Any:

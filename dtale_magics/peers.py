@@ -174,9 +174,13 @@ def identities(timeout: float = 1.0, of: Iterable[Peer] | None = None) -> list[I
         return [identity for identity in found if identity is not None]
 
 
-def identify(peer: Peer, timeout: float = 1.0) -> Identity | None:
-    """Return who `peer` is, asked or looked up; None when it ended."""
-    if time.monotonic() < _silent_until.get(peer, 0.0) or procfs.is_stopped(peer.pid):
+def identify(peer: Peer, timeout: float = 1.0, *, again: bool = False) -> Identity | None:
+    """Return who `peer` is, asked or looked up; None when it ended.
+
+    With `again` it is asked also if it had no time to answer somebody else a moment ago.
+    """
+    silent = not again and time.monotonic() < _silent_until.get(peer, 0.0)
+    if silent or procfs.is_stopped(peer.pid):
         return look_up(peer)
     try:
         answer = channel.call(peer, "identity", timeout=timeout)

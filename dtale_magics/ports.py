@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from dtale_magics.takeover import Rung
 
 _NOTICE_SECONDS = 2.0
-"""How long we wait to hear that a port which was given back is gone."""
+"""How long we wait until a port which was given back is gone, and all that follows is done."""
 
 _ASK_SECONDS = 0.5
 
@@ -77,6 +77,7 @@ class Ports:
         self._named: int | None = None
         self._server = Server(app)
         self._label: str | None = None
+        self._losses: dict[int, threading.Event] = {}
         handlers = {name: _answering(name, report) for name, report in reports.items()}
         self._pod = Pod(self, self._server, owner, handlers)
         threading.Thread(target=self._describe_now, name="dtale_magics label", daemon=True).start()
@@ -130,6 +131,8 @@ class Ports:
             if self.named is not None:
                 where = f"D-Tale goes on at port {self.named}"
         self.happened(f"{who} port {port}; {where}.")
+        if port in self._losses:
+            self._losses[port].set()
 
     def changed(self) -> None:
         """Hear that something changed at a sibling."""
@@ -184,12 +187,12 @@ class Ports:
     def release(self, port: int, deadline_seconds: float) -> Outcome:
         """Give `port` back to the sibling that had it before; to nobody if that is gone."""
         started = time.monotonic()
+        lost = self._losses[port] = threading.Event()
         if port not in self.all:
             return Refused(port, "it is not this notebook's.", "%dtale_port says whose it is.")
         back = self._pod.give_back(port, deadline_seconds=deadline_seconds)
         if back is not None:
-            while port in self.all and time.monotonic() < started + _NOTICE_SECONDS:
-                time.sleep(0.005)
+            lost.wait(max(0.0, started + _NOTICE_SECONDS - time.monotonic()))
         elif port in self.all:
             self.give_up(port)
         seconds = time.monotonic() - started

@@ -130,7 +130,7 @@ class Pod:
         held = self.holdings.get(port)
         if held is None or held.previous is None:
             return None
-        identity = peers.identify(held.previous)
+        identity = peers.identify(held.previous, again=True)
         if identity is None or not identity.responding:
             return None
         # Read late, by a notebook that was suspended, it would take the port from somebody else.

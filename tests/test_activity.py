@@ -141,7 +141,8 @@ def test_a_hub_that_does_not_take_it(
 ) -> None:
     hub.status = status
     activity = Activity(
-        {**hub.environ, "JUPYTERHUB_ACTIVITY_INTERVAL": "0.001"}, answer_seconds=0.5
+        {**hub.environ, "JUPYTERHUB_ACTIVITY_INTERVAL": "0.001"},
+        answer_seconds=30.0 if status else 1.0,
     )
     with caplog.at_level(logging.DEBUG, "dtale_magics"):
         activity.note()
@@ -149,6 +150,7 @@ def test_a_hub_that_does_not_take_it(
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     assert (str(status) if status else "Timeout") in caplog.text
     assert TOKEN not in caplog.text
+    _wait_until(lambda: hub.reports)
     assert len(hub.reports) == 1  # the redirect was not followed
     hub.status = 200
     activity.note()

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 from support import pods
-from support.ports import THOUSANDS
 from support.workers import WorkerError
 
 from dtale_magics import listener
@@ -66,12 +65,13 @@ def test_thousands_of_taken_ports_are_passed_over(
     port_claims: PortClaims, start_worker: StartWorker
 ) -> None:
     """In parts, since a process may be allowed no more than a thousand descriptors."""
-    parts = [THOUSANDS[start : start + 500] for start in range(0, len(THOUSANDS), 500)]
+    thousands = port_claims.take_thousands()
+    parts = [thousands[start : start + 500] for start in range(0, len(thousands), 500)]
     # A port that anybody else on this machine has is taken as well.
     taken = sum(start_worker().do("occupy", ports=[part[0], part[-1]]) for part in parts)
-    assert taken > len(THOUSANDS) - 100
+    assert taken > len(thousands) - 100
     free = port_claims.take()[0]
-    with contextlib.closing(listener.reserve([*THOUSANDS, free])) as last:
+    with contextlib.closing(listener.reserve([*thousands, free])) as last:
         assert last.port == free
 
 

@@ -298,6 +298,7 @@ def test_requests_that_arrive_while_all_places_are_taken_wait_for_one(
     ports: range, app: App
 ) -> None:
     server = Server(app, max_connections=2)
+    server._acceptor._connections._admission_seconds = 2.0  # from when they have got one
     try:
         port = _serve(server, ports).port
         halves = [socket.create_connection(("127.0.0.1", port), 10) for _ in range(6)]
@@ -308,7 +309,7 @@ def test_requests_that_arrive_while_all_places_are_taken_wait_for_one(
         _wait_until(lambda: server.active == 2)
         for half in halves:
             half.sendall(b"Host: x\r\n\r\n")
-        time.sleep(0.3)
+        time.sleep(3)
         app.slow_may_end.set()
         for half in halves:
             assert half.recv(100).startswith(b"HTTP/1.1 200 ")
@@ -318,19 +319,29 @@ def test_requests_that_arrive_while_all_places_are_taken_wait_for_one(
         server.stop()
 
 
-def test_a_full_house_of_admitted_requests_is_left_alone(port: int, app: App) -> None:
+def test_a_full_house_of_admitted_requests_is_left_alone(
+    ports: range, app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Somebody who has the link may wait for a slow answer, however many knock meanwhile."""
-    admitted = [Background(port) for _ in range(4)]
-    with contextlib.ExitStack() as stack:
-        for _ in range(40):
-            client = stack.enter_context(socket.create_connection(("127.0.0.1", port), 10))
-            client.sendall(b"GET / HTTP/1.1\r\nHost: half-open")
-        assert _get(port).status == 200
+    server = Server(app, max_connections=4)
+    try:
+        port = _serve(server, ports).port
+        admitted = [Background(port) for _ in range(4)]
+        served = server._acceptor._connections._served
+        _wait_until(lambda: sum(one.admitted for one in tuple(served)) == 4)
+        monkeypatch.setattr("dtale_magics.connections._CROWDED_SECONDS", 0.3)
+        waiting = [Background(port, "/") for _ in range(20)]
+        time.sleep(1)
+        assert server._acceptor._connections.full
+        assert [one.outcome for one in (*admitted, *waiting)] == [None] * 24
+        monkeypatch.setattr("dtale_magics.connections._CROWDED_SECONDS", 600.0)
         app.slow_may_end.set()
-        for request in admitted:
+        for request in (*admitted, *waiting):
             answer = request.result()
             assert isinstance(answer, plain_http.Response), answer
             assert answer.status == 200
+    finally:
+        server.stop()
 
 
 def test_a_client_that_sends_a_byte_now_and_then_is_cut(server: Server, port: int) -> None:
@@ -365,10 +376,10 @@ def test_a_request_without_the_capability_cannot_hold_its_place(
 def test_an_admitted_request_may_take_longer_than_the_admission(
     server: Server, port: int, app: App
 ) -> None:
-    server._acceptor._connections._admission_seconds = 0.2
+    server._acceptor._connections._admission_seconds = 2.0
     request = Background(port)
     assert app.slow_began.wait(10)
-    time.sleep(0.6)
+    time.sleep(3)
     app.slow_may_end.set()
     answer = request.result()
     assert isinstance(answer, plain_http.Response), answer
@@ -529,18 +540,22 @@ def test_a_stopped_server_says_so_and_may_be_stopped_again(server: Server, ports
 def test_a_forked_child_takes_no_connection_and_the_parent_goes_on(
     server: Server, port: int
 ) -> None:
+    told, tell = os.pipe()
     child = os.fork()
     if child == 0:
         signal.alarm(30)
-        alive = server.alive
+        os.write(tell, b"alive" if server.alive else b"ended")
         time.sleep(20)
-        os._exit(int(alive))
+        os._exit(0)
     try:
+        assert os.read(told, 5) == b"ended"
         for _ in range(20):
             assert _get(port).text == f"port {port}"
     finally:
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
+        os.close(told)
+        os.close(tell)
 
 
 def test_listeners_come_and_go_under_load_without_a_lost_request(

@@ -178,16 +178,17 @@ class Store:
         from kubernetes_asyncio.client import ApiException  # noqa: PLC0415
 
         kind, name = manifest["kind"], manifest["metadata"]["name"]
-        pause, why = FIRST_PAUSE, "the object kept changing"
+        pause, why, answered = FIRST_PAUSE, "the object kept changing", False
         while True:
             try:
                 state = await once()
             except ApiException as error:
-                why = _explain(error.status, error.reason, manifest)
+                why, answered = _explain(error.status, error.reason, manifest), True
                 if error.status != TOO_MANY and error.status < SERVER_ERROR:
                     return Outcome(kind, name, State.FAILED, why)
             except (asyncio.TimeoutError, ClientError, OSError) as error:
-                why = f"the API did not answer ({type(error).__name__})"
+                if not answered:  # an answer says more than that the last try came too late for one
+                    why = f"the API did not answer ({type(error).__name__})"
             else:
                 if state is not None:
                     return Outcome(kind, name, state)

@@ -461,7 +461,8 @@ class Reach {
     const line = await this._tell(links, ways);
     if (turn !== this._turn) return;
     this._ways = ways;
-    this._line = line;
+    // An answer that came too late is no reason to give up a way that is known to work.
+    this._line = line ?? ways.find((way) => ours(way) && way.url === this._line?.url) ?? null;
     this.best = best;
     this.tried = true;
     for (const watcher of [...this._watchers]) watcher();

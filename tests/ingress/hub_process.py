@@ -19,7 +19,7 @@ from support.kernels import environment, port_settings
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-SECONDS = 90.0
+SECONDS = 120
 STOP_SECONDS = 30.0
 TOKEN = "token-of-the-tests"
 USER = "ada"
@@ -52,6 +52,7 @@ c.TraefikProxy.extra_static_config = {{
 c.JupyterHub.spawner_class = "simple"
 c.SimpleLocalProcessSpawner.home_dir_template = "{home}"
 c.Spawner.environment = {environment!r}
+c.Spawner.start_timeout = c.Spawner.http_timeout = {seconds}
 c.Spawner.args = [
     "--allow-root",
     "--ServerApp.answer_yes=True",  # it ends at once when it is asked to
@@ -97,11 +98,14 @@ class Hub:
                 home=self.home,
                 token=TOKEN,
                 user=USER,
+                seconds=SECONDS,
                 environment={
                     **port_settings(dtale_ports),
                     "IPYTHONDIR": self._environ["IPYTHONDIR"],
                     "JUPYTER_CONFIG_DIR": self._environ["JUPYTER_CONFIG_DIR"],
                     "JUPYTERHUB_ACTIVITY_INTERVAL": "1",
+                    # The home is this test's; what is packed there already is packed once.
+                    "XDG_CACHE_HOME": os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache")),
                 },
             )
         )

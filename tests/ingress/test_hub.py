@@ -95,7 +95,8 @@ class HubPage(NotebookPage):
             self.answers[response.url] = response.status
 
     def _note_failure(self, request: Request) -> None:
-        if self._is_of_dtale(request.url):
+        # The panel gives up an address that is slow to answer, and asks again.
+        if self._is_of_dtale(request.url) and request.failure != "net::ERR_ABORTED":
             self.problems.append(f"{request.url}: {request.failure}")
 
     def _note_console(self, message: ConsoleMessage) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 from support import proxies
-from support.browser import SECONDS, NotebookPage, open_browser
+from support.browser import NotebookPage, open_browser
 from support.jupyter import Jupyter
 from support.ports import PortClaims
 from support.tunnel import tunnel
@@ -25,8 +25,6 @@ pytestmark = [
     # Playwright's loop and Jupyter's processes are closed by their own ends.
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
 ]
-
-expect.set_options(timeout=SECONDS * 1000)
 
 NGINX = """
 location /kept/ {{ proxy_pass http://127.0.0.1:{port}; }}
@@ -136,10 +134,9 @@ def _has(page: NotebookPage, cell: int) -> bool:
 def _shows(page: NotebookPage, cell: int, base: str) -> None:
     """Wait for the grid with the notebook's own value, from below `base`."""
     pattern = base if base.startswith(".") else re.escape(base)
-    frame = page.output(cell).locator("iframe.dtale-grid")
-    expect(frame).to_have_attribute("src", re.compile(rf"^{pattern}/[\w-]+/dtale/iframe/1$"))
+    frame = page.grid_from(cell, re.compile(rf"^{pattern}/[\w-]+/dtale/iframe/1$"))
     word = page.name.partition(".")[0]
-    expect(page.grid(cell).get_by_text(f"of {word}", exact=True)).to_be_visible()
+    expect(frame.get_by_text(f"of {word}", exact=True)).to_be_visible()
 
 
 def test_an_egress_that_is_blocked_concerns_nobody_but_the_kernel(

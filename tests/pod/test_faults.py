@@ -251,7 +251,7 @@ def test_a_program_of_this_user_that_binds_beside_us_gets_nothing_and_is_named(
 ) -> None:
     owner, taker = kernels("owner"), kernels("taker")
     owner.take(port)
-    time.sleep(0.5)  # the port is steered to its owner a moment after it was bound
+    owner.wait_until_settled()  # the port is steered to its owner a moment after it was bound
     stranger = listener.listen(listener.new_socket(beside_owner=True), port)
     try:
         assert {fetch(port) for _ in range(40)} == {"owner"}

@@ -94,14 +94,29 @@ def test_a_group_that_is_too_large_is_not_joined(port: int, closing: ExitStack) 
     assert steering.members(port) == before
 
 
+def _connect(port: int) -> int:
+    """Make a connection and say something; returns the port that it comes from."""
+    with socket.create_connection(("127.0.0.1", port), 5.0) as client:
+        client.sendall(b"\r\n")
+        return int(client.getsockname()[1])
+
+
+def _listener_of(client: int, reached: queue.Queue[tuple[int, object]]) -> object:
+    """Where the connection from that port came in; the probes of `shrink` come in as well."""
+    while True:
+        came_from, listener = reached.get(timeout=20)
+        if came_from == client:
+            return listener
+
+
 @pytest.mark.parametrize("gaps", [(), (0,), (1, 0)])
 @pytest.mark.parametrize("others", [0, 1, 3])
 def test_sockets_that_are_not_needed_are_given_up_while_connections_come(
     port: int, others: int, gaps: tuple[int, ...], closing: ExitStack
 ) -> None:
     """As after a takeover in which others have left, so that nobody knows who has which place."""
-    reached: queue.Queue[object] = queue.Queue()
-    acceptor = Acceptor(lambda connection: reached.put(connection.listener), "test")
+    reached: queue.Queue[tuple[int, object]] = queue.Queue()
+    acceptor = Acceptor(lambda one: reached.put((one.address[1], one.listener)), "test")
     closing.callback(acceptor.stop)
     frozen = [member(port) for _ in range(others)]
     leaving = [member(port) for _ in range(4)]
@@ -112,17 +127,12 @@ def test_sockets_that_are_not_needed_are_given_up_while_connections_come(
     for one in [*(leaving.pop(gap) for gap in gaps), *leaving]:
         one.close()
 
-    def connect() -> None:
-        with socket.create_connection(("127.0.0.1", port), 5.0) as client:
-            client.sendall(b"\r\n")
-            made.append(client)
-
-    made: list[object] = []
+    made: list[int] = []
     over = threading.Event()
 
     def connect_until_over() -> None:
         while not over.is_set():
-            connect()
+            made.append(_connect(port))
 
     client = threading.Thread(target=connect_until_over)
     client.start()
@@ -131,17 +141,15 @@ def test_sockets_that_are_not_needed_are_given_up_while_connections_come(
     finally:
         over.set()
         client.join(10)
-    for _ in range(len(made)):
-        assert reached.get(timeout=5) in membership.listeners, "none was lost to a frozen one"
+    came: dict[int, object] = {}
+    while not came.keys() >= set(made):
+        came.update([reached.get(timeout=20)])
+    assert {came[one] for one in made} <= set(membership.listeners), "none was lost to a frozen one"
 
     assert kept.certain
     assert len(kept.listeners) <= others + 1
     acceptor.remove(*set(membership.listeners) - set(kept.listeners), linger=0.0)
-    while not reached.empty():  # the connection by which the place was found
-        reached.get()
     for one in frozen:
-        connect()
-        assert reached.get(timeout=5) is kept.listeners[0]
+        assert _listener_of(_connect(port), reached) is kept.listeners[0]
         one.close()
-    connect()
-    assert reached.get(timeout=5) is kept.listeners[0]
+    assert _listener_of(_connect(port), reached) is kept.listeners[0]

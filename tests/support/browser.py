@@ -6,18 +6,29 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 from support import chromium
 from support.jupyter import TOKEN
 
 if TYPE_CHECKING:
+    import re
     from collections.abc import Iterator
     from pathlib import Path
 
-    from playwright.sync_api import Browser, FrameLocator, Locator, Page, Request, ViewportSize
+    from playwright.sync_api import (
+        Browser,
+        Frame,
+        FrameLocator,
+        Locator,
+        Page,
+        Request,
+        ViewportSize,
+    )
 
 SECONDS = 30.0
+expect.set_options(timeout=SECONDS * 1000)
+
 FACES = {"lab": "doc/tree", "notebook": "notebooks"}
 """JupyterLab in its single-document form, and Notebook 7."""
 
@@ -145,6 +156,15 @@ class NotebookPage:
 
     def grid(self, index: int) -> FrameLocator:
         return self.output(index).frame_locator("iframe.dtale-grid")
+
+    def grid_from(self, index: int, url: re.Pattern[str]) -> Frame:
+        """Wait until the grid comes from such a URL; what it showed before does not count."""
+        frame = self.output(index).locator("iframe.dtale-grid")
+        expect(frame).to_have_attribute("src", url)
+        shown = frame.element_handle(timeout=SECONDS * 1000).content_frame()
+        assert shown is not None
+        shown.wait_for_url(url)
+        return shown
 
     def start(self, index: int) -> None:
         """Run a cell without waiting for its end."""

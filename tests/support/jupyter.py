@@ -85,23 +85,33 @@ class Jupyter:
                 stderr=log,
                 start_new_session=True,
             )
+        try:
+            self._wait_until_up(self._process)
+        except BaseException:
+            processes.end(self._process)
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process is not None:
+            try:
+                for kernel in self.api("kernels"):  # they lead process groups of their own
+                    self.api(f"kernels/{kernel['id']}", "DELETE")
+            finally:
+                processes.end(self._process)
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def _wait_until_up(self, process: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + START_SECONDS
         while True:
             try:
                 self.api("status")
             except OSError:
-                assert self._process.poll() is None, self.log.read_text()
+                assert process.poll() is None, self.log.read_text()
                 assert time.monotonic() < deadline, self.log.read_text()
                 time.sleep(0.1)
             else:
-                return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._process is not None:
-            for kernel in self.api("kernels"):  # they lead process groups of their own
-                self.api(f"kernels/{kernel['id']}", "DELETE")
-            processes.end(self._process)
-        shutil.rmtree(self.directory, ignore_errors=True)
+                return
 
     def api(self, path: str, method: str = "GET") -> Any:
         headers = {"Authorization": f"token {TOKEN}"}

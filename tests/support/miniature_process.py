@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
+    from dtale_magics.holding import Held
     from dtale_magics.outcome import Party
 
 
@@ -63,6 +64,14 @@ class Kernel:
         self._owner = owner
         self._session = Session(owner, spare_ports)
         self._pod = self._session.pod = Pod(self._session, Server(self._app), owner)
+        self._entered = 0.0
+        holdings = self._pod.holdings
+
+        def enter(held: Held) -> None:
+            self._entered = time.monotonic()
+            type(holdings).enter(holdings, held)  # as `fail_at` may have changed it
+
+        holdings.enter = enter  # type: ignore[method-assign]
 
     def _app(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if environ["PATH_INFO"] == "/slow":
@@ -77,6 +86,7 @@ class Kernel:
             "outcome": type(outcome).__name__,
             "text": str(outcome),
             "seconds": outcome.seconds,
+            "entered": self._entered,
         }
 
     def state(self) -> dict[str, Any]:
@@ -86,6 +96,7 @@ class Kernel:
             "lost": self._session.lost_ports,
             "fds": process.num_fds(),
             "threads": threading.active_count(),
+            "watching": any("watch of a port" in one.name for one in threading.enumerate()),
             "memory": process.memory_full_info().uss,
         }
 
@@ -120,7 +131,9 @@ def failing(original: Any, what: str, when: str, fits: Any) -> Any:
         if what == "pause":
             time.sleep(0.5)
         else:
-            os.kill(os.getpid(), {"die": signal.SIGKILL, "stop": signal.SIGSTOP}[what])
+            # To this thread, which another one would let go on for a while.
+            number = {"die": signal.SIGKILL, "stop": signal.SIGSTOP}[what]
+            signal.pthread_kill(threading.get_ident(), number)
 
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         hit = fits(*args)

@@ -32,6 +32,11 @@ _PREFIX = "dtale-magics-"
 _numbers = itertools.count()
 
 
+def name(label: str) -> str:
+    """Name of a namespace, by which it is removed after this test run if that is killed."""
+    return f"{_PREFIX}{os.getpid()}-{label}"
+
+
 class Pod:
     """One pod; close it after every process in it has ended."""
 
@@ -39,7 +44,7 @@ class Pod:
     hostname = HOSTNAME
 
     def __init__(self, directory: Path) -> None:
-        self.name = f"{_PREFIX}{os.getpid()}-{next(_numbers)}"
+        self.name = name(str(next(_numbers)))
         self._hosts = directory / "hosts"
         self._hosts.write_text(
             f"127.0.0.1 localhost\n::1 localhost ip6-localhost\n{ADDRESS} {HOSTNAME}\n"
@@ -110,10 +115,10 @@ def reason_against() -> str | None:
         if shutil.which(tool) is None:
             return f"a pod-like network namespace needs the program {tool!r}"
     _remove_leftovers()
-    name = f"{_PREFIX}{os.getpid()}-trial"
+    trial = name("trial")
     try:
-        _ip("netns", "add", name)
-        _ip("netns", "delete", name)
+        _ip("netns", "add", trial)
+        _ip("netns", "delete", trial)
     except subprocess.CalledProcessError as error:
         return f"no network namespace may be made here: {error.stderr.strip()}"
     return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import socket
 import sys
+import time
 from typing import TYPE_CHECKING
 
 from dtale_magics import listener
@@ -16,8 +17,10 @@ if TYPE_CHECKING:
 FIRST, LAST = 20000, 25999
 BLOCK = 20
 
-THOUSANDS = range(26000, 30000)
-"""For the one test that takes thousands: others keep their blocks for a whole session."""
+_THOUSANDS = range(26000, 30000)
+"""Apart from the others, whose blocks are kept for a whole session."""
+
+_WAIT_SECONDS = 100.0
 
 
 class PortClaims:
@@ -46,10 +49,19 @@ class PortClaims:
                     self._locks.pop(block).close()
         raise AssertionError(f"no {count} consecutive free ports in {FIRST}-{LAST}")
 
+    def take_thousands(self) -> range:
+        """Claim thousands of ports, most of them free; waits for another test run that has them."""
+        deadline = time.monotonic() + _WAIT_SECONDS
+        while (lock := machine_lock("thousands")) is None:
+            assert time.monotonic() < deadline, "another test run keeps them"
+            time.sleep(0.2)
+        self._locks[_THOUSANDS.start] = lock
+        return _THOUSANDS
+
     def _claim(self, blocks: list[int]) -> bool:
         claimed: dict[int, socket.socket] = {}
         for block in blocks:
-            lock = None if block in self._locks else _lock(block)
+            lock = None if block in self._locks else machine_lock(str(block))
             if lock is None:
                 for other in claimed.values():
                     other.close()
@@ -59,12 +71,15 @@ class PortClaims:
         return True
 
 
-def _lock(block: int) -> socket.socket | None:
-    """Take the machine-wide lock of a block: a socket's name, which dies with its process."""
+def machine_lock(name: str) -> socket.socket | None:
+    """Take what only one test run of a machine can have; None when another one has it.
+
+    It is a socket's name, which dies with its process.
+    """
     lock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     if sys.platform == "linux":  # abstract names exist nowhere else
         try:
-            lock.bind(f"\0dtale_magics tests {block}")
+            lock.bind(f"\0dtale_magics tests {name}")
         except OSError:
             lock.close()
             return None
