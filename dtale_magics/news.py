@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import logging
+import os
+import selectors
+import socket
 import threading
 import time
 from typing import TYPE_CHECKING, NamedTuple
@@ -11,13 +15,20 @@ from typing import TYPE_CHECKING, NamedTuple
 from dtale_magics import peers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 logger = logging.getLogger(__name__)
 
 KEPT_EVENTS = 50
-WATCH_SECONDS = 0.5
-"""How often the list of siblings is compared while somebody subscribes: about 0.2 ms each time."""
+
+_LOOK_SECONDS = 10.0
+"""How often the list of siblings is compared although nothing was heard: news may get lost."""
+
+_OFTEN_SECONDS = 0.5
+"""The same where the system does not tell that a process ends."""
+
+_PAUSE_SECONDS = 0.1
+"""After each time, as changes come together."""
 
 
 class Event(NamedTuple):
@@ -31,14 +42,15 @@ class News:
     """Thread-safe log of events with subscribers.
 
     A sibling that changes says so over the control channel. One that was killed says nothing, so
-    while there are subscribers, a thread looks whether one is missing.
+    while there are subscribers, a thread has the system tell when one ends.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._events: collections.deque[Event] = collections.deque(maxlen=KEPT_EVENTS)
         self._subscribers: list[Callable[[], None]] = []
-        self._watching: threading.Thread | None = None
+        self._wake: socket.socket | None = None
+        """Wakes the thread that watches; None while there is none."""
 
     @property
     def events(self) -> tuple[Event, ...]:
@@ -52,6 +64,7 @@ class News:
 
     def tell(self) -> None:
         """Tell all subscribers that something changed."""
+        self._look_again()
         for subscriber in list(self._subscribers):
             try:
                 subscriber()
@@ -62,28 +75,59 @@ class News:
         """Have `callback` called after each change, from whatever thread; returns how to stop."""
         with self._lock:
             self._subscribers.append(callback)
-            if self._watching is None:
-                self._watching = threading.Thread(
-                    target=self._watch, name="dtale_magics watch", daemon=True
-                )
-                self._watching.start()
+            if self._wake is None:
+                woken, self._wake = socket.socketpair()
+                self._wake.setblocking(False)
+                threading.Thread(
+                    target=self._watch,
+                    args=(woken, peers.siblings()),
+                    name="dtale_magics watch",
+                    daemon=True,
+                ).start()
 
         def unsubscribe() -> None:
             with self._lock:
                 if callback in self._subscribers:
                     self._subscribers.remove(callback)
+            self._look_again()
 
         return unsubscribe
 
-    def _watch(self) -> None:
-        siblings = peers.siblings()
+    def _look_again(self) -> None:
+        """Wake the watch: somebody may have come, or nobody may listen any more."""
+        with self._lock, contextlib.suppress(BlockingIOError):  # it is woken often enough already
+            if self._wake is not None:
+                self._wake.send(b"!")
+
+    def _watch(self, woken: socket.socket, siblings: list[peers.Peer]) -> None:
         while True:
-            time.sleep(WATCH_SECONDS)
+            _wait(siblings, woken)
+            time.sleep(_PAUSE_SECONDS)
             with self._lock:
-                if not self._subscribers:
-                    self._watching = None
+                if self._wake is not None and not self._subscribers:
+                    self._wake.close()
+                    self._wake = None
+                    woken.close()
                     return
             found = peers.siblings()
             if found != siblings:
                 siblings = found
                 self.tell()
+
+
+def _wait(siblings: Iterable[peers.Peer], woken: socket.socket) -> None:
+    """Wait until one of them has ended, for a word at `woken`, or until it is time to look."""
+    seconds = _LOOK_SECONDS
+    with contextlib.ExitStack() as stack:
+        selector = stack.enter_context(selectors.DefaultSelector())
+        selector.register(woken, selectors.EVENT_READ)
+        for sibling in siblings:
+            try:
+                process = os.pidfd_open(sibling.pid)
+            except (AttributeError, OSError):  # not Linux, not allowed, or ended meanwhile
+                seconds = _OFTEN_SECONDS
+            else:
+                stack.callback(os.close, process)
+                selector.register(process, selectors.EVENT_READ)
+        if any(key.fileobj is woken for key, _ in selector.select(seconds)):
+            woken.recv(4096)
