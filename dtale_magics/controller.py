@@ -102,18 +102,23 @@ class Controller:
     # ------------------------------------------------------------------- view
 
     def view(self) -> PanelView:
-        """Return what the panel says now."""
+        """Find out what the panel says now."""
         self._read()
         return self._describe()
 
-    def state(self) -> dict[str, Any]:
-        """Return the view last published as plain values, with its revision and the links."""
+    def shown(self) -> PanelView:
+        """Return what every panel says, as last found out."""
         with self._publishing:
             if self._shown is None:
                 self.refresh()
             assert self._shown is not None
+            return self._shown
+
+    def state(self) -> dict[str, Any]:
+        """Return the view last published as plain values, with its revision and the links."""
+        with self._publishing:
             return {
-                **self._shown.as_dict(),
+                **self.shown().as_dict(),
                 "revision": self._revision,
                 "owner": self.session.owner,
             }

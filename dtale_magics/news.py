@@ -60,11 +60,14 @@ class News:
     def add(self, text: str) -> None:
         """Enter an event, and tell the subscribers."""
         self._events.append(Event(time.time(), text))
-        self.tell()
+        self._tell()
 
     def tell(self) -> None:
-        """Tell all subscribers that something changed."""
+        """Tell all subscribers that something changed, at a sibling as like as not."""
         self._look_again()
+        self._tell()
+
+    def _tell(self) -> None:
         for subscriber in list(self._subscribers):
             try:
                 subscriber()
@@ -112,7 +115,7 @@ class News:
             found = peers.siblings()
             if found != siblings:
                 siblings = found
-                self.tell()
+                self._tell()
 
 
 def _wait(siblings: Iterable[peers.Peer], woken: socket.socket) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -44,30 +43,23 @@ def _kernel_id() -> str | None:
 
 
 def _name_from_server(kernel_id: str) -> str | None:
-    asking = threading.Thread(
-        target=_ask_servers, args=(kernel_id,), name="dtale_magics name", daemon=True
-    )
-    asking.start()
-    asking.join(_PATIENCE_SECONDS if kernel_id in _heard else None)
+    timeout = _PATIENCE_SECONDS if kernel_id in _heard else _SERVER_SECONDS
+    for server in jupyter_server.running():
+        try:
+            for session in _get(f"{server.url}api/sessions", server.headers, timeout):
+                if session["kernel"]["id"] == kernel_id:
+                    _heard[kernel_id] = Path(session["path"]).name
+                    return _heard[kernel_id]
+        except (OSError, ValueError, KeyError, TypeError):
+            continue  # a server that ended without tidying up, or does not let us in
     return _heard.get(kernel_id)
 
 
-def _ask_servers(kernel_id: str) -> None:
-    for server in jupyter_server.running():
-        try:
-            for session in _get(f"{server.url}api/sessions", server.headers):
-                if session["kernel"]["id"] == kernel_id:
-                    _heard[kernel_id] = Path(session["path"]).name
-                    return
-        except (OSError, ValueError, KeyError, TypeError):
-            continue  # a server that ended without tidying up, or does not let us in
-
-
-def _get(url: str, headers: dict[str, str]) -> Any:
+def _get(url: str, headers: dict[str, str], timeout: float) -> Any:
     import urllib.request  # noqa: PLC0415 (not at %load_ext)
 
     request = urllib.request.Request(url, headers=headers)  # noqa: S310 (the server's own)
     # Environment proxies are for the outside world.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(request, timeout=_SERVER_SECONDS) as response:
+    with opener.open(request, timeout=timeout) as response:
         return json.load(response)

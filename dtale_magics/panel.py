@@ -128,7 +128,7 @@ class Panel(anywidget.AnyWidget):
     @property
     def static(self) -> panel_static.StaticPanel:
         """What the panel says, for where no widget can live."""
-        return panel_static.StaticPanel(self._controller.view(), self._words)
+        return panel_static.StaticPanel(self._controller.shown(), self._words)
 
     @property
     def live(self) -> Live:
@@ -142,6 +142,7 @@ class Panel(anywidget.AnyWidget):
     def _repr_mimebundle_(  # type: ignore[override] # a bundle without metadata will do
         self, **_: Any
     ) -> dict[str, Any]:
+        self._controller.refresh()
         return {**self.live._repr_mimebundle_(), **self.static._repr_mimebundle_()}
 
 

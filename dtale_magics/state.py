@@ -109,8 +109,11 @@ class Status:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the same as nested dicts, lists and plain values, ready for JSON."""
-        plain = dataclasses.asdict(self)
-        plain["range"] = list(self.range)
-        plain["ports"] = list(self.ports)
-        plain["frames"] = list(plain["frames"])
-        return plain
+        holder = self.ingress_holder
+        return {
+            **vars(self),
+            "range": list(self.range),
+            "ports": list(self.ports),
+            "ingress_holder": None if holder is None else {**vars(holder)},
+            "frames": [{**vars(frame)} for frame in self.frames],
+        }

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from dtale import views
 
+from dtale_magics import column_analysis
 from dtale_magics.column_analysis import ColumnAnalysis, spared
 
 if TYPE_CHECKING:
@@ -38,6 +39,11 @@ COLUMNS: dict[str, Any] = {
 }
 NOT_COMPARED = {"word", "thing", "kind", "nullable", "period"}
 """Columns that are analysed each time."""
+
+
+@pytest.fixture(autouse=True)
+def _small_frames_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(column_analysis, "_MANY_VALUES", 1)
 
 
 def everything() -> pd.DataFrame:
