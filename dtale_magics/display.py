@@ -6,6 +6,7 @@ import html
 from typing import TYPE_CHECKING, Any
 
 from dtale_magics.holders import clock
+from dtale_magics.state import frame_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -67,7 +68,7 @@ def list_text(kernels: Iterable[dict[str, Any]]) -> str:
         ports = ", ".join(str(port) for port in kernel["ports"]) or "none"
         lines.append(f"{kernel['label']}  pid {kernel['pid']}  port {ports}")
         lines += [
-            f"  {frame['name']}: {frame['rows']:,} rows × {frame['columns']:,} columns"
+            f"  {frame_text(frame['name'], frame['rows'], frame['columns'])}"
             for frame in kernel["frames"]
         ]
     return "\n".join(lines) or "No D-Tale is running."

@@ -64,6 +64,9 @@ class PortOwner(Protocol):
         thread is one of the control channel's.
         """
 
+    def regained(self, port: int, by: Party | None) -> None:
+        """Hear that a sibling gave `port` back; None where it is not known which."""
+
     def changed(self) -> None:
         """Hear that something changed at a sibling: a panel may want to be drawn again."""
 

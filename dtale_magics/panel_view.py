@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from dtale_magics.display import OPEN_ACCESS
+from dtale_magics.state import count, frame_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -267,7 +268,7 @@ def _ingress(status: Status, keeper: Mapping[str, Any] | None) -> Line:
         return Line("stranger", f"{name} is held by {holder.label}")
     if keeper is not None and not keeper.get("responding", True):
         return Line("frozen", f"{name} is held by {holder.label}", holder.since, "not responding")
-    note = "" if keeper is None else _count(len(keeper["frames"]), "frame")
+    note = "" if keeper is None else count(len(keeper["frames"]), "frame")
     return Line("held", f"{name} is held by {holder.label}", holder.since, note)
 
 
@@ -343,8 +344,7 @@ def _rows(facts: Facts) -> Iterable[KernelRow]:
         if not kernel.get("responding", True):
             parts.append("not responding")
         frames = tuple(
-            f"{frame['name']}: {frame['rows']:,} rows × {frame['columns']:,} columns"
-            for frame in kernel["frames"]
+            frame_text(frame["name"], frame["rows"], frame["columns"]) for frame in kernel["frames"]
         )
         yield KernelRow(kernel["label"], " · ".join(parts), frames, kernel["owner"] == own)
 
@@ -356,7 +356,3 @@ def _ways(verdict: Verdict | None) -> Iterable[WayRow]:
 
 def _found(finding: Finding | None) -> str:
     return "not known" if finding is None else f"{finding.glyph} {finding}"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -134,6 +134,11 @@ class Ports:
         if port in self._losses:
             self._losses[port].set()
 
+    def regained(self, port: int, by: Party | None) -> None:
+        """Say that a sibling gave `port` back."""
+        who = "The notebook that had it" if by is None else by.label
+        self.happened(f"{who} gave port {port} back.")
+
     def changed(self) -> None:
         """Hear that something changed at a sibling."""
         self._happened("")

@@ -9,6 +9,16 @@ if TYPE_CHECKING:
     from dtale_magics.settings import PortRange
 
 
+def count(number: int, noun: str) -> str:
+    """Say how many: ``1 row``, ``2,000 rows``."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def frame_text(name: str, rows: int, columns: int) -> str:
+    """Say what a frame is: its name and its shape."""
+    return f"{name}: {count(rows, 'row')} × {count(columns, 'column')}"
+
+
 @dataclasses.dataclass(frozen=True)
 class FrameInfo:
     """A frame that D-Tale shows.
@@ -33,7 +43,7 @@ class FrameInfo:
     url: str | None = dataclasses.field(repr=False)
 
     def __str__(self) -> str:
-        return f"{self.name}: {self.rows:,} rows × {self.columns:,} columns"
+        return frame_text(self.name, self.rows, self.columns)
 
 
 @dataclasses.dataclass(frozen=True)

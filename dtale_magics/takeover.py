@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from dtale_magics import channel, exchange, exclusive, occupancy, peers, rungs, steering, surrender
 from dtale_magics.holding import Holdings
-from dtale_magics.outcome import Outcome, Party, Refused
+from dtale_magics.outcome import AlreadyOurs, Outcome, Party, Refused
 from dtale_magics.rungs import ALL, Attempt, Rung
 
 if TYPE_CHECKING:
@@ -181,4 +181,6 @@ class Pod:
         if time.time() > until:
             return {"ok": False, "why": "the message comes too late"}
         outcome = self.take(port)
+        if outcome.ours and not isinstance(outcome, AlreadyOurs):
+            self.holdings.session.regained(port, getattr(outcome, "holder", None))
         return {"ok": outcome.ours, "why": str(outcome)}

@@ -84,6 +84,9 @@ def test_releasing_gives_it_back(two: tuple[Kernel, Kernel]) -> None:
     second.run("%dtale_port --take")
     wait(lambda: first.status()["ports"] != [ingress])
     assert "given back to train.ipynb" in second.run("%dtale_port --release").text
+    first.run("from dtale_magics import session")
+    events = "[event.text for event in session.current().events()]"
+    wait(lambda: f"eda.ipynb gave port {ingress} back." in first.value(events))
     assert ingress in first.status()["ports"]
     assert shown_at(on_port(url_of(first), ingress)) == 1
     assert shown_at(url_of(second)) == 2

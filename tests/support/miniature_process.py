@@ -53,6 +53,9 @@ class Session:
         if self.spare_ports and not self.pod.since:
             self.pod.hold(listener.reserve(self.spare_ports))
 
+    def regained(self, port: int, by: Party | None) -> None:
+        pass
+
     def changed(self) -> None:
         pass
 
