@@ -110,7 +110,7 @@ def _build(
     }
     fresh = [name for name in data.columns if name not in described]
     if fresh:
-        # All of them are no copy.
+        # To select columns copies them, so the frame itself is used where all of them are fresh.
         found = analyse(data[fresh] if described else data, ranges=ranges)
         described.update((column["name"], column) for column in found)
     for index, name in enumerate(data.columns):

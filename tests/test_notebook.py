@@ -12,8 +12,10 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
+from support.miniature import eventually
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from conftest import StartKernel
 
@@ -53,13 +55,6 @@ def _serve(jupyter: JupyterServer) -> Iterator[str]:
             thread.join(20)
 
 
-def _wait_until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-
-
 def test_the_name_follows_the_server_and_is_known_when_that_has_no_time(
     start_kernel: StartKernel,
 ) -> None:
@@ -77,10 +72,10 @@ def test_the_name_follows_the_server_and_is_known_when_that_has_no_time(
         (runtime / "jpserver-1.json").write_text(json.dumps({"pid": 1, "url": url, "token": ""}))
         for kernel in (train, eda):
             kernel.run("%load_ext dtale_magics\n%dtale {'a': [1]}")
-        _wait_until(lambda: seen() == [("train.ipynb", True)])
+        eventually(lambda: seen() == [("train.ipynb", True)], 30.0)
         jupyter.name = "renamed.ipynb"
-        _wait_until(lambda: seen() == [("renamed.ipynb", True)])
+        eventually(lambda: seen() == [("renamed.ipynb", True)], 30.0)
         jupyter.has_time.clear()
         time.sleep(2)  # an answer under way, and the rest after one that did not come
-        _wait_until(lambda: seen() == [("renamed.ipynb", True)])
+        eventually(lambda: seen() == [("renamed.ipynb", True)], 30.0)
         assert "renamed.ipynb: D-Tale on port" in train.run("%dtale").text
