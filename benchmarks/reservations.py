@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 _SCANS = """
 import json, time
 from dtale import app
-from dtale_magics import listener, settings
+from dtale_magics.serving import listener
+from dtale_magics import settings
 
 def ours():
     listener.reserve(settings.resolve().range.ports).close()

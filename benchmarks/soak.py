@@ -26,7 +26,8 @@ from support.kernels import Kernel
 from support.ports import PortClaims
 
 from benchmarks.soak_clients import Clients, Target
-from dtale_magics import procfs, steering
+from dtale_magics.pod import steering
+from dtale_magics.system import procfs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -254,7 +255,7 @@ class Soak:
             self._look_at_group(running, owner)
 
     def _look_at_group(self, running: Sequence[Actor], owner: Actor | None) -> None:
-        """Nobody shares the port without need; see `dtale_magics.steering`."""
+        """Nobody shares the port without need; see `dtale_magics.pod.steering`."""
         group = steering.members(self._port)
         for actor in running:
             own = len(procfs.socket_inodes(actor.kernel.pid, group))

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 _GUARD = """
 import time
 from werkzeug.test import EnvironBuilder, run_wsgi_app
-from dtale_magics import server, session
+from dtale_magics.serving import server
+from dtale_magics import session
 
 class Connection:
     def admit(self): pass

@@ -35,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _list(given: argparse.Namespace) -> int:
     from dtale_magics import session  # noqa: PLC0415 (--help shall be quick)
-    from dtale_magics.display import list_text  # noqa: PLC0415
+    from dtale_magics.frontend.display import list_text  # noqa: PLC0415
 
     kernels = session.current().kernels()
     print(json.dumps(kernels, indent=2) if given.json else list_text(kernels))
@@ -43,8 +43,9 @@ def _list(given: argparse.Namespace) -> int:
 
 
 def _check(given: argparse.Namespace) -> int:
-    from dtale_magics import ports, session  # noqa: PLC0415 (--help shall be quick)
-    from dtale_magics.display import check_text  # noqa: PLC0415
+    from dtale_magics import session  # noqa: PLC0415 (--help shall be quick)
+    from dtale_magics.frontend.display import check_text  # noqa: PLC0415
+    from dtale_magics.pod import ports  # noqa: PLC0415 (--help shall be quick)
 
     # Nothing runs in this process: each kernel checks for itself, and has what its pages told.
     checks = ports.checks() or [

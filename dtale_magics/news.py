@@ -12,7 +12,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from dtale_magics import peers
+from dtale_magics.pod import peers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

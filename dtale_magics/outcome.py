@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from dtale_magics import holders
 from dtale_magics.errors import PortUnavailableError
+from dtale_magics.system import holders
 
 if TYPE_CHECKING:
-    from dtale_magics.peers import Frame, Identity
+    from dtale_magics.pod.peers import Frame, Identity
 
 
 @dataclass(frozen=True)

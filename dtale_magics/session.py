@@ -12,28 +12,29 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dtale_magics import notebook, settings
-from dtale_magics.assets import Assets
+from dtale_magics import settings
 from dtale_magics.errors import SettingError
 from dtale_magics.once import once
-from dtale_magics.plain_show import HOST, PlainShow
+from dtale_magics.serving.assets import Assets
+from dtale_magics.system import notebook
+from dtale_magics.viewer.plain_show import HOST, PlainShow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from werkzeug.wrappers import Request, Response
 
-    from dtale_magics import guard
     from dtale_magics.news import Event, News
     from dtale_magics.outcome import Outcome
-    from dtale_magics.peers import Frame
-    from dtale_magics.ports import Ports
-    from dtale_magics.reachability import Reachability
+    from dtale_magics.pod.peers import Frame
+    from dtale_magics.pod.ports import Ports
+    from dtale_magics.reach.reachability import Reachability
+    from dtale_magics.reach.verdict import Verdict
+    from dtale_magics.serving import guard
     from dtale_magics.settings import PortRange, Settings
-    from dtale_magics.show_options import ShowOptions
     from dtale_magics.state import FrameInfo, PortHolder, Status
-    from dtale_magics.verdict import Verdict
-    from dtale_magics.viewer import Viewer
+    from dtale_magics.viewer.show_options import ShowOptions
+    from dtale_magics.viewer.viewer import Viewer
 
 _SLUG_BYTES = 16
 """128 random bits: the slug is a capability."""
@@ -80,13 +81,13 @@ class Session:
     @once
     def reach(self) -> Reachability:
         """Tell what is known of the ways to this kernel."""
-        from dtale_magics.reachability import Reachability  # noqa: PLC0415
+        from dtale_magics.reach.reachability import Reachability  # noqa: PLC0415
 
         return Reachability(self)
 
     @once
     def _viewer(self) -> Viewer:
-        from dtale_magics.viewer import Viewer  # noqa: PLC0415
+        from dtale_magics.viewer.viewer import Viewer  # noqa: PLC0415
 
         return Viewer(lambda: self.base_url, self._assets)
 
@@ -136,7 +137,7 @@ class Session:
 
         Of a kernel that does not answer, only what the system knows (``"responding": False``).
         """
-        from dtale_magics import ports  # noqa: PLC0415 (not at %load_ext)
+        from dtale_magics.pod import ports  # noqa: PLC0415 (not at %load_ext)
 
         own = [self._report()] if self.ports else []
         return own + ports.statuses()
@@ -149,7 +150,7 @@ class Session:
         changed
             Called whenever more is known, which ``reach.verdict()`` then says.
         """
-        controller = sys.modules.get("dtale_magics.controller")
+        controller = sys.modules.get("dtale_magics.frontend.controller")
         pages = controller is not None and controller.is_watched(self)
 
         def tell() -> None:
@@ -351,10 +352,10 @@ class Session:
     def _open_ports(self) -> Ports:
         with self._lock:
             if self._ports is None or not self._ports.alive:
-                from dtale_magics.actions import Actions  # noqa: PLC0415 (not at %load_ext)
-                from dtale_magics.activity import Activity  # noqa: PLC0415 (not at %load_ext)
-                from dtale_magics.ports import Ports  # noqa: PLC0415 (not at %load_ext)
-                from dtale_magics.web import Web  # noqa: PLC0415
+                from dtale_magics.frontend.actions import Actions  # noqa: PLC0415 (not at %load_ext)
+                from dtale_magics.pod.ports import Ports  # noqa: PLC0415 (not at %load_ext)
+                from dtale_magics.serving.activity import Activity  # noqa: PLC0415 (not at %load_ext)
+                from dtale_magics.serving.web import Web  # noqa: PLC0415
 
                 web = Web(
                     self.owner,
@@ -414,7 +415,7 @@ class Session:
         return {**status.as_dict(), "ingress_holder": holder, "responding": True}
 
     def _describe(self) -> tuple[str, tuple[Frame, ...]]:
-        from dtale_magics.peers import Frame  # noqa: PLC0415 (not at %load_ext)
+        from dtale_magics.pod.peers import Frame  # noqa: PLC0415 (not at %load_ext)
 
         frames = (Frame(one.name, one.data_id, one.rows, one.columns) for one in self.frames())
         return notebook.name(), tuple(frames)
@@ -432,7 +433,8 @@ class Session:
         return self._last_policy
 
     def _read_policy(self) -> guard.Policy:
-        from dtale_magics import guard, public_urls  # noqa: PLC0415 (not at %load_ext)
+        from dtale_magics.reach import public_urls  # noqa: PLC0415 (not at %load_ext)
+        from dtale_magics.serving import guard  # noqa: PLC0415 (not at %load_ext)
 
         try:
             now = self.settings()
@@ -447,7 +449,7 @@ class Session:
         """Give a plain D-Tale of this user what it asks for before it takes a port."""
         from werkzeug.wrappers import Response  # noqa: PLC0415 (not at %load_ext)
 
-        from dtale_magics import visitor  # noqa: PLC0415
+        from dtale_magics.pod import visitor  # noqa: PLC0415
 
         ports = self._ports
         if request.path not in ("/health", "/shutdown") or ports is None:
@@ -485,8 +487,10 @@ class Session:
     def _holder(self, port: int) -> PortHolder | None:
         if port in self.ports:
             return self._own_holder(port)
-        from dtale_magics import holders, listener, ports  # noqa: PLC0415 (not at %load_ext)
+        from dtale_magics.pod import ports  # noqa: PLC0415 (not at %load_ext)
+        from dtale_magics.serving import listener  # noqa: PLC0415 (not at %load_ext)
         from dtale_magics.state import PortHolder  # noqa: PLC0415
+        from dtale_magics.system import holders  # noqa: PLC0415 (not at %load_ext)
 
         sibling = ports.sibling_with(port)
         if sibling is not None:

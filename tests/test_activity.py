@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from support import plain_http
 
-from dtale_magics.activity import Activity
+from dtale_magics.serving.activity import Activity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

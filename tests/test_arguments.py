@@ -4,13 +4,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from dtale_magics.arguments import parse, split
 from dtale_magics.errors import UsageError
-from dtale_magics.magics import DTALE_FLAGS
-from dtale_magics.show_options import ShowOption, ShowOptions
+from dtale_magics.frontend.arguments import parse, split
+from dtale_magics.frontend.magics import DTALE_FLAGS
+from dtale_magics.viewer.show_options import ShowOption, ShowOptions
 
 if TYPE_CHECKING:
-    from dtale_magics.arguments import Arguments
+    from dtale_magics.frontend.arguments import Arguments
 
 OPTIONS = ShowOptions(
     [

@@ -10,8 +10,8 @@ import pytest
 from support import plain_http
 from werkzeug.test import Client
 
-from dtale_magics import packer, user_cache
-from dtale_magics.assets import PATH, Assets
+from dtale_magics.serving import packer, user_cache
+from dtale_magics.serving.assets import PATH, Assets
 
 if TYPE_CHECKING:
     from pathlib import Path

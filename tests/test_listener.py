@@ -18,8 +18,8 @@ import pytest
 from support import pods
 from support.workers import WorkerError
 
-from dtale_magics import listener
 from dtale_magics.errors import PortUnavailableError
+from dtale_magics.serving import listener
 
 if TYPE_CHECKING:
     from conftest import StartWorker

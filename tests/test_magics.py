@@ -129,7 +129,7 @@ def test_what_dtale_says_of_a_column_follows_its_values(kernel: Kernel) -> None:
         columns = api(kernel, "df", "dtypes/{id}")["dtypes"]
         return {one["name"]: one["max"] for one in columns if "max" in one}
 
-    kernel.run("from dtale_magics import column_analysis; column_analysis._MANY_VALUES = 1")
+    kernel.run("from dtale_magics.viewer import column_analysis; column_analysis._MANY_VALUES = 1")
     kernel.run("df['c'] = [7, 8, 9]")
     kernel.run("%dtale df")
     assert greatest() == {"a": 3, "c": 9}

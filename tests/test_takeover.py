@@ -124,7 +124,7 @@ def test_a_stopped_notebook_is_neither_waited_for_nor_acts_on_what_was_said_mean
     wait(lambda: first.status()["ports"] not in ([], [ingress]))
     processes.stop(first.pid)
     try:
-        second.run("from dtale_magics import peers")
+        second.run("from dtale_magics.pod import peers")
         second.run(f"its = [one for one in peers.siblings() if one.pid == {first.pid}]")
         asked = second.value("[one.responding for one in peers.identities(600, its)]")
         assert asked == [False]

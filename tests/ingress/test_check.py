@@ -13,10 +13,12 @@ import pytest
 from support import plain_http
 from support.kernels import environment, port_settings
 
-from dtale_magics import finding, identity, probe, url_template
+from dtale_magics import url_template
 from dtale_magics.errors import SettingError
-from dtale_magics.guard import HEADER
-from dtale_magics.public_urls import candidates
+from dtale_magics.reach import finding, probe
+from dtale_magics.reach.public_urls import candidates
+from dtale_magics.serving import identity
+from dtale_magics.serving.guard import HEADER
 from dtale_magics.session import Session
 from dtale_magics.settings import PortRange, Settings, resolve
 
@@ -137,7 +139,7 @@ def test_the_check_of_a_kernel_on_three_faces(start_kernel: StartKernel) -> None
 def test_the_command_answers_when_nothing_runs(tmp_path: Path, ports: range) -> None:
     environ = environment({"DTALE_INGRESS_URL": f"http://127.0.0.1:{ports[0]}"}, tmp_path)
     # The pod's siblings are those of a network namespace; other tests run in this one.
-    code = "from dtale_magics import ports; ports.checks = lambda: []\n"
+    code = "from dtale_magics.pod import ports; ports.checks = lambda: []\n"
     code += "from dtale_magics.__main__ import main; raise SystemExit(main(['check', '--json']))"
     done = subprocess.run(
         [sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=True

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from dtale_magics.news import Event
 from dtale_magics.outcome import Free, Outcome
-from dtale_magics.reachability import Reachability
+from dtale_magics.reach.reachability import Reachability
 from dtale_magics.settings import PortRange, Settings
 from dtale_magics.state import Status
 

@@ -11,10 +11,10 @@ import pytest
 from panel_session import FakeSession
 from werkzeug.test import Client
 
-from dtale_magics import controller as controllers
-from dtale_magics.actions import HEADER, Actions
-from dtale_magics.controller import Controller
 from dtale_magics.errors import SettingError
+from dtale_magics.frontend import controller as controllers
+from dtale_magics.frontend.actions import HEADER, Actions
+from dtale_magics.frontend.controller import Controller
 from dtale_magics.outcome import (
     Free,
     GivenBack,

@@ -21,7 +21,10 @@ CELLS = [
     "%load_ext dtale_magics\nimport pandas as pd\ndf = pd.DataFrame({'a': [3, 1, 2]})",
     "%dtale df",
     "%dtale",
-    "from dtale_magics import panel, session\npanel.of(session.current())",
+    (
+        "from dtale_magics import session; from dtale_magics.frontend import panel\n"
+        "panel.of(session.current())"
+    ),
 ]
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from dtale_magics.panel_static import StaticPanel, text
-from dtale_magics.panel_view import Activity, Button, Facts, Line, Said, broken, describe
+from dtale_magics.frontend.panel_static import StaticPanel, text
+from dtale_magics.frontend.panel_view import Activity, Button, Facts, Line, Said, broken, describe
 from dtale_magics.settings import PortRange
 from dtale_magics.state import FrameInfo, PortHolder, Status
 

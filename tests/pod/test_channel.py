@@ -18,8 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.miniature import eventually, fetch
 
-from dtale_magics import channel, exchange, exclusive, peers
-from dtale_magics.takeover import Rung
+from dtale_magics.pod import channel, exchange, exclusive, peers
+from dtale_magics.pod.takeover import Rung
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

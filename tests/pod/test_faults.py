@@ -12,9 +12,11 @@ import psutil
 import pytest
 from support.miniature import eventually, fetch
 
-from dtale_magics import exchange, listener, procfs, steering
+from dtale_magics.pod import exchange, steering
+from dtale_magics.pod.takeover import Rung
+from dtale_magics.serving import listener
 from dtale_magics.session import Session
-from dtale_magics.takeover import Rung
+from dtale_magics.system import procfs
 
 if TYPE_CHECKING:
     from conftest import StartKernel

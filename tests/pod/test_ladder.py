@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from support.miniature import Load, eventually, fetch, owners_are_right
 
-from dtale_magics.takeover import Rung
+from dtale_magics.pod.takeover import Rung
 
 if TYPE_CHECKING:
     from conftest import StartKernel

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 from support.miniature import eventually
 
-from dtale_magics import news, peers
+from dtale_magics import news
+from dtale_magics.pod import peers
 
 if TYPE_CHECKING:
     from conftest import StartKernel

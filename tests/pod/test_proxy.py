@@ -11,7 +11,7 @@ import pytest
 from support import proxies
 from support.miniature import Load, eventually, fetch, owners_are_right
 
-from dtale_magics.takeover import Rung
+from dtale_magics.pod.takeover import Rung
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

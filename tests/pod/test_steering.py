@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from dtale_magics import listener, steering
-from dtale_magics.acceptor import Acceptor
+from dtale_magics.pod import steering
+from dtale_magics.serving import listener
+from dtale_magics.serving.acceptor import Acceptor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from dtale_magics.listener import Listener
-    from dtale_magics.steering import Membership
+    from dtale_magics.pod.steering import Membership
+    from dtale_magics.serving.listener import Listener
 
 pytestmark = pytest.mark.skipif(not steering.available(), reason="this system does not steer")
 

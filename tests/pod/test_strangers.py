@@ -15,7 +15,7 @@ import pytest
 from support import processes
 from support.miniature import eventually, fetch
 
-from dtale_magics.takeover import ALL
+from dtale_magics.pod.takeover import ALL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,10 +7,10 @@ import os
 import random
 from typing import TYPE_CHECKING, Any, cast
 
-from dtale_magics import guard
-from dtale_magics.assets import Assets
-from dtale_magics.server import CONNECTION_KEY
-from dtale_magics.web import Web
+from dtale_magics.serving import guard
+from dtale_magics.serving.assets import Assets
+from dtale_magics.serving.server import CONNECTION_KEY
+from dtale_magics.serving.web import Web
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -16,8 +16,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 
-from dtale_magics.acceptor import LINGER_SECONDS
-from dtale_magics.takeover import ALL, Rung
+from dtale_magics.pod.takeover import ALL, Rung
+from dtale_magics.serving.acceptor import LINGER_SECONDS
 from support import processes
 
 if TYPE_CHECKING:

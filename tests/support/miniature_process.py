@@ -13,18 +13,19 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from dtale_magics import exchange, listener
-from dtale_magics.peers import Identity
-from dtale_magics.server import Server
-from dtale_magics.takeover import Pod, Rung
+from dtale_magics.pod import exchange
+from dtale_magics.pod.peers import Identity
+from dtale_magics.pod.takeover import Pod, Rung
+from dtale_magics.serving import listener
+from dtale_magics.serving.server import Server
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-    from dtale_magics.holding import Held
     from dtale_magics.outcome import Party
+    from dtale_magics.pod.holding import Held
 
 
 def tell(answer: dict[str, Any]) -> None:
@@ -117,7 +118,7 @@ class Kernel:
 
     def fork(self, port: int) -> dict[str, Any]:
         """Leave a forked child behind that does nothing, in the middle of a takeover of `port`."""
-        from dtale_magics import exclusive  # noqa: PLC0415
+        from dtale_magics.pod import exclusive  # noqa: PLC0415
 
         with exclusive.lock(port, time.monotonic() + 1):
             child = os.fork()
@@ -162,7 +163,7 @@ def fail_at(step: str) -> None:
     module, _, function = where.partition(".")
 
     if function:
-        owner: Any = sys.modules[f"dtale_magics.{module}"]
+        owner: Any = sys.modules[f"dtale_magics.pod.{module}"]
         *path, last = function.split(".")
         for part in path:
             owner = getattr(owner, part)

@@ -16,7 +16,9 @@ import time
 from typing import TYPE_CHECKING, Any
 
 if __name__ == "__main__":
-    from dtale_magics import errors, holders, listener
+    from dtale_magics import errors
+    from dtale_magics.serving import listener
+    from dtale_magics.system import holders
 else:
     from support import processes
 

@@ -1,0 +1,112 @@
+"""What a cell shows: HTML in notebooks, text in terminals and static exports."""
+
+from __future__ import annotations
+
+import html
+from typing import TYPE_CHECKING, Any
+
+from dtale_magics.state import frame_text
+from dtale_magics.system.holders import clock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from dtale_magics.state import PortHolder, Status
+
+OPEN_ACCESS = (
+    "open access: whoever reaches the port sees and edits the frames, without the link; "
+    "c.DtaleMagics.open_access = False ends that"
+)
+
+
+class Text:
+    """Lines of text, also in HTML."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        return {"text/plain": self.text, "text/html": f"<pre>{html.escape(self.text)}</pre>"}
+
+
+def status_text(status: Status) -> str:
+    """Say in some lines what this kernel's D-Tale is doing."""
+    where = (
+        f"D-Tale on port {status.port}  {status.url}" if status.port else "D-Tale is not running"
+    )
+    lines = [
+        f"{status.label}: {where}",
+        *(f"  {frame}  {frame.url or ''}" for frame in status.frames),
+    ]
+    if not status.frames:
+        lines.append("  no frames yet; show one with: %dtale df")
+    return "\n".join([*lines, holder_text(status)])
+
+
+def ports_text(status: Status) -> str:
+    """Say in some lines which ports are bound, looked for and exposed."""
+    bound = ", ".join(str(port) for port in status.ports) or "none"
+    return "\n".join(
+        [
+            f"bound port    {bound}",
+            f"range         {status.range}",
+            holder_text(status),
+            *([OPEN_ACCESS] if status.open_access else []),
+        ]
+    )
+
+
+def holder_text(status: Status) -> str:
+    """Say who has the ingress port."""
+    return f"ingress port  {status.ingress_port} {_who(status.ingress_holder)}"
+
+
+def list_text(kernels: Iterable[dict[str, Any]]) -> str:
+    """Say which D-Tales there are and what they show."""
+    lines = []
+    for kernel in kernels:
+        ports = ", ".join(str(port) for port in kernel["ports"]) or "none"
+        lines.append(f"{kernel['label']}  pid {kernel['pid']}  port {ports}")
+        lines += [
+            f"  {frame_text(frame['name'], frame['rows'], frame['columns'])}"
+            for frame in kernel["frames"]
+        ]
+    return "\n".join(lines) or "No D-Tale is running."
+
+
+def verdict_text(verdict: Mapping[str, Any]) -> str:
+    """Say where D-Tale is seen, why not, what to do, and what was found at each URL.
+
+    Parameters
+    ----------
+    verdict
+        As `dtale_magics.reach.verdict.Verdict.as_dict` returns it.
+    """
+    lines = [f"{verdict['glyph']} {verdict['summary']}"]
+    lines += [f"  {line}" for line in (verdict["meaning"], verdict["advice"]) if line]
+    rows = [(row["base"], _found(row["kernel"]), _found(row["browser"])) for row in verdict["rows"]]
+    if rows:
+        rows.insert(0, ("URL", "from the kernel", "from the browser"))
+        first, second = (max(len(row[column]) for row in rows) for column in (0, 1))
+        lines += ["", *(f"  {url:{first}}  {one:{second}}  {two}" for url, one, two in rows)]
+    return "\n".join(lines)
+
+
+def check_text(checks: Iterable[Mapping[str, Any]]) -> str:
+    """Say of each D-Tale where it is seen."""
+    return "\n\n".join(f"{one['label']}\n{verdict_text(one)}" for one in checks)
+
+
+def _found(one: Mapping[str, Any] | None) -> str:
+    return "not known" if one is None else f"{one['glyph']} {one['text']}"
+
+
+def _who(holder: PortHolder | None) -> str:
+    if holder is None:
+        return "is free"
+    if holder.kind == "this kernel":
+        return "is this notebook's"
+    since = (
+        "" if holder.since is None or holder.kind == "process" else f" since {clock(holder.since)}"
+    )
+    return f"is held by {holder.label}{since}"

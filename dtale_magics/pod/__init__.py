@@ -1,0 +1,1 @@
+"""The pod's ports, and who of its notebooks serves them."""

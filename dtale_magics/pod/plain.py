@@ -1,0 +1,162 @@
+"""A plain D-Tale (one without this extension) that has a port: proved to be one, then shut down.
+
+A 200 from ``/health`` proves nothing: a server that answers everything would be taken for D-Tale,
+and a stranger's own ``/shutdown`` would be called.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import re
+import socket
+import threading
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import psutil
+
+from dtale_magics.pod import steering
+from dtale_magics.pod.peers import Frame
+from dtale_magics.system import holders
+
+_MAX_BYTES = 4_000_000
+_REQUEST_SECONDS = 2.0
+_VERSION = re.compile(r"\d+\.\d+(\.\d+)?\S{0,20}|unknown")
+_PROOF = ("dtale.get_processes", "dtale.view_main", "shutdown", "version_info", "health_check")
+"""Endpoints that D-Tale's site map names (dtale.app of 1.9 to 3.22)."""
+
+
+@dataclass(frozen=True)
+class PlainDtale:
+    """A plain D-Tale of this user.
+
+    Attributes
+    ----------
+    host, port
+        Where it answers.
+    pid, command, since
+        Its process.
+    frames
+        What it shows, and would lose.
+    """
+
+    host: str
+    port: int
+    pid: int
+    command: str
+    since: float
+    frames: tuple[Frame, ...]
+
+
+def prove(port: int, deadline: float) -> PlainDtale | None:
+    """Return the plain D-Tale that has `port`, or None when it is anything else.
+
+    Parameters
+    ----------
+    port
+        The port in question.
+    deadline
+        ``time.monotonic()`` at which the attempt ends.
+    """
+    found = [holder for holder in holders.find(port) if holder.listening]
+    pids = {holder.pid for holder in found}
+    if len(pids) != 1 or None in pids or not holders.same_user(port):
+        return None
+    holder = found[0]
+    assert holder.pid is not None
+    with contextlib.suppress(psutil.Error):
+        if psutil.Process(holder.pid).uids().real == os.getuid():
+            host = _host(holder.address)
+            frames = _frames_of_dtale(host, port, deadline)
+            if frames is not None:
+                since = holder.since or 0.0
+                return PlainDtale(host, port, holder.pid, holder.command, since, frames)
+    return None
+
+
+def shut_down(dtale: PlainDtale, deadline: float) -> bool:
+    """Ask it to shut down and wait until nobody listens; False when it does after `deadline`."""
+    # It may stop before it has answered.
+    with contextlib.suppress(OSError, http.client.HTTPException):
+        _get(dtale.host, dtale.port, "/shutdown", deadline)
+    while steering.members(dtale.port):
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def _frames_of_dtale(host: str, port: int, deadline: float) -> tuple[Frame, ...] | None:
+    try:
+        if _get(host, port, "/health", deadline) != b"ok":
+            return None
+        version = _get(host, port, "/version-info", deadline).decode()
+        site_map: Any = json.loads(_get(host, port, "/site-map", deadline))
+        links = site_map if isinstance(site_map, list) else None
+        if links is None or not _VERSION.fullmatch(version.strip()):
+            return None
+        if not set(_PROOF) <= {str(endpoint) for _, endpoint in links}:
+            return None
+        processes: Any = json.loads(_get(host, port, "/dtale/processes", deadline))
+        return tuple(
+            Frame(
+                str(one["name"] or ""),
+                str(one["data_id"]),
+                int(one["rows"]),
+                int(one["columns"]),
+            )
+            for one in processes["data"]
+        )
+    except (OSError, http.client.HTTPException, ValueError, TypeError, KeyError, RecursionError):
+        return None
+
+
+def _host(address: str) -> str:
+    wildcard = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 (compared, not bound)
+    return wildcard.get(address, address).removeprefix("::ffff:")
+
+
+def _get(host: str, port: int, path: str, deadline: float) -> bytes:
+    """Fetch `path`: no proxies, no redirects, a bounded answer in bounded time."""
+    end = min(deadline, time.monotonic() + _REQUEST_SECONDS)
+    connection = http.client.HTTPConnection(host, port, timeout=_left(end))
+    timer: threading.Timer | None = None
+    try:
+        connection.connect()
+        sock: socket.socket = connection.sock
+        # Time-outs are for each read: a stranger that drips a byte at a time would hold us.
+        timer = threading.Timer(_left(end), _cut, [sock])
+        timer.daemon = True
+        timer.start()
+        connection.request("GET", path, headers={"Connection": "close"})
+        response = connection.getresponse()
+        if response.status != http.client.OK:
+            raise http.client.HTTPException(f"status {response.status}")
+        body = b""
+        while True:
+            piece = response.read1(65536)
+            body += piece
+            if not piece:
+                return body
+            if len(body) > _MAX_BYTES:
+                raise http.client.HTTPException("answer too long")
+    finally:
+        if timer is not None:
+            timer.cancel()
+        connection.close()
+
+
+def _cut(sock: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        sock.shutdown(socket.SHUT_RDWR)
+
+
+def _left(end: float) -> float:
+    left = end - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    return left

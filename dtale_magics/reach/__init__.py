@@ -1,0 +1,1 @@
+"""By which URL this kernel is seen, and if by none, why."""

@@ -1,0 +1,255 @@
+"""What is known of the ways to a kernel's D-Tale: its own probes, and what the pages tell."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Protocol
+
+from dtale_magics.errors import SettingError
+from dtale_magics.reach import finding, public_urls, verdict
+from dtale_magics.reach.verdict import Row, Verdict
+from dtale_magics.serving import identity
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from dtale_magics.reach.finding import Finding
+    from dtale_magics.reach.public_urls import PublicUrl
+    from dtale_magics.settings import Settings
+
+CHECK_SECONDS = 3.0
+"""How long a check takes in the worst case."""
+
+_SIBLING_SECONDS = 0.4
+_MOST_WAYS = 32
+_LONGEST_BASE = 400
+
+
+class Reachable(Protocol):
+    """What has to be known of a session."""
+
+    owner: str
+
+    @property
+    def port(self) -> int | None:
+        """The port that URLs name."""
+
+    @property
+    def ports(self) -> tuple[int, ...]:
+        """Every bound port."""
+
+    def settings(self) -> Settings:
+        """Return what holds now."""
+
+
+class Reachability:
+    """Findings of one kernel, from both sides; safe from any thread.
+
+    Findings hold for one *round*: as soon as a port that a URL leads to changes hands, they are
+    forgotten.
+
+    Parameters
+    ----------
+    session
+        Whose D-Tale it is.
+    """
+
+    def __init__(self, session: Reachable) -> None:
+        self._session = session
+        self._changed = threading.Condition()
+        self._siblings: dict[str, tuple[str, tuple[int, ...]]] = {}
+        self._round = ""
+        self._kernel: dict[str, Finding] = {}
+        self._browser: dict[str, Row] = {}
+        self._origin = ""
+        self._asked = 0
+        self._told = 0
+        self._probing = ""
+
+    def urls(self) -> tuple[PublicUrl, ...]:
+        """List the URLs that may lead here, best first; none where the settings are unusable."""
+        try:
+            now = self._session.settings()
+        except SettingError:
+            return ()
+        named = self._session.port
+        ports = [port for port in self._session.ports if port != named]
+        return public_urls.candidates(now, [*([] if named is None else [named]), *ports])
+
+    def know(self, kernels: Iterable[Mapping[str, Any]]) -> None:
+        """Hear which D-Tales there are in the pod, as `Session.kernels` lists them."""
+        own = self._session.owner
+        self._siblings = {
+            str(one["owner"]): (str(one["label"]), tuple(one["ports"]))
+            for one in kernels
+            if one["owner"] != own and identity.is_owner(str(one["owner"]))
+        }
+
+    def links(self) -> dict[str, Any]:
+        """Return what a page needs to probe by itself; without the capability."""
+        urls = self.urls()
+        with self._changed:
+            return {
+                "round": self._current_round(urls),
+                "asked": self._asked,
+                "ways": [url.as_dict() for url in urls],
+                "others": {owner: label for owner, (label, _) in self._siblings.items()},
+            }
+
+    def told(self, text: str) -> None:
+        """Take down what a page found.
+
+        Parameters
+        ----------
+        text
+            JSON: ``round``, ``origin`` of the page, and ``found``, a list of objects with ``base``
+            and ``port`` as `links` gave them, or of the page's own knowledge, and a cause as
+            `dtale_magics.reach.finding.read` takes it.
+
+        Raises
+        ------
+        ValueError
+            When it is something else.
+        """
+        try:
+            said = json.loads(text)
+            rows = [_row(one) for one in said["found"][:_MOST_WAYS]]
+            about, origin = str(said["round"]), str(said["origin"])[:_LONGEST_BASE]
+        except (KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise ValueError("This is not what a page has found.") from error
+        urls = self.urls()
+        with self._changed:
+            if about != self._current_round(urls):
+                return  # found before the port changed hands
+            found = {row.base: row for row in rows}
+            if any(_cause(self._browser.get(base)) != _cause(row) for base, row in found.items()):
+                self._probing = ""  # what changed for a page may have changed for the kernel
+            self._browser.update(found)
+            self._origin = origin
+            self._told += 1
+            self._changed.notify_all()
+
+    def verdict(self) -> Verdict:
+        """Judge by what is known now, without asking anybody."""
+        urls = self.urls()
+        with self._changed:
+            self._current_round(urls)
+            return verdict.judge(self._rows(urls), running=bool(self._session.ports))
+
+    def follow(self, changed: Callable[[], None]) -> None:
+        """Let the kernel probe in the background, once for each round."""
+        with self._changed:
+            now = self._current_round(self.urls())
+            if self._probing == now or not self._session.ports:
+                return
+            self._probing = now
+
+        def run() -> None:
+            self._probe(self.urls(), changed)
+
+        threading.Thread(target=run, name="dtale_magics check", daemon=True).start()
+
+    def check(
+        self,
+        changed: Callable[[], None] = lambda: None,
+        *,
+        pages: bool = False,
+        seconds: float = CHECK_SECONDS,
+    ) -> Verdict:
+        """Probe from the kernel and, where there are panels, have their pages probe too.
+
+        Parameters
+        ----------
+        changed
+            Called, from this thread, whenever more is known.
+        pages
+            Whether a page is there that will tell.
+        seconds
+            How long it may take in all.
+        """
+        from dtale_magics.pod import peers  # noqa: PLC0415 (not at %load_ext)
+
+        deadline = time.monotonic() + seconds
+        siblings = peers.identities(_SIBLING_SECONDS)
+        with self._changed:
+            self.know(sibling.to_json() for sibling in siblings)
+            self._asked += 1
+            told = self._told
+        changed()
+        self._probe(self.urls(), changed, deadline - time.monotonic())
+        if pages:
+            with self._changed:
+                left = max(0.0, deadline - time.monotonic())
+                self._changed.wait_for(lambda: self._told > told, left)
+        changed()
+        return self.verdict()
+
+    # ---------------------------------------------------------------- internal
+
+    def _probe(
+        self,
+        urls: tuple[PublicUrl, ...],
+        changed: Callable[[], None],
+        seconds: float = CHECK_SECONDS,
+    ) -> None:
+        from dtale_magics.reach import probe  # noqa: PLC0415 (not at %load_ext)
+
+        others = {owner: label for owner, (label, _) in self._siblings.items()}
+        with self._changed:
+            about = self._current_round(urls)
+        asked, questions = [], []
+        for url in urls:
+            base = url.kernel_base or url.base
+            if base.startswith("http"):
+                asked.append(url.base)
+                question = probe.Question(base, self._session.owner, others, url.kernel_headers)
+                questions.append(question)
+
+        def found(index: int, one: Finding) -> None:
+            with self._changed:
+                if about == self._round:
+                    self._kernel[asked[index]] = one
+            changed()
+
+        probe.ask_all(questions, min(seconds, probe.SECONDS), found)
+
+    def _rows(self, urls: Iterable[PublicUrl]) -> Iterable[Row]:
+        known = set()
+        own: list[Row] = []
+        for url in urls:
+            known.add(url.base)
+            told = self._browser.get(url.base)
+            browser = None if told is None else told.browser
+            # The page says which host its own paths are on.
+            base = f"{self._origin}{url.base}" if url.base.startswith("/") else url.base
+            own.append(Row(url.source, base, url.port, self._kernel.get(url.base), browser))
+        # A page knows its own server, also where the kernel does not.
+        page = [row for base, row in self._browser.items() if base not in known]
+        outer = [row for row in own if row.source == "ingress"]
+        return [*outer, *page, *(row for row in own if row.source != "ingress")]
+
+    def _current_round(self, urls: Iterable[PublicUrl]) -> str:
+        """Name what the findings are about, and forget them when it has changed."""
+        ports = [(url.base, url.port) for url in urls]
+        led_to = {port for _, port in ports}
+        # Of the siblings, only those count whom a URL may lead to.
+        holders = sorted(
+            owner for owner, (_, theirs) in self._siblings.items() if led_to.intersection(theirs)
+        )
+        about = repr((self._session.ports, ports, holders))
+        now = hashlib.sha256(about.encode()).hexdigest()[:16]
+        if now != self._round:
+            self._round, self._kernel, self._browser = now, {}, {}
+        return now
+
+
+def _cause(row: Row | None) -> str:
+    return "" if row is None or row.browser is None else row.browser.cause
+
+
+def _row(said: Mapping[str, Any]) -> Row:
+    base = str(said["base"])[:_LONGEST_BASE]
+    return Row("page", base, int(said["port"]), None, finding.read(said))

@@ -1,0 +1,1 @@
+"""Sockets, connections, HTTP, and the guard in front of D-Tale."""

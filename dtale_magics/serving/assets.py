@@ -1,0 +1,231 @@
+"""D-Tale's static files, for browsers to fetch once.
+
+D-Tale compresses its seven megabytes of JavaScript again for every visitor, and lets browsers ask
+again and again whether they have changed. Here they are compressed once for each kernel, and stand
+below a path that names their version, so that a browser that has them never asks again: not in
+another kernel on the same port either, nor after a restart.
+
+That path is the same for all kernels of a user with the same D-Tale, and nobody else can guess it;
+it leads to these files and to nothing else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import gzip
+import hashlib
+import hmac
+import importlib.util
+import mimetypes
+import os
+import subprocess
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from dtale_magics.serving import packer, user_cache
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+    from werkzeug.datastructures import Accept
+    from werkzeug.wrappers import Response
+
+PATH = "/dtale/static/"
+"""Where D-Tale has its static files."""
+
+_FOREVER = "private, max-age=31536000, immutable"
+"""RFC 8246; a year is what RFC 2616 called never."""
+
+_OF_FIRST_PAGE = (
+    "dist/dtale_bundle.js",
+    "dist/base_styles_bundle.js",
+    "dist/polyfills_bundle.js",
+    "css/main.css",
+)
+
+_COMPRESSIBLE = {
+    "application/javascript",
+    "application/json",
+    "application/vnd.ms-fontobject",
+    "font/otf",
+    "font/ttf",
+    "image/svg+xml",
+    "image/vnd.microsoft.icon",
+    "text/css",
+    "text/html",
+    "text/javascript",
+}
+_MIN_BYTES = 500  # smaller answers gain nothing
+
+_PACK_SECONDS = 600.0
+
+
+class _Stamp(NamedTuple):
+    """What changes with a file's content."""
+
+    size: int
+    modified: int
+
+    @classmethod
+    def of(cls, path: Path) -> _Stamp:
+        status = path.stat()
+        return cls(status.st_size, status.st_mtime_ns)
+
+
+class Assets:
+    """The static files of the installed D-Tale.
+
+    Parameters
+    ----------
+    folder
+        Where they are; by default in the installed D-Tale, which is not imported for that.
+    secret
+        What the path is made from; by default the user's own (`dtale_magics.serving.user_cache`).
+    cache
+        Where what is compressed is kept; by default in the user's cache directory.
+    """
+
+    def __init__(
+        self, folder: Path | None = None, secret: bytes | None = None, cache: Path | None = None
+    ) -> None:
+        self._folder = folder
+        self._secret = secret
+        self._cache = cache
+        self._lock = threading.Lock()
+        self._packing = threading.Lock()
+        self._compressed: dict[tuple[str, str], bytes] = {}
+
+    @property
+    def token(self) -> str:
+        """First path segment, below which the static files stand."""
+        with self._lock:
+            return self._token
+
+    def url(self, prefix: str, name: str) -> str | None:
+        """Path of a file for browsers below a public prefix; None if there is no such file."""
+        return f"{prefix}/{self.token}{PATH}{name}" if name in self._files else None
+
+    def compress(self) -> threading.Thread:
+        """Get what the first page needs in its smallest form: from disk, or by the packer."""
+
+        def work() -> None:
+            with contextlib.suppress(AttributeError, OSError):  # of this thread alone, on Linux
+                os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
+            with contextlib.suppress(OSError, subprocess.SubprocessError):  # gzip will do
+                if not self._unpack():
+                    jobs = [(self._root / name, kept) for name, kept in self._kept().items()]
+                    packer.start(jobs).wait(_PACK_SECONDS)
+                    self._unpack()
+
+        thread = threading.Thread(target=work, name="dtale_magics compress", daemon=True)
+        thread.start()
+        return thread
+
+    def _kept(self) -> dict[str, Path]:
+        """Where the first page's files are kept, one for each version of each."""
+        directory = self._cache or user_cache.directory()
+        stamps = {name: self._files[name] for name in _OF_FIRST_PAGE if name in self._files}
+        return {
+            name: directory / f"{Path(name).name}-{stamp.size:x}-{stamp.modified:x}.br"
+            for name, stamp in stamps.items()
+        }
+
+    def _unpack(self) -> bool:
+        """Take what is kept; whether that is all."""
+        found = {name: packer.read(path) for name, path in self._kept().items()}
+        self._compressed |= {(name, "br"): one for name, one in found.items() if one is not None}
+        return None not in found.values()
+
+    def redirect(self, prefix: str, path: str) -> WSGIApplication | None:
+        """Lead from a kernel's own path of a static file to the one that all kernels share.
+
+        Parameters
+        ----------
+        prefix
+            Public prefix.
+        path
+            Path below the slug, with its leading slash.
+
+        Returns
+        -------
+        WSGIApplication or None
+            None when D-Tale itself has to answer.
+        """
+        url = self.url(prefix, path.removeprefix(PATH)) if path.startswith(PATH) else None
+        if url is None:
+            return None
+        from werkzeug.wrappers import Response  # noqa: PLC0415 (not at %load_ext)
+
+        return Response(status=308, headers={"Location": url, "Cache-Control": _FOREVER})
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer a request below the token (PEP 3333)."""
+        return self._answer(environ)(environ, start_response)
+
+    def _answer(self, environ: WSGIEnvironment) -> Response:
+        from werkzeug.wrappers import Request, Response  # noqa: PLC0415 (not at %load_ext)
+
+        request = Request(environ)
+        if request.method not in ("GET", "HEAD"):
+            return Response(status=405, headers={"Allow": "GET, HEAD"})
+        name = request.path.removeprefix(PATH)
+        stamp = self._files.get(name) if request.path.startswith(PATH) else None
+        if stamp is None:
+            return Response(status=404)
+        kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+        coding = ""
+        if kind in _COMPRESSIBLE and stamp.size >= _MIN_BYTES:
+            coding = self._coding(name, request.accept_encodings)
+        try:
+            fresh = _Stamp.of(self._root / name) == stamp
+            body = self._packed(name, coding) if coding and fresh else self._read(name)
+        except OSError:  # removed since, by an update of D-Tale
+            return Response(status=404)
+        if not fresh:  # the path names another version
+            return Response(body, mimetype=kind, headers={"Cache-Control": "no-store"})
+        response = Response(body, mimetype=kind, headers={"Cache-Control": _FOREVER})
+        response.vary.add("Accept-Encoding")
+        if coding:
+            response.content_encoding = coding
+        response.set_etag(f"{stamp.modified:x}-{stamp.size:x}-{coding or 'plain'}")
+        return response.make_conditional(request)
+
+    def _coding(self, name: str, accepted: Accept) -> str:
+        if accepted.quality("br") > 0 and (name, "br") in self._compressed:
+            return "br"
+        return "gzip" if accepted.quality("gzip") > 0 else ""
+
+    def _packed(self, name: str, coding: str) -> bytes:
+        with self._packing:  # once, however many visitors wait for it
+            if (name, coding) not in self._compressed:
+                self._compressed[name, coding] = gzip.compress(self._read(name), 6)
+            return self._compressed[name, coding]
+
+    def _read(self, name: str) -> bytes:
+        return (self._root / name).read_bytes()
+
+    @functools.cached_property
+    def _root(self) -> Path:
+        if self._folder is not None:
+            return self._folder
+        found = importlib.util.find_spec("dtale")
+        places = (found and found.submodule_search_locations) or [os.devnull]
+        return Path(places[0], "static")
+
+    @functools.cached_property
+    def _files(self) -> Mapping[str, _Stamp]:
+        root = self._root
+        return {
+            path.relative_to(root).as_posix(): _Stamp.of(path)
+            for path in sorted(root.rglob("*"))
+            if path.is_file()
+        }
+
+    @functools.cached_property
+    def _token(self) -> str:
+        secret = self._secret if self._secret is not None else user_cache.secret()
+        listing = repr(sorted(self._files.items())).encode()
+        return hmac.digest(secret, listing, hashlib.sha256).hex()[:32]

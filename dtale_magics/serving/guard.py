@@ -1,0 +1,225 @@
+"""Who may ask what, from where: the rules that a request meets before D-Tale sees it.
+
+Pure functions of a request and a `Policy`. `dtale_magics.serving.web` asks them in
+the order of this module: the public prefix, the capability, the host, the origin.
+
+The capability is the wall; the other rules hold what a browser could be made to do by a page that
+knows the link, or, where the ingress itself asks for a sign-in, by any page.
+"""
+
+from __future__ import annotations
+
+import functools
+import hmac
+import ipaddress
+import re
+import socket
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from dtale_magics.settings import Network, Settings
+
+HEADER = "X-Dtale-Magics"
+"""Every request of the panel has it; a foreign page has to ask for leave before it can send it."""
+
+_HEADER_KEY = f"HTTP_{HEADER.upper().replace('-', '_')}"
+
+_PREFIX_HEADERS = ("HTTP_X_FORWARDED_PREFIX", "HTTP_X_FORWARDED_CONTEXT", "HTTP_X_PROXYCONTEXTPATH")
+
+_HOST = re.compile(r"(?:\[([0-9a-f:.]+)\]|([a-z0-9_](?:[a-z0-9_.-]{0,252})))(?::(\d{1,5}))?")
+_ORIGIN = re.compile(r"https?://[a-z0-9\[\]:_.-]{1,270}")
+
+_PAGES = re.compile(
+    r"(?:dtale(?:/(?:main|iframe|popup|network|calculation|code-popup|charts)(?:/[^_].*)?)?/?)?"
+)
+"""What a link or a frame of another site may lead to, below the slug: pages, which change nothing.
+
+``/dtale/charts/_…`` are the charts' own calls.
+"""
+
+_LOOPBACK_ANCESTORS = tuple(
+    f"{scheme}://{host}:*" for scheme in ("http", "https") for host in ("localhost", "127.0.0.1")
+)
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What holds for requests at the moment.
+
+    Attributes
+    ----------
+    prefixes
+        The public path prefixes that requests may come through, without a trailing slash.
+    hosts
+        Names, in lower case, under which this kernel may be asked, besides those that nobody can
+        point here by DNS.
+    any_host
+        Whether every name will do for a request that has the capability.
+    proxies
+        Whose forwarded headers are believed.
+    open_access
+        Whether D-Tale answers without the capability.
+    """
+
+    prefixes: tuple[str, ...] = ()
+    hosts: frozenset[str] = frozenset()
+    any_host: bool = False
+    proxies: tuple[Network, ...] = ()
+    open_access: bool = False
+
+
+@functools.lru_cache(maxsize=16)
+def policy(
+    settings: Settings, prefixes: tuple[str, ...], hub_urls: tuple[str, ...], *, in_cluster: bool
+) -> Policy:
+    """Derive the policy from what is configured.
+
+    Parameters
+    ----------
+    settings
+        Of this kernel.
+    prefixes
+        See `Policy`.
+    hub_urls
+        Public URLs of the Hub and of this user's server, if the Hub tells them.
+    in_cluster
+        Whether a Hub or Kubernetes runs this kernel. Then a proxy stands before it, whose name
+        only its administrator knows: until one is configured, every name will do.
+    """
+    urls = [settings.ingress_url or "", *hub_urls]
+    configured = {_name_of(url) for url in urls} | set(settings.allowed_hosts)
+    configured.discard("")
+    return Policy(
+        prefixes,
+        frozenset(configured | {socket.gethostname().lower()}),
+        in_cluster and not configured,
+        settings.trusted_proxies,
+        settings.open_access,
+    )
+
+
+def split_prefix(environ: Mapping[str, str], policy: Policy) -> tuple[str, str]:
+    """Find the public prefix: forwarded by a proxy that strips it, or kept in the path.
+
+    Only a prefix of the closed list counts. So whoever forged the header would get links with
+    another kernel's port in them, and no more; it is believed of trusted proxies alone.
+    """
+    path = environ["PATH_INFO"]
+    for header in _PREFIX_HEADERS:
+        forwarded = environ.get(header, "").rstrip("/")
+        if forwarded and forwarded in policy.prefixes:
+            if _is_trusted(environ.get("REMOTE_ADDR", ""), policy.proxies):
+                return forwarded, path.removeprefix(forwarded)
+            break
+    for prefix in policy.prefixes:
+        if path.startswith(f"{prefix}/"):
+            return prefix, path.removeprefix(prefix)
+    return "", path
+
+
+def has_capability(segment: str, slug: str) -> bool:
+    """Compare in constant time."""
+    return hmac.compare_digest(segment.encode("utf-8", "surrogatepass"), slug.encode())
+
+
+def refuses_host(environ: Mapping[str, str], policy: Policy, *, capable: bool) -> bool:
+    """Whether the request came under a name that is not this kernel's.
+
+    A page can have its own name point to this machine (DNS rebinding) and then counts as the same
+    origin. It can do so neither with a literal address nor with a name without a dot.
+    """
+    name = host_name(environ.get("HTTP_HOST", ""))
+    if not name:
+        return True
+    if name in policy.hosts or "." not in name or name.endswith(".localhost"):
+        return False
+    if _is_address(name):
+        return False
+    # jupyter-server-proxy keeps the name of the Jupyter server, which has checked it.
+    return not (capable and (policy.any_host or _came_through(environ, policy)))
+
+
+def comes_from_elsewhere(environ: Mapping[str, str], policy: Policy) -> bool:
+    """Whether a page of another origin makes the browser send this request."""
+    site = environ.get("HTTP_SEC_FETCH_SITE")
+    if site:
+        return site not in {"same-origin", "none"}
+    # Older browsers, and all of them over plain HTTP to another machine.
+    origin = environ.get("HTTP_ORIGIN")
+    if not origin:
+        return False
+    parts = urlsplit(origin.lower()) if _ORIGIN.fullmatch(origin.lower()) else None
+    if parts is None:
+        return True
+    asked = {environ.get("HTTP_HOST", "").lower()}
+    if _is_trusted(environ.get("REMOTE_ADDR", ""), policy.proxies):
+        asked.add(environ.get("HTTP_X_FORWARDED_HOST", "").lower())
+    return parts.netloc not in asked and host_name(parts.netloc) not in policy.hosts
+
+
+def is_page(environ: Mapping[str, str], rest: str) -> bool:
+    """Whether this is a link that is followed, or a frame, to one of D-Tale's pages."""
+    return (
+        environ["REQUEST_METHOD"] in {"GET", "HEAD"}
+        and environ.get("HTTP_SEC_FETCH_MODE") == "navigate"
+        and environ.get("HTTP_SEC_FETCH_DEST") in {"document", "iframe", "frame"}
+        and _PAGES.fullmatch(rest) is not None
+    )
+
+
+def notebook_origin(environ: Mapping[str, str]) -> str:
+    """Return the origin of the page that the panel is in, or "" if this is no call of a panel."""
+    origin = environ.get("HTTP_ORIGIN", "").lower()
+    return origin if _HEADER_KEY in environ and _ORIGIN.fullmatch(origin) else ""
+
+
+@functools.lru_cache(maxsize=16)
+def frame_ancestors(policy: Policy, origins: tuple[str, ...]) -> str:
+    """Say which pages may show ours in a frame (Content-Security-Policy)."""
+    named = sorted(f"{host}:*" for host in policy.hosts if "." in host)
+    return " ".join(["frame-ancestors 'self'", *_LOOPBACK_ANCESTORS, *named, *origins])
+
+
+@functools.lru_cache(maxsize=64)
+def host_name(host: str) -> str:
+    """Take the name or address out of a ``Host`` header; "" if it is none."""
+    found = _HOST.fullmatch(host.lower())
+    if found is None:
+        return ""
+    return found[1] or found[2].rstrip(".")
+
+
+def _name_of(url: str) -> str:
+    try:
+        return host_name(urlsplit(url).hostname or "")
+    except ValueError:
+        return ""
+
+
+@functools.lru_cache(maxsize=64)
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _came_through(environ: Mapping[str, str], policy: Policy) -> bool:
+    """Whether a trusted proxy says by which of our prefixes this came."""
+    return _is_trusted(environ.get("REMOTE_ADDR", ""), policy.proxies) and any(
+        environ.get(header, "").rstrip("/") in policy.prefixes for header in _PREFIX_HEADERS
+    )
+
+
+@functools.lru_cache(maxsize=256)
+def _is_trusted(address: str, proxies: tuple[Network, ...]) -> bool:
+    try:
+        peer = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return any(peer in network for network in proxies)

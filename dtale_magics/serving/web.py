@@ -1,0 +1,173 @@
+"""Everything that the kernel's server answers: the guard, then D-Tale below the kernel's slug.
+
+D-Tale's own paths (``/dtale/main/1``) are the same in every kernel. Below an unguessable first
+segment of its own, a kernel's URLs keep their meaning when a port changes hands, and nobody gets
+anything who was not given the link.
+"""
+
+from __future__ import annotations
+
+import collections
+from typing import TYPE_CHECKING
+
+from werkzeug.wrappers import Request, Response
+
+from dtale_magics.serving import guard, identity
+from dtale_magics.serving.server import CONNECTION_KEY
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+    from dtale_magics.serving.assets import Assets
+
+_ACTIONS = "_magics/"
+"""What stands after the slug in the paths of the panel's clicks; D-Tale has none like it."""
+
+_NOT_FOUND = b"""\
+<!doctype html><meta charset="utf-8"><title>Not found</title>
+<p>There is nothing to see without the full link. It stands in the notebook, below the cell with
+<code>%dtale</code>; links of a notebook that was restarted are dead.</p>
+"""
+
+_WRONG_HOST = """\
+This notebook does not know the name by which it was asked. If the name is right, add it in the
+notebook: %config DtaleMagics.allowed_hosts = ["the name"]
+or for all notebooks by the environment variable DTALE_ALLOWED_HOSTS.
+"""
+
+_ELSEWHERE = "This was asked by a page of another site, which may open D-Tale's pages only.\n"
+
+_SAFE_HEADERS = [("X-Content-Type-Options", "nosniff"), ("Referrer-Policy", "no-referrer")]
+
+_MOST_NOTEBOOKS = 16
+"""So many origins of notebooks are remembered, the latest."""
+
+
+class Web:
+    """The WSGI application of a kernel.
+
+    Parameters
+    ----------
+    owner
+        Random public id of the kernel, for those who ask whose D-Tale this is.
+    slug
+        Gives the kernel's own first path segment, which is the capability as well.
+    mount
+        Gives D-Tale's WSGI application for the root under which a browser sees it, for example
+        ``/user/ada/proxy/40000/<slug>``, and the public prefix in it.
+    policy
+        Gives what holds for requests now.
+    outside
+        Answers a request without the capability, or returns None for "not found".
+    stop
+        Called when somebody with the link asks D-Tale to shut down.
+    actions
+        Answers what lies below ``/<slug>/_magics``: the panel's clicks.
+    used
+        Called for each request that D-Tale itself is to answer.
+    assets
+        D-Tale's static files, which all kernels have below the same path.
+    """
+
+    def __init__(  # noqa: PLR0913, PLR0917 (one for each thing that it answers)
+        self,
+        owner: str,
+        slug: Callable[[], str],
+        mount: Callable[[str, str], WSGIApplication],
+        policy: Callable[[], guard.Policy],
+        outside: Callable[[Request], Response | None],
+        stop: Callable[[], None],
+        actions: WSGIApplication,
+        used: Callable[[], None],
+        assets: Assets,
+    ) -> None:
+        self._owner = owner
+        self._slug = slug
+        self._mount = mount
+        self._policy = policy
+        self._outside = outside
+        self._stop = stop
+        self._actions = actions
+        self._used = used
+        self._assets = assets
+        self._notebooks: collections.deque[str] = collections.deque(maxlen=_MOST_NOTEBOOKS)
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request (PEP 3333)."""
+        policy, slug = self._policy(), self._slug()
+        prefix, path = guard.split_prefix(environ, policy)
+        segment, slash, rest = path.removeprefix("/").partition("/")
+        capable = guard.has_capability(segment, slug)
+        if capable:
+            root = f"{prefix}/{slug}"
+        elif guard.has_capability(segment, self._assets.token):
+            environ[CONNECTION_KEY].admit()
+            environ["SCRIPT_NAME"], environ["PATH_INFO"] = f"{prefix}/{segment}", f"/{rest}"
+            return self._assets(environ, _with(start_response, _SAFE_HEADERS))
+        else:
+            who = identity.answer(environ, self._owner, prefix, path)
+            answer = who or self._outside(Request(environ)) or self._closed(path, policy)
+            if answer is not None:
+                return answer(environ, _with(start_response, _SAFE_HEADERS))
+            root, slash, rest = prefix, "/", path.removeprefix("/")
+        environ[CONNECTION_KEY].admit()
+        if capable:
+            self._remember_notebook(guard.notebook_origin(environ))
+        ancestors = guard.frame_ancestors(policy, tuple(self._notebooks))
+        headers = [*_SAFE_HEADERS, ("Content-Security-Policy", ancestors)]
+        start_response = _with(start_response, headers)
+        refusal = _refusal(environ, policy, rest, capable=capable)
+        if refusal is not None:
+            return refusal(environ, start_response)
+        if not slash:
+            return Response(status=308, headers={"Location": f"{root}/"})(environ, start_response)
+        if rest == "shutdown":
+            self._stop()
+            return Response("D-Tale stops serving this notebook.\n")(environ, start_response)
+        if rest.startswith(_ACTIONS):
+            environ["PATH_INFO"] = f"/{rest.removeprefix(_ACTIONS)}"
+            return self._actions(environ, start_response)
+        asset = self._assets.redirect(prefix, f"/{rest}")
+        if asset is not None:
+            return asset(environ, start_response)
+        self._used()  # D-Tale's pages ask for nothing by themselves, so somebody is there
+        environ["SCRIPT_NAME"], environ["PATH_INFO"] = root, f"/{rest}"
+        return self._mount(root, prefix)(environ, start_response)
+
+    @staticmethod
+    def _closed(path: str, policy: guard.Policy) -> Response | None:
+        """Answer a request without the capability, always alike; None where it needs none."""
+        ours = path == "/shutdown" or path.startswith(f"/{_ACTIONS}")
+        if policy.open_access and not ours:
+            return None
+        headers = {"Content-Security-Policy": "default-src 'none'", "Cache-Control": "no-store"}
+        return Response(_NOT_FOUND, 404, headers, mimetype="text/html")
+
+    def _remember_notebook(self, origin: str) -> None:
+        """Let the page that has a panel show the grid, too: its origin is not known otherwise."""
+        if origin and origin not in self._notebooks:
+            self._notebooks.append(origin)
+
+
+def _refusal(
+    environ: WSGIEnvironment, policy: guard.Policy, rest: str, *, capable: bool
+) -> Response | None:
+    """Refuse what a foreign page could have made a browser ask, and say so: this is no secret."""
+    if guard.refuses_host(environ, policy, capable=capable):
+        return Response(_WRONG_HOST, 403)
+    if rest.startswith(_ACTIONS):
+        return None  # they are for pages of other origins, and demand a header of their own
+    if guard.comes_from_elsewhere(environ, policy) and not guard.is_page(environ, rest):
+        return Response(_ELSEWHERE, 403)
+    return None
+
+
+def _with(start_response: StartResponse, more: list[tuple[str, str]]) -> StartResponse:
+    """Add `more` to the headers of an answer."""
+
+    def start(status: str, headers: list[tuple[str, str]], *error: object) -> object:
+        return start_response(status, [*headers, *more], *error)  # type: ignore[arg-type]
+
+    return start  # type: ignore[return-value]

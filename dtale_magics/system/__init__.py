@@ -1,0 +1,1 @@
+"""What the operating system and Jupyter tell about processes and sockets."""

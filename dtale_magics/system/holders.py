@@ -1,0 +1,152 @@
+"""Who holds a port: the processes behind a listening or connected socket."""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import os
+import shlex
+import struct
+import sys
+import time
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import psutil
+
+from dtale_magics.system import procfs, sockdiag
+
+
+@dataclass(frozen=True)
+class Holder:
+    """A process that has a port.
+
+    Attributes
+    ----------
+    port
+        The port in question.
+    pid
+        Process id; None where the system hides it (another user's process).
+    user
+        Login name, or the number where there is none.
+    command
+        Command line, shortened.
+    since
+        Start of the process, seconds since the epoch; None where it is hidden.
+    state
+        State of the socket: ``LISTEN``, or that of the connection which owns the number.
+    address
+        Local address of the socket.
+    """
+
+    port: int
+    pid: int | None
+    user: str
+    command: str
+    since: float | None
+    state: str
+    address: str
+
+    @property
+    def listening(self) -> bool:
+        """False when the number belongs to a connection, usually an outgoing one."""
+        return self.state == psutil.CONN_LISTEN
+
+    def __str__(self) -> str:
+        if self.state == psutil.CONN_TIME_WAIT:
+            return "a connection that has just ended (TIME_WAIT); it is free again in a minute"
+        started = "" if self.since is None else f", since {clock(self.since)}"
+        process = "a process" if self.pid is None else f"process {self.pid}"
+        role = "" if self.listening else "an outgoing connection of "
+        command = f" ({self.command})" if self.command else ""
+        return f"{role}{process}{command} of user {self.user}{started}"
+
+
+class Listening(NamedTuple):
+    """A listening TCP socket as the system's table shows it."""
+
+    port: int
+    inode: int
+    uid: int
+
+
+def clock(seconds: float) -> str:
+    """Format the time of day of `seconds` since the epoch, with the date if it is not today's."""
+    moment = time.localtime(seconds)
+    today = moment[:3] == time.localtime()[:3]
+    return time.strftime("%H:%M" if today else "%Y-%m-%d %H:%M", moment)
+
+
+def find(port: int) -> list[Holder]:
+    """Find who has `port`, listeners first; several where a descriptor was passed on."""
+    holders = {}
+    for connection in psutil.net_connections("tcp"):
+        if not connection.laddr or connection.laddr.port != port:
+            continue
+        key = (connection.status != psutil.CONN_LISTEN, connection.pid or 0)
+        if key not in holders:
+            holders[key] = _holder(port, connection.pid, connection.status, connection.laddr.ip)
+    return [holders[key] for key in sorted(holders)]
+
+
+def describe(port: int) -> str:
+    """Say in one line who has `port`."""
+    found = find(port)
+    if not found:
+        return (
+            "nobody that can be seen (a connection in TIME_WAIT, or a bound socket that does not "
+            "listen); try again in a minute"
+        )
+    return "; ".join(str(holder) for holder in found)
+
+
+def listening_sockets(port: int | None = None) -> list[Listening]:
+    """Read this network namespace's listening TCP sockets, from sock_diag(7) or ``/proc/net``.
+
+    Empty on systems without either.
+    """
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, struct.error):  # a sandbox may not have it
+            return [Listening(*entry) for entry in sockdiag.listening(port or 0)]
+    return [
+        Listening(entry.local_port, entry.inode, entry.uid)
+        for entry in procfs.tcp_sockets(procfs.LISTEN)
+        if port is None or entry.local_port == port
+    ]
+
+
+def same_user(port: int) -> bool:
+    """Whether everything that listens on `port` is this user's."""
+    return all(entry.uid == os.getuid() for entry in listening_sockets(port))
+
+
+def _holder(port: int, pid: int | None, state: str, address: str) -> Holder:
+    user, command, since = _owner_of_socket(port), "", None
+    if pid is not None:
+        try:
+            process = psutil.Process(pid)
+            with process.oneshot():
+                user = process.username()
+                command = shlex.join(process.cmdline()) or process.name()
+                since = process.create_time()
+        except psutil.Error:
+            pass  # it ended meanwhile, or hides its details: what is known stays true
+    if len(command) > 80:  # noqa: PLR2004 (one line of a terminal)
+        command = command[:79] + "…"
+    return Holder(port, pid, user, command, since, state, address)
+
+
+def _owner_of_socket(port: int) -> str:
+    """Login name of the user of a listening socket whose process is hidden."""
+    uids = {entry.uid for entry in listening_sockets(port)}
+    if not uids:
+        return "unknown"
+    uid = min(uids)
+    if uid == os.getuid():
+        return getpass.getuser()
+    try:
+        import pwd  # noqa: PLC0415 (not on Windows)
+
+        return pwd.getpwuid(uid).pw_name
+    except (ImportError, KeyError):
+        return str(uid)

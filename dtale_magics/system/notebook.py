@@ -1,0 +1,65 @@
+"""What the user calls this kernel: the name of its notebook."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from dtale_magics.system import jupyter_server
+
+_SERVER_SECONDS = 0.5
+
+_PATIENCE_SECONDS = 0.1
+"""How long an answer is waited for where an earlier one is known: a sibling that asks who we are
+waits for half a second, and a server that is busy with pages must not make us look suspended."""
+
+_heard: dict[str, str] = {}
+"""What the server last called a kernel, by the kernel's id."""
+
+
+def name() -> str:
+    """Name the notebook of this kernel, or what comes nearest to one.
+
+    The Jupyter server knows it even after a rename; the environment knows what it was at start.
+    """
+    kernel_id = _kernel_id()
+    from_server = _name_from_server(kernel_id) if kernel_id else None
+    session = os.environ.get("JPY_SESSION_NAME")
+    if from_server or session:
+        return from_server or Path(session or "").name
+    return f"kernel {kernel_id[:8]}" if kernel_id else f"terminal {os.getpid()}"
+
+
+def _kernel_id() -> str | None:
+    """Id of this kernel, from the name of its connection file; None in a terminal."""
+    application = sys.modules.get("ipykernel.kernelapp")
+    if application is None or not application.IPKernelApp.initialized():
+        return None
+    connection_file = application.IPKernelApp.instance().connection_file
+    return Path(connection_file).stem.removeprefix("kernel-")
+
+
+def _name_from_server(kernel_id: str) -> str | None:
+    timeout = _PATIENCE_SECONDS if kernel_id in _heard else _SERVER_SECONDS
+    for server in jupyter_server.running():
+        try:
+            for session in _get(f"{server.url}api/sessions", server.headers, timeout):
+                if session["kernel"]["id"] == kernel_id:
+                    _heard[kernel_id] = Path(session["path"]).name
+                    return _heard[kernel_id]
+        except (OSError, ValueError, KeyError, TypeError):
+            continue  # a server that ended without tidying up, or does not let us in
+    return _heard.get(kernel_id)
+
+
+def _get(url: str, headers: dict[str, str], timeout: float) -> Any:
+    import urllib.request  # noqa: PLC0415 (not at %load_ext)
+
+    request = urllib.request.Request(url, headers=headers)  # noqa: S310 (the server's own)
+    # Environment proxies are for the outside world.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(request, timeout=timeout) as response:
+        return json.load(response)
