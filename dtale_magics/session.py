@@ -208,6 +208,8 @@ class Session:
         frame: Any,
         name: str,
         options: Mapping[str, Any] | None = None,
+        *,
+        reset: bool = False,
     ) -> tuple[Any, FrameInfo]:
         """Show a frame, in place if `name` is shown already.
 
@@ -219,6 +221,8 @@ class Session:
             Variable or expression that it came from.
         options
             D-Tale's show options by keyword.
+        reset
+            Whether to leave out what earlier shows of it left: filters, sorting, options.
 
         Returns
         -------
@@ -233,7 +237,7 @@ class Session:
         self.wait_until_loaded()
         self.ensure()
         # Not under the lock: D-Tale may analyse for many seconds, while the port has to move.
-        instance = self._viewer.show(frame, name, dict(options or {}))
+        instance = self._viewer.show(frame, name, dict(options or {}), reset=reset)
         shown = next(one for one in self.frames() if one.data_id == instance._data_id)  # noqa: SLF001
         self._open_ports().happened(f"Showing {shown}.")
         return instance, shown
@@ -243,11 +247,31 @@ class Session:
         self.wait_until_loaded()
         return self._viewer.show_options()
 
-    def drop(self, name: str) -> FrameInfo:
-        """Forget a frame; `UnknownFrameError` names those there are."""
-        dropped = self._viewer.drop(name)
-        self._open_ports().happened(f"Forgot {dropped}.")
+    def drop(self, *names: str) -> tuple[FrameInfo, ...]:
+        """Forget frames, every one for the name ``all``.
+
+        Raises
+        ------
+        UnknownFrameError
+            Names the frames there are; none is forgotten then.
+        """
+        if names == ("all",):
+            names = tuple(frame.data_id for frame in self.frames())
+        ids = dict.fromkeys(self._viewer.find(name).data_id for name in names)
+        dropped = tuple(map(self._viewer.drop, ids))
+        for frame in dropped:
+            self._open_ports().happened(f"Forgot {frame}.")
         return dropped
+
+    def data(self, name: str) -> Any:
+        """Return a frame as its grid has it, filtered and edited.
+
+        Raises
+        ------
+        UnknownFrameError
+            Names the frames there are.
+        """
+        return self._viewer.data(name)
 
     def new_link(self) -> None:
         """Give this kernel a new slug; links with the old one are dead from now on."""

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dtale_magics.errors import UsageError
-from dtale_magics.frontend.arguments import parse, split
-from dtale_magics.frontend.magics import DTALE_FLAGS
+from dtale_magics.frontend.arguments import parse
+from dtale_magics.frontend.options import DTALE
 from dtale_magics.viewer.show_options import ShowOption, ShowOptions
 
 if TYPE_CHECKING:
@@ -25,31 +25,35 @@ OPTIONS = ShowOptions(
 
 
 def read(line: str) -> Arguments:
-    return parse(line, DTALE_FLAGS, lambda: OPTIONS)
+    return parse(line, DTALE, lambda: OPTIONS)
 
 
 @pytest.mark.parametrize(
-    ("line", "parts"),
+    ("line", "expression", "flags"),
     [
-        ("", []),
-        ("df  --list", ["df", "--list"]),
-        ("df[df.a > 1] --stop", ["df[df.a > 1]", "--stop"]),
-        ("""df.query("a > '1' --x")""", ["""df.query("a > '1' --x")"""]),
-        (r"f('it\'s ( open') x", [r"f('it\'s ( open')", "x"]),
-        ("frames['<script>']", ["frames['<script>']"]),
-        ("{'a': [1, 2]}", ["{'a': [1, 2]}"]),
+        ("", "", []),
+        ("df  --list", "df", ["--list"]),
+        ("df[df.a > 1] --stop", "df[df.a > 1]", ["--stop"]),
+        ("""df.query("a > '1' --x")""", """df.query("a > '1' --x")""", []),
+        (r"f('it\'s ( open') --stop", r"f('it\'s ( open')", ["--stop"]),
+        ("frames['<script>']", "frames['<script>']", []),
+        ("{'a': [1, 2]}", "{'a': [1, 2]}", []),
+        ("df  # Ada's --stop", "df", []),
+        ("df['#'] --stop # (", "df['#']", ["--stop"]),
     ],
 )
 def test_white_space_in_quotes_and_brackets_belongs_to_the_expression(
-    line: str, parts: list[str]
+    line: str, expression: str, flags: list[str]
 ) -> None:
-    assert split(line) == parts
+    arguments = read(line)
+    assert arguments.expression == expression
+    assert list(arguments.flags) == flags
 
 
 @pytest.mark.parametrize("line", ["df['a]", "f((1)", 'x"', "df[[1]"])
 def test_what_is_left_open_is_named(line: str) -> None:
     with pytest.raises(UsageError, match="not closed"):
-        split(line)
+        read(line)
 
 
 def test_options_stand_before_or_behind_the_expression() -> None:
@@ -99,4 +103,4 @@ def test_own_options_do_not_ask_dtale() -> None:
     def never() -> ShowOptions:
         raise AssertionError
 
-    assert parse("df --port 40005", DTALE_FLAGS, never).flags == {"--port": "40005"}
+    assert parse("df --port 40005", DTALE, never).flags == {"--port": 40005}

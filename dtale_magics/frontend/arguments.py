@@ -1,29 +1,36 @@
-"""Read the line after a magic: an expression or words, and options in any order.
+"""Read the line after a magic: an expression, and options before and behind it.
 
-Not argparse: an expression contains quotes, spaces and brackets that belong to Python, and whether
-an option takes a value is known only to D-Tale.
+Not argparse: an expression contains quotes, spaces and brackets that belong to Python, which alone
+can say where it ends, and whether an option takes a value is known only to D-Tale.
 """
 
 from __future__ import annotations
 
 import ast
+import difflib
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from dtale_magics.errors import UsageError
-from dtale_magics.viewer.show_options import unknown_option
+from dtale_magics.frontend.options import HELP
+from dtale_magics.frontend.python_text import look
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable
 
-    from dtale_magics.viewer.show_options import ShowOptions
+    from dtale_magics.frontend.options import Magic, Option
+    from dtale_magics.viewer.show_options import ShowOption, ShowOptions
 
+_FLAG = re.compile(r"(?<!\S)--[A-Za-z][\w-]*")
 _OPENING, _CLOSING = ("(", "[", "{"), (")", "]", "}")
 _PIECE = re.compile(
     r"""'(?:\\.|[^'\\])*' | "(?:\\.|[^"\\])*" | \s+ | [^\s'"()\[\]{}]+ | .""", re.VERBOSE
 )
 """A quoted string, white space, a run of other characters, or one bracket or stray quote."""
+
+_FIELD = re.compile(r"\{\s*([^\W\d]\w*)\s*\}|\$([^\W\d]\w*)")
+"""What IPython replaces in a magic's line: ``{name}`` and ``$name``."""
 
 
 @dataclass
@@ -32,28 +39,36 @@ class Arguments:
 
     Attributes
     ----------
-    words
-        Everything that is no option.
+    expression
+        As it was typed, without options, comments and a semicolon at its end.
     flags
-        Options of the magic by name (``--drop x`` → ``{"--drop": "x"}``); True for switches.
+        Options of the magic by name (``--name x`` → ``{"--name": "x"}``): True for switches, a list
+        for those that take several words.
     show_options
         D-Tale's show options by keyword, converted.
+    silent
+        Whether a semicolon ended the line: the cell is to have no value.
+    wants_help
+        Whether the help was asked for.
     """
 
-    words: list[str] = field(default_factory=list)
+    expression: str = ""
     flags: dict[str, Any] = field(default_factory=dict)
     show_options: dict[str, Any] = field(default_factory=dict)
+    silent: bool = False
+    wants_help: bool = False
 
     @property
-    def expression(self) -> str:
-        """The words as one Python expression."""
-        return " ".join(self.words)
+    def words(self) -> list[str]:
+        """The expression's words, of a magic that takes no Python."""
+        return self.expression.split()
 
 
 def parse(
     line: str,
-    flags: Mapping[str, str | None],
+    magic: Magic,
     show_options: Callable[[], ShowOptions] | None = None,
+    variable: Callable[[str], Any] | None = None,
 ) -> Arguments:
     """Read `line`.
 
@@ -61,80 +76,249 @@ def parse(
     ----------
     line
         As it was typed, without the magic's name.
-    flags
-        The magic's own options: what their value is called, None for switches.
+    magic
+        What can be typed.
     show_options
-        Asked only if an option is none of `flags`: finding out imports D-Tale.
+        Asked only if an option is none of `magic`: finding out imports D-Tale.
+    variable
+        Gives a variable of whoever typed the line; `KeyError` if there is none.
 
     Raises
     ------
     UsageError
-        For an option that does not exist, or a value that is missing, superfluous or wrong.
+        For an option that does not exist, or a value that is missing, superfluous or wrong, and for
+        more than one expression.
     """
-    arguments = Arguments()
-    tokens = split(line)
-    while tokens:
-        token = tokens.pop(0)
-        if not token.startswith("--"):
-            arguments.words.append(token)
-            continue
-        flag, equals, value = token.partition("=")
-        values = [value] if equals else tokens
-        if flag in flags:
-            arguments.flags[flag] = _value(flag, flags[flag], values, given=bool(equals))
-            continue
-        options = show_options() if show_options else None
+    return _Reader(line, magic, show_options, variable).read()
+
+
+def expand(text: str, variable: Callable[[str], Any]) -> str:
+    """Replace ``{name}`` and ``$name`` in an option's value, where there is such a variable."""
+
+    def replacement(match: re.Match[str]) -> str:
+        try:
+            return str(variable(match[1] or match[2]))
+        except KeyError:
+            return match[0]
+
+    return text if text[:1] in {"'", '"'} else _FIELD.sub(replacement, text)
+
+
+def named_by(expression: str, variable: Callable[[str], Any]) -> str:
+    """Return what a lone ``{name}`` or ``$name`` stands for: the text that the variable holds.
+
+    Any other braces are Python's. ``{name}`` is too where the variable holds no text; a lone
+    ``$name``, which is no Python, is the variable itself then.
+    """
+    match = _FIELD.fullmatch(expression)
+    if match is None:
+        return expression
+    try:
+        value = variable(match[1] or match[2])
+    except KeyError:
+        return match[2] or expression
+    if isinstance(value, str):
+        return value
+    return match[2] or expression
+
+
+class _Reader:
+    """Reads one line from left to right."""
+
+    def __init__(
+        self,
+        line: str,
+        magic: Magic,
+        show_options: Callable[[], ShowOptions] | None,
+        variable: Callable[[str], Any] | None,
+    ) -> None:
+        self._rest = line
+        self._line = line.strip()
+        self._magic = magic
+        self._options = magic.options
+        self._ask_dtale = show_options
+        self._variable = variable
+        self._expressions: list[str] = []
+        self._arguments = Arguments()
+
+    def read(self) -> Arguments:
+        while self._rest.strip():
+            flag = self._read_expression()
+            if flag is None:
+                break
+            self._read_option(flag)
+        arguments = self._arguments
+        if len(self._expressions) > 1:
+            first, second, *_ = self._expressions
+            raise UsageError(
+                f"There are two expressions, {first!r} and {second!r}.",
+                f"One frame at a time: {self._magic.name} {first}   and, on a line of its own: "
+                f"{self._magic.name} {second}",
+            )
+        arguments.expression = "".join(self._expressions)
+        if arguments.expression in HELP and not arguments.flags:
+            # `help` may well be a frame's name.
+            arguments.wants_help = arguments.expression != "help" or not self._knows("help")
+        return arguments
+
+    def _read_expression(self) -> str | None:
+        """Take what is no option off the front, and return the flag that follows, if one does."""
+        for match in _FLAG.finditer(self._rest):
+            before = look(self._rest[: match.start()])
+            if before.comment is not None:
+                break
+            if not before.open and self._is_flag(match[0], match):
+                text, self._rest = self._rest[: match.start()], self._rest[match.end() :]
+                self._keep(text)
+                return match[0]
+        text, self._rest = self._rest, ""
+        self._keep(text)
+        return None
+
+    def _keep(self, text: str) -> None:
+        found = look(text)
+        if found.open:
+            hint = f"For several lines, put %{self._magic.name} above them, in a cell of their own."
+            raise UsageError(f"{found.open.capitalize()} is not closed in: {self._line}", hint)
+        if found.comment is not None:
+            text, self._rest = text[: found.comment], ""
+        if found.semicolon is not None:
+            text, self._arguments.silent = text[: found.semicolon], True
+        if text.strip():
+            self._expressions.append(text.strip())
+
+    def _is_flag(self, flag: str, match: re.Match[str]) -> bool:
+        """Whether `flag` is an option, and not Python's ``a --b``, which is ``a - (-b)``."""
+        if flag in self._options or flag in HELP:
+            return True
+        before, name = self._rest[: match.start()], flag[2:]
+        if not before.strip() or not name.isidentifier() or not self._knows(name):
+            return True
+        dtale = self._ask_dtale() if self._ask_dtale else ()
+        return flag in dtale or not _is_expression(look_through(self._rest))
+
+    def _knows(self, name: str) -> bool:
+        if self._variable is None:
+            return False
+        try:
+            self._variable(name)
+        except KeyError:
+            return False
+        return True
+
+    def _read_option(self, flag: str) -> None:
+        if flag in HELP:
+            self._arguments.wants_help = True
+            return
+        option = self._options.get(flag)
+        if option is not None:
+            self._arguments.flags[flag] = self._value_of(option)
+            return
+        options = self._ask_dtale() if self._ask_dtale else None
         if options is None or flag not in options:
-            raise unknown_option(flag, [*flags, *(options.flags if options else ())])
-        option = options[flag]
-        if option.is_switch and not (
-            equals or (tokens and options.is_switch_word(flag, tokens[0]))
-        ):
-            arguments.show_options[option.name] = True
-        else:
-            text = _value(flag, option.kind.upper(), values, given=bool(equals))
-            arguments.show_options[option.name] = option.parse(text)
-    return arguments
+            known = [*self._options, *(options.flags if options else ())]
+            raise unknown_option(flag, known, self._magic.name)
+        shown = options[flag]
+        self._arguments.show_options[shown.name] = self._value_of_dtales(shown)
+
+    def _value_of(self, option: Option) -> Any:
+        given = self._rest.startswith("=")
+        if not option.placeholder:
+            if given:
+                raise UsageError(f"{option.flag} takes no value.", f"Type {option.flag} alone.")
+            return True
+        first = unquote(self._take_value(option.flag, option.placeholder))
+        if not option.takes_several:
+            return option.convert(first, option.flag) if option.convert else first
+        values = [first]
+        while (word := self._next_word()) is not None:
+            values.append(unquote(self._take_word(word)))
+        return values
+
+    def _value_of_dtales(self, option: ShowOption) -> Any:
+        if option.is_switch and not self._rest.startswith("="):
+            word = self._next_word()
+            if word is None or not self._is_value_of_switch(option, word):
+                return True
+        return option.parse(self._take_value(option.flag, option.placeholder))
+
+    def _is_value_of_switch(self, option: ShowOption, word: str) -> bool:
+        """Whether `word`, behind a switch, belongs to it and is not the frame."""
+        if option.is_switch_word(word):
+            return True
+        if not option.takes_columns:
+            return False
+        # Only one of them can be the expression: what came before, or what follows.
+        behind = self._rest.lstrip()[len(word) :].strip()
+        return bool(self._expressions) or bool(_FLAG.split(behind)[0].strip())
+
+    def _take_value(self, flag: str, placeholder: str) -> str:
+        self._rest = self._rest.removeprefix("=")
+        word = self._next_word()
+        if word is None:
+            raise UsageError(f"{flag} needs a value.", f"Type for example: {flag} {placeholder}")
+        return self._take_word(word)
+
+    def _next_word(self) -> str | None:
+        """Return the next word as it was typed; None before an option, a comment and the end."""
+        rest = self._rest.lstrip()
+        if not rest or rest.startswith("#") or rest == ";" or _FLAG.match(rest):
+            return None
+        return _first_word(rest, self._line)
+
+    def _take_word(self, word: str) -> str:
+        self._rest = self._rest.lstrip()[len(word) :]
+        behind = self._rest.strip()
+        if word.endswith(";") and (not behind or behind.startswith("#")):
+            word, self._arguments.silent = word[:-1], True
+        if self._variable is not None:
+            word = expand(word, self._variable)
+        return word
 
 
-def split(line: str) -> list[str]:
-    """Split at white space that is in no quotes and no brackets.
+def look_through(text: str) -> str:
+    """Return `text` without a comment and a semicolon at its end."""
+    found = look(text)
+    text = text[: found.comment]
+    return text[: found.semicolon].strip()
 
-    Raises
-    ------
-    UsageError
-        When a quote or a bracket is not closed.
-    """
-    parts, depth = [""], 0
-    for match in _PIECE.finditer(line):
+
+def _is_expression(text: str) -> bool:
+    try:
+        ast.parse(text, mode="eval")
+    except (SyntaxError, ValueError):
+        return False
+    return True
+
+
+def _first_word(text: str, line: str) -> str:
+    """Return `text` up to white space that is in no quotes and no brackets."""
+    end, depth = 0, 0
+    for match in _PIECE.finditer(text):
         piece = match[0]
         if piece.isspace() and depth <= 0:
-            parts.append("")
-            continue
+            break
         if piece in ("'", '"'):
-            raise UsageError(f"A quote {piece} is not closed in: {line.strip()}", "Close it.")
+            raise UsageError(f"A quote is not closed in: {line}", f"Close it with {piece}")
         depth += (piece in _OPENING) - (piece in _CLOSING)
-        parts[-1] += piece
+        end = match.end()
     if depth > 0:
-        raise UsageError(f"A bracket is not closed in: {line.strip()}", "Close it.")
-    return [part for part in parts if part]
+        raise UsageError(f"A bracket is not closed in: {line}", "Close it.")
+    return text[:end]
 
 
-def _value(flag: str, name: str | None, values: list[str], *, given: bool) -> Any:
-    """Take the value of `flag` off `values`."""
-    if name is None:
-        if given:
-            raise UsageError(f"{flag} takes no value.", f"Type {flag} alone.")
-        return True
-    if not values or (values[0].startswith("--") and not given):
-        raise UsageError(f"{flag} needs a value.", f"Type for example: {flag} {name}")
-    return _unquote(values.pop(0))
-
-
-def _unquote(text: str) -> str:
+def unquote(text: str) -> str:
+    """Take the quotes off a value that is in quotes."""
     if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"":
         try:
             return str(ast.literal_eval(text))
         except (ValueError, SyntaxError):
             pass
     return text
+
+
+def unknown_option(flag: str, known: Iterable[str], magic: str) -> UsageError:
+    """Make the error for an option that does not exist, with the nearest that does."""
+    near = difflib.get_close_matches(flag, list(known), n=1)
+    hint = f"Did you mean {near[0]}?" if near else f"{magic} -h lists the options."
+    return UsageError(f"There is no option {flag}.", hint)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from IPython.core.completer import SimpleCompletion, context_matcher
 
-from dtale_magics.frontend.magics import DTALE_FLAGS, PORT_FLAGS
+from dtale_magics.frontend.expression import frames_in
+from dtale_magics.frontend.options import DTALE, DTALE_PORT
 
 if TYPE_CHECKING:
     from IPython.core.completer import CompletionContext, SimpleMatcherResult
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
     from dtale_magics.session import Session
 
-_FRAME_TYPES = {"DataFrame", "Series", "MultiIndex", "DatetimeIndex", "ndarray", "Dataset"}
 _MARK = "_dtale_magics"
 
 
@@ -47,17 +47,13 @@ def _candidates(line: str, shell: InteractiveShell, session: Session) -> list[st
         return []
     word = "" if line[-1:].isspace() else rest.rpartition(" ")[2]
     if magic == "%dtale_port":
-        return list(PORT_FLAGS) if word.startswith("-") else []
+        return list(DTALE_PORT.options) if word.startswith("-") else []
     if magic != "%dtale":
         return []
     if word.startswith("-"):
         # Asking D-Tale imports it; a keystroke must not wait for that.
         known = "dtale.app" in sys.modules and not session.loading
-        return [*DTALE_FLAGS, *(session.show_options().flags if known else ())]
+        return [*DTALE.options, *(session.show_options().flags if known else ())]
     if rest.split(" ")[-2:-1] == ["--drop"]:
         return [frame.name for frame in session.frames()]
-    return [name for name, value in shell.user_ns.items() if _is_frame(name, value)]
-
-
-def _is_frame(name: str, value: Any) -> bool:
-    return not name.startswith("_") and type(value).__name__ in _FRAME_TYPES
+    return frames_in(shell)

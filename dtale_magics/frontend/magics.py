@@ -2,42 +2,30 @@
 
 from __future__ import annotations
 
-import builtins
-import difflib
 import sys
 from typing import TYPE_CHECKING, Any
 
-from IPython.core.magic import Magics, line_magic, magics_class
+from IPython.core.magic import Magics, line_magic, magics_class, no_var_expand
 from IPython.display import display
 from traitlets import Bool, Int, List, Unicode
 
 from dtale_magics import session as sessions
 from dtale_magics.errors import UsageError
-from dtale_magics.frontend.arguments import Arguments, parse
+from dtale_magics.frontend import commands, expression
+from dtale_magics.frontend.arguments import Arguments, named_by, parse
+from dtale_magics.frontend.options import DTALE, DTALE_PORT
 from dtale_magics.settings import parse_port, parse_range
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from IPython.core.interactiveshell import InteractiveShell
 
-    from dtale_magics.outcome import Outcome
+    from dtale_magics.frontend.commands import Answer
+    from dtale_magics.frontend.expression import Scope
+    from dtale_magics.frontend.options import Magic
     from dtale_magics.session import Session
     from dtale_magics.state import FrameInfo
-
-DTALE_FLAGS = {
-    "--port": "40000",
-    "--force": None,
-    "--list": None,
-    "--stop": None,
-    "--drop": "NAME",
-    "--new-link": None,
-}
-PORT_FLAGS = {
-    "--force": None,
-    "--take": None,
-    "--release": None,
-    "--reset": None,
-    "--check": None,
-}
 
 _NAME = "dtale_magics"
 
@@ -87,129 +75,105 @@ class DtaleMagics(Magics):
     def _settings(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self.trait_names(config=True)}
 
+    @no_var_expand
     @line_magic
     def dtale(self, line: str) -> Any:
-        """Show a frame in D-Tale, on a port that is this notebook's alone.
-
-        %dtale                      what this notebook's D-Tale is doing
-        %dtale df                   show df; run again to update it in place, filters stay
-        %dtale df.query("a > 1")    any expression
-        %dtale df --port 40005      on that port
-        %dtale df --port 40000 --force
-                                    on that port, taken over from another notebook, which keeps
-                                    its frames and goes on at another port
-        %dtale df --theme dark --hide-columns a,b --sort a:DESC
-                                    with D-Tale's own show options
-        inst = %dtale df            D-Tale's instance, for code
-
-        %dtale --list               every D-Tale and its frames
-        %dtale --drop df            forget a frame
-        %dtale --stop               free this notebook's ports; frames are kept
-        %dtale --new-link           new links; the old ones are dead at once
-        """
+        """Show a frame in D-Tale."""
         __tracebackhide__ = True
+        scope = expression.scope_of_caller(self._the_shell)
         waiting = _Waiting(self.session)
-        arguments = parse(line, DTALE_FLAGS, lambda: waiting.loaded().show_options())
-        _check_alone(arguments, "--list", "--stop", "--drop", "--new-link")
-        if "--list" in arguments.flags:
-            return self._say_list()
-        if "--stop" in arguments.flags:
-            return self._say_stopped()
-        if "--drop" in arguments.flags:
-            return self._say(f"Forgotten: {self.session.drop(arguments.flags['--drop'])}")
-        if "--new-link" in arguments.flags:
-            return self._say_new_link()
+        arguments = parse(line, DTALE, lambda: waiting.loaded().show_options(), scope.__getitem__)
+        if arguments.wants_help:
+            return self._say(DTALE.help())
+        alone = _what_stands_alone(arguments, DTALE)
+        if alone is not None:
+            return self._answer(alone(self.session), silent=arguments.silent)
         if not arguments.expression:
             _check_no_options(arguments)
             return self._show_panel(waiting)
-        return self._show(arguments, waiting)
+        instance = self._show(arguments, scope, waiting)
+        return None if arguments.silent else instance
+
+    dtale.__doc__ = DTALE.help()
 
     @line_magic
-    def dtale_port(self, line: str) -> None:
-        """Show or set the ports of this notebook's D-Tale.
+    def dtale_port(self, line: str) -> Any:
+        """Show or set ports."""
+        arguments = parse(line, DTALE_PORT)
+        if arguments.wants_help:
+            return self._say(DTALE_PORT.help())
+        alone = _what_stands_alone(arguments, DTALE_PORT)
+        answer = self._set_ports(arguments) if alone is None else alone(self.session)
+        return self._answer(answer, silent=arguments.silent)
 
-        %dtale_port                 bound port, range, and who has the ingress port
-        %dtale_port 40000 40010     look for ports in this range (40000-40010 too)
-        %dtale_port --reset         return to the configured range
-        %dtale_port 40005           bind this notebook's D-Tale there
-        %dtale_port 40005 --force   the same, taken over from another notebook
-        %dtale_port --take          take over the ingress port
-        %dtale_port --release       give the ingress port back
-        %dtale_port --check         find out by which URL the browser gets here, and if not, why
-        """
-        arguments = parse(line, PORT_FLAGS)
-        _check_alone(arguments, "--reset", "--take", "--release", "--check")
+    dtale_port.__doc__ = DTALE_PORT.help()
+
+    def _set_ports(self, arguments: Arguments) -> Answer:
         words = arguments.words
-        if "--take" in arguments.flags:
-            return self._say_outcome(self.session.take_over())
-        if "--release" in arguments.flags:
-            return self._say_outcome(self.session.release())
-        if "--check" in arguments.flags:
-            return self._say_verdict()
-        if "--reset" in arguments.flags:
-            self.session.set_range(None)
-        elif len(words) == 1 and "-" not in words[0]:
+        if len(words) == 1 and "-" not in words[0]:
             port = parse_port(words[0], "port")
             if "--force" in arguments.flags:
-                return self._say_outcome(self.session.take_over(port))
+                return commands.takeover(self.session.take_over(port))
             self.session.bind(port)
+        elif "--force" in arguments.flags:
+            raise UsageError("--force needs a port.", "Type for example: %dtale_port 40000 --force")
         elif words:
-            _check_no_force(arguments)
             self.session.set_range(parse_range(words))
-        else:
-            _check_no_force(arguments)
-        return self._say_ports()
+        return commands.ports(self.session)
 
-    def _say_outcome(self, outcome: Outcome) -> None:
-        """Say what became of a takeover; a refusal is an error, so that "Run all" stops."""
-        if outcome.refused:
-            outcome.require()
-        self._say(str(outcome))
+    @property
+    def _the_shell(self) -> InteractiveShell:
+        assert self.shell is not None
+        return self.shell
 
-    def _show(self, arguments: Arguments, waiting: _Waiting) -> Any:
+    def _show(self, arguments: Arguments, scope: Scope, waiting: _Waiting) -> Any:
         __tracebackhide__ = True
-        expression = arguments.expression
-        port = arguments.flags.get("--port")
-        port = None if port is None else parse_port(port, "--port")
-        frame = self._evaluate(expression)
+        given = {DTALE.options[flag].keyword: value for flag, value in arguments.flags.items()}
+        port, force = given.pop("port", None), given.pop("force", False)
+        typed = named_by(arguments.expression, scope.__getitem__)
+        frame, name = self._evaluate(typed, scope)
         waiting.loaded()
         if port is not None:
-            self.session.ensure(port, force="--force" in arguments.flags)
-        instance, shown = self.session.show(frame, expression, arguments.show_options)
+            self.session.ensure(port, force=force)
+        given.setdefault("name", name)
+        instance, shown = self.session.show(frame, options=arguments.show_options, **given)
         self._show_panel(waiting, shown)
         _hide_once(instance)
         return instance
 
-    def _evaluate(self, expression: str) -> Any:
-        """Evaluate in the user's namespace; what it raises is the user's own error."""
-        __tracebackhide__ = True  # understood by IPython, here and in the callers
-        shell = self.shell
-        assert shell is not None
-        try:
-            code = compile(expression, shell.compile.cache(expression), "eval")
-        except SyntaxError as error:
-            raise UsageError(
-                f"{expression!r} is no Python expression: {error.msg}.",
-                "Type for example: %dtale df   or   %dtale df[df.price > 10]",
-            ) from None
-        if expression in code.co_names and not _is_defined(expression, shell):
-            names = [name for name in shell.user_ns if name not in shell.user_ns_hidden]
-            near = difflib.get_close_matches(expression, names, n=1)
-            hint = f"Did you mean {near[0]}?" if near else "Run the cell that makes it first."
-            raise UsageError(f"There is no variable {expression!r}.", hint)
-        return eval(code, shell.user_global_ns, shell.user_ns)  # noqa: S307 (the user's own code)
+    def _evaluate(self, typed: str, scope: Scope) -> tuple[Any, str]:
+        """Evaluate where it was typed; what it raises is the user's own error."""
+        __tracebackhide__ = True
+        found = expression.read(typed, self._the_shell)
+        if found.name is not None and found.name not in scope:
+            near = expression.frames_in(self._the_shell)
+            raise expression.no_variable(
+                found.name, near, [frame.name for frame in self.session.frames()]
+            )
+        return scope.evaluate(found.code), found.normal_form
 
     @property
     def _in_browser(self) -> bool:
         return hasattr(self.shell, "kernel")
 
-    def _say(self, text: str) -> None:
+    def _say(
+        self,
+        text: str,
+        in_terminal: str = "",
+        follow: Callable[[Callable[[str], None]], None] | None = None,
+    ) -> None:
         if not self._in_browser:
-            print(text)  # noqa: T201 (a terminal)
+            if follow is not None:
+                said = [text]
+                follow(said.append)
+                text = said[-1]
+            print("\n".join(filter(None, [text, in_terminal])))  # noqa: T201 (a terminal)
             return
         from dtale_magics.frontend.display import Text  # noqa: PLC0415 (not at %load_ext)
 
-        display(Text(text))
+        handle = display(Text(text), display_id=True)
+        if follow is not None:
+            follow(lambda text: handle.update(Text(text)))
 
     def _show_panel(self, waiting: _Waiting, frame: FrameInfo | None = None) -> None:
         """Show the panel, above the grid of `frame` if there is one; in a terminal, text."""
@@ -225,54 +189,11 @@ class DtaleMagics(Magics):
         waiting.replace(shown.live)
         display(shown.static)
 
-    def _say_ports(self) -> None:
-        from dtale_magics.frontend.display import ports_text  # noqa: PLC0415 (not at %load_ext)
-
-        status = self.session.status()
-        text = ports_text(status)
-        outside = [port for port in status.ports if port not in status.range]
-        if outside:
-            text += (
-                f"\nD-Tale stays on port {outside[-1]}, outside the range: open tabs go on. "
-                f"To move it, type: %dtale_port {status.range.first}"
-            )
-        self._say(text)
-
-    def _say_verdict(self) -> None:
-        """Check, and show what is found as it comes."""
-        from dtale_magics.frontend.display import Text, verdict_text  # noqa: PLC0415 (not at %load_ext)
-
-        if not self._in_browser:
-            self._say(verdict_text(self.session.check().as_dict()))
-            return
-        handle = display(Text("Checking, three seconds at most …"), display_id=True)
-        reach = self.session.reach
-
-        def show() -> None:
-            handle.update(Text(verdict_text(reach.verdict().as_dict())))
-
-        self.session.check(show)
-
-    def _say_stopped(self) -> None:
-        freed = self.session.stop()
-        if freed:
-            ports = ", ".join(str(port) for port in freed)
-            self._say(f"Stopped; free again: port {ports}. Frames are kept: %dtale df goes on.")
-        else:
-            self._say("D-Tale was not running.")
-
-    def _say_new_link(self) -> None:
-        self.session.new_link()
-        where = "Panels and grids of this notebook follow." if self._in_browser else ""
-        url = self.session.base_url
-        if url is not None and not self._in_browser:
-            where = f"The new one: {url}/"  # in a notebook, the output would be saved
-        self._say(f"Links that were given away are dead. {where}".rstrip())
-
-    def _say_list(self) -> None:
-        from dtale_magics.frontend.display import list_text  # noqa: PLC0415 (not at %load_ext)
-
-        self._say(list_text(self.session.kernels()))
+    def _answer(self, answer: Answer, *, silent: bool) -> Any:
+        """Show the words of an answer, and give its value to the user's code."""
+        if answer.text:
+            self._say(answer.text, answer.in_terminal, answer.follow)
+        return None if silent else answer.value
 
 
 class _Waiting:
@@ -332,8 +253,22 @@ def unload(shell: InteractiveShell) -> None:
     magics.session.close()
 
 
-def _is_defined(name: str, shell: InteractiveShell) -> bool:
-    return name in shell.user_ns or name in shell.user_global_ns or hasattr(builtins, name)
+def _what_stands_alone(arguments: Arguments, magic: Magic) -> Callable[[Session], Answer] | None:
+    """Return what an option does that stands alone; refuse a line that asks for two things."""
+    for flag, value in arguments.flags.items():
+        answer = magic.options[flag].answer
+        if answer is not None:
+            others = [
+                *arguments.words,
+                *(other for other in arguments.flags if other != flag),
+                *arguments.show_options,
+            ]
+            if others:
+                raise UsageError(
+                    f"{flag} stands alone, without {others[0]}.", f"{magic.name} -h lists all."
+                )
+            return lambda session: answer(session, value)
+    return None
 
 
 def _hide_once(instance: Any) -> None:
@@ -343,20 +278,6 @@ def _hide_once(instance: Any) -> None:
         del instance._ipython_display_
 
     instance._ipython_display_ = show_nothing
-
-
-def _check_alone(arguments: Arguments, *flags: str) -> None:
-    """Refuse a line that asks for two things at once."""
-    for flag in flags:
-        if flag in arguments.flags:
-            others = [*arguments.words, *(set(arguments.flags) - {flag}), *arguments.show_options]
-            if others:
-                raise UsageError(f"{flag} stands alone, without {others[0]}.", "%dtale? lists all.")
-
-
-def _check_no_force(arguments: Arguments) -> None:
-    if "--force" in arguments.flags:
-        raise UsageError("--force needs a port.", "Type for example: %dtale_port 40000 --force")
 
 
 def _check_no_options(arguments: Arguments) -> None:

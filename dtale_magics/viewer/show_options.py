@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-import difflib
+import contextlib
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,29 @@ if TYPE_CHECKING:
 _OURS = {"app_root", "debug", "force", "host", "ignore_duplicate", "notebook", "port", "reaper_on"}
 _OURS |= {"subprocess"}
 _DOCUMENTED_TYPE = re.compile(r":type (\w+): *(\w+)")
+_PART = re.compile(r"""(?:'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|[^,'"]|['"])+""")
+"""What stands between two commas; a quote that is not closed is a character like any other."""
+
+WAYS = ("ASC", "DESC")
+_EXAMPLES = {
+    "theme": "dark",
+    "background_mode": "heatmap-col",
+    "sort": "a:DESC",
+    "column_formats": "{'a':{'fmt':'0.00'}}",
+    "range_highlights": "{'a':{'active':True,'greaterThan':{'active':True,'value':5}}}",
+    "column_edit_options": "{'a':['yes','no']}",
+    "nan_display": "-",
+    "main_title": "Sales",
+    "main_title_font": "Arial",
+    "allow_cell_edits": "a,b",
+}
+_EXAMPLES_OF_KIND = {
+    "bool": "true",
+    "boolean": "true",
+    "int": "4",
+    "list": "a,b",
+    "dict": "{'a':1}",
+}
 _SWITCH_WORDS = {"true": True, "yes": True, "false": False, "no": False}
 
 
@@ -46,6 +69,20 @@ class ShowOption:
         """Whether it stands alone (``--theme`` does not, ``--hide-shutdown`` does)."""
         return self.kind.startswith("bool")
 
+    @property
+    def takes_columns(self) -> bool:
+        """Whether this switch can be given columns instead, which are then what it is on for."""
+        return self.name == "allow_cell_edits"
+
+    @property
+    def placeholder(self) -> str:
+        """A value for example."""
+        return _EXAMPLES.get(self.name) or _EXAMPLES_OF_KIND.get(self.kind, "text")
+
+    def is_switch_word(self, word: str) -> bool:
+        """Whether `word` turns a switch on or off."""
+        return word.lower() in _SWITCH_WORDS
+
     def parse(self, text: str) -> Any:
         """Turn what was typed into the value that D-Tale takes.
 
@@ -57,27 +94,25 @@ class ShowOption:
         try:
             return self._parse(text)
         except (LookupError, ValueError, SyntaxError):
-            example = {"bool": "true", "int": "2", "dict": "{'price': {'fmt': '0.00'}}"}.get(
-                self.kind, "a,b"
-            )
             raise UsageError(
                 f"{self.flag} takes a value of type {self.kind}, and {text!r} is none.",
-                f"Type for example: {self.flag} {example}",
+                f"Type for example: {self.flag} {self.placeholder}",
             ) from None
 
     def _parse(self, text: str) -> Any:
+        if self.takes_columns and not self.is_switch_word(text):
+            return _columns(text)
         if self.is_switch:
             return _SWITCH_WORDS[text.lower()]
         if self.kind == "int":
             return int(text)
+        if self.name == "sort":  # a,b:DESC
+            return _sorting(text)
+        if self.kind == "list":
+            return _columns(text)
         if self.kind == "dict" or text[:1] in "[({":
             return ast.literal_eval(text)
-        if self.name == "sort":  # a,b:DESC
-            pairs = (part.partition(":") for part in text.split(","))
-            return [(column.strip(), way.strip().upper() or "ASC") for column, _, way in pairs]
-        if self.kind == "list":
-            return [part.strip() for part in text.split(",")]
-        return text
+        return _unquote(text)
 
 
 class ShowOptions:
@@ -99,10 +134,6 @@ class ShowOptions:
         """Everything that can be typed, sorted."""
         return sorted(self._by_flag)
 
-    def is_switch_word(self, flag: str, word: str) -> bool:
-        """Whether `word` can be the value of `flag`, if that is a switch."""
-        return not self._by_flag[flag].is_switch or word.lower() in _SWITCH_WORDS
-
     def __contains__(self, flag: object) -> bool:
         return flag in self._by_flag
 
@@ -110,8 +141,37 @@ class ShowOptions:
         return self._by_flag[flag]
 
 
-def unknown_option(flag: str, known: Iterable[str]) -> UsageError:
-    """Make the error for an option that does not exist, with the nearest that does."""
-    near = difflib.get_close_matches(flag, list(known), n=1)
-    hint = f"Did you mean {near[0]}?" if near else "%dtale? lists the options."
-    return UsageError(f"There is no option {flag}.", hint)
+def _columns(text: str) -> list[str]:
+    """Read ``a,'b, c'`` or ``['a', 0]``; D-Tale knows columns by their names as text."""
+    if text[:1] in {"[", "("}:
+        return [str(name) for name in ast.literal_eval(text)]
+    return [_unquote(part) for part in _split(text)]
+
+
+def _sorting(text: str) -> list[tuple[str, str]]:
+    """Read ``a,b:DESC`` or ``[('a', 'ASC')]``."""
+    if text[:1] in {"[", "("}:
+        given = ast.literal_eval(text)
+        return [
+            (pair, "ASC") if isinstance(pair, str) else (str(pair[0]), str(pair[1]).upper())
+            for pair in given
+        ]
+    pairs = []
+    for part in _split(text):
+        column, _, way = part.rpartition(":")
+        known = way.strip().upper() in WAYS and column
+        # A colon may be part of the column's name, which has to be seen in the frame.
+        pairs.append((_unquote(column if known else part), way.strip().upper() if known else "ASC"))
+    return pairs
+
+
+def _split(text: str) -> list[str]:
+    """Split at commas that are in no quotes."""
+    return [part.strip() for part in _PART.findall(text) if part.strip()]
+
+
+def _unquote(text: str) -> str:
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"":
+        with contextlib.suppress(ValueError, SyntaxError):
+            return str(ast.literal_eval(text))
+    return text

@@ -76,7 +76,7 @@ class Viewer:
         with self._lock:
             self._apps.clear()
 
-    def show(self, frame: Any, name: str, options: dict[str, Any]) -> Any:
+    def show(self, frame: Any, name: str, options: dict[str, Any], *, reset: bool = False) -> Any:
         """Show `frame` as `name`, in place if that name is shown already.
 
         Parameters
@@ -87,6 +87,8 @@ class Viewer:
             Variable or expression; the frame's identity from one call to the next.
         options
             D-Tale's show options by keyword, only those that the user gave.
+        reset
+            Whether to leave out what earlier shows of it left.
 
         Returns
         -------
@@ -101,13 +103,14 @@ class Viewer:
         state, views = _dtale("global_state"), _dtale("views")
         with self._lock:
             data_id, former = _find(name, state)
-            loaded = self._load(frame, name, options, former)
+            loaded = self._load(frame, name, options, None if reset else former)
             setattr(loaded, _NAME, name)
             if former is None:
                 data_id = state.new_data_inst(instance=loaded)
                 state.set_name(data_id, _unambiguous(name, state))
             else:
-                carry_over(former, loaded, options)
+                if not reset:
+                    carry_over(former, loaded, options)
                 loaded.name = former.name
                 state.new_data_inst(data_id, loaded)
         instance = views.DtaleData(data_id, self._base_url())
@@ -133,23 +136,33 @@ class Viewer:
             if data_id != _STAGING and instance.data is not None and instance.dtypes is not None
         )
 
-    def drop(self, name: str) -> FrameInfo:
-        """Forget a frame, by the name that the user sees or by its data id.
+    def find(self, name: str) -> FrameInfo:
+        """Find a frame by the name that the user sees or by its data id.
 
         Raises
         ------
         UnknownFrameError
             Names the frames that there are.
         """
-        with self._lock:
-            frames = self.frames()
-            for frame in frames:
-                if name in (frame.name, frame.data_id):
-                    _dtale("global_state").cleanup(frame.data_id)
-                    return frame
+        frames = self.frames()
+        for frame in frames:
+            if name in (frame.name, frame.data_id):
+                return frame
         known = ", ".join(frame.name for frame in frames)
         hint = f"There are: {known}." if known else "There is none yet; show one with: %dtale df"
         raise UnknownFrameError(name, f"D-Tale has no frame {name!r}.", hint)
+
+    def drop(self, name: str) -> FrameInfo:
+        """Forget a frame, which `find` finds."""
+        with self._lock:
+            frame = self.find(name)
+            _dtale("global_state").cleanup(frame.data_id)
+        return frame
+
+    def data(self, name: str) -> Any:
+        """Return a frame, which `find` finds, as its grid has it: filtered and edited."""
+        frame = self.find(name)
+        return _dtale("views").DtaleData(frame.data_id, self._base_url()).view_data
 
     def show_options(self) -> ShowOptions:
         """Read the show options of the installed D-Tale."""

@@ -1,0 +1,132 @@
+"""What the options do that stand alone: ask the session, and answer with a value and its words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dtale_magics.outcome import Outcome
+    from dtale_magics.reach.verdict import Verdict
+    from dtale_magics.session import Session
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a magic shows and hands to the user's code.
+
+    Attributes
+    ----------
+    text
+        For the reader; empty where IPython shows `value` as it would any other.
+    value
+        For code.
+    in_terminal
+        More words for terminals: a notebook would be saved with them.
+    follow
+        Goes on after `text` is shown: it is called with a function that shows other words in its
+        place, and returns when there is no more to say.
+    """
+
+    text: str
+    value: Any = None
+    in_terminal: str = ""
+    follow: Callable[[Callable[[str], None]], None] | None = None
+
+
+class Listing(list[dict[str, Any]]):
+    """Every D-Tale of this user in this pod, as `Session.kernels` lists them."""
+
+    def __str__(self) -> str:
+        from dtale_magics.frontend.display import list_text  # noqa: PLC0415 (not at %load_ext)
+
+        return list_text(self)
+
+
+def list_all(session: Session, _: Any) -> Answer:
+    """List every D-Tale and its frames."""
+    found = Listing(session.kernels())
+    return Answer(str(found), found)
+
+
+def drop(session: Session, names: list[str]) -> Answer:
+    """Forget frames, all or none of them."""
+    dropped = session.drop(*names)
+    return Answer("Forgotten: " + ", ".join(map(str, dropped)) if dropped else "No frame is shown.")
+
+
+def data(session: Session, name: str) -> Answer:
+    """Give a frame as the grid has it."""
+    return Answer("", session.data(name))
+
+
+def stop(session: Session, _: Any) -> Answer:
+    """Free every port."""
+    freed = session.stop()
+    if not freed:
+        return Answer("D-Tale was not running.")
+    ports = ", ".join(str(port) for port in freed)
+    return Answer(f"Stopped; free again: port {ports}. Frames are kept: %dtale df goes on.")
+
+
+def new_link(session: Session, _: Any) -> Answer:
+    """Give the notebook new links."""
+    session.new_link()
+    url = session.base_url
+    return Answer(
+        "Links that were given away are dead. Panels and grids of this notebook follow.",
+        in_terminal="" if url is None else f"The new one: {url}/",
+    )
+
+
+def take(session: Session, _: Any) -> Answer:
+    """Take the ingress port over."""
+    return takeover(session.take_over())
+
+
+def release(session: Session, _: Any) -> Answer:
+    """Give the ingress port back."""
+    return takeover(session.release())
+
+
+def takeover(outcome: Outcome) -> Answer:
+    """Say what became of a takeover; a refusal is an error, so that "Run all" stops."""
+    if outcome.refused:
+        outcome.require()
+    return Answer(str(outcome), outcome)
+
+
+def ports(session: Session) -> Answer:
+    """Say which ports are bound, looked for and exposed."""
+    from dtale_magics.frontend.display import ports_text  # noqa: PLC0415 (not at %load_ext)
+
+    status = session.status()
+    text = ports_text(status)
+    outside = [port for port in status.ports if port not in status.range]
+    if outside:
+        text += (
+            f"\nD-Tale stays on port {outside[-1]}, outside the range: open tabs go on. "
+            f"To move it, type: %dtale_port {status.range.first}"
+        )
+    return Answer(text, status)
+
+
+def reset_range(session: Session, _: Any) -> Answer:
+    """Return to the configured range."""
+    session.set_range(None)
+    return ports(session)
+
+
+def check(session: Session, _: Any) -> Answer:
+    """Find out by which URL this D-Tale is seen, and say what is found as it comes."""
+    from dtale_magics.frontend.display import verdict_text  # noqa: PLC0415 (not at %load_ext)
+
+    def follow(say: Callable[[str], None]) -> None:
+        def show(verdict: Verdict) -> None:
+            say(verdict_text(verdict.as_dict()))
+
+        show(session.check(lambda: show(session.reach.verdict())))
+
+    return Answer("Checking, three seconds at most …", follow=follow)

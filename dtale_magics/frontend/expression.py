@@ -1,0 +1,164 @@
+"""Evaluate an expression as it was typed, where it was typed."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import difflib
+import inspect
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from IPython.core import interactiveshell
+
+from dtale_magics.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, MutableMapping
+    from types import FrameType
+
+    from IPython.core.interactiveshell import InteractiveShell
+
+_FRAME_TYPES = {"DataFrame", "Series", "MultiIndex", "DatetimeIndex", "ndarray", "Dataset"}
+_EXAMPLE = "Type for example: %dtale df   or   %dtale df[df.price > 10]"
+
+
+@dataclass(frozen=True)
+class Scope:
+    """The variables that code sees at the place where a magic was typed.
+
+    Attributes
+    ----------
+    global_names
+        Of the notebook, or of the file that runs.
+    local_names
+        Of the function, method or class body; at the top, `global_names` itself.
+    in_function
+        Whether that is a function, which names in its own comprehensions and lambdas see.
+    """
+
+    global_names: dict[str, Any]
+    local_names: MutableMapping[str, Any]
+    in_function: bool = False
+
+    def __getitem__(self, name: str) -> Any:
+        """Return the value of a variable; `KeyError` if there is none."""
+        for names in (self.local_names, self.global_names, vars(builtins)):
+            if name in names:
+                return names[name]
+        raise KeyError(name)
+
+    def __contains__(self, name: str) -> bool:
+        return any(name in names for names in (self.local_names, self.global_names, vars(builtins)))
+
+    def evaluate(self, code: Any) -> Any:
+        """Evaluate `code` as if it stood there."""
+        __tracebackhide__ = True  # understood by IPython, here and in the callers
+        if not self.in_function:
+            return eval(code, self.global_names, self.local_names)  # noqa: S307 (the user's own)
+        # Comprehensions and lambdas see the globals of their code only, and so a function's
+        # variables have to be among them.
+        return eval(code, {**self.global_names, **self.local_names})  # noqa: S307
+
+
+def scope_of_caller(shell: InteractiveShell) -> Scope:
+    """Return the scope in which the magic was typed that runs in this thread."""
+    frame = _frame_of_caller()
+    if frame is None or frame.f_locals is frame.f_globals:
+        names = shell.user_ns if frame is None else frame.f_globals
+        return Scope(names, names)
+    return Scope(
+        frame.f_globals, frame.f_locals, bool(frame.f_code.co_flags & inspect.CO_OPTIMIZED)
+    )
+
+
+def _frame_of_caller() -> FrameType | None:
+    """Return the frame of the code with the line magic, as IPython finds it."""
+    frame: FrameType | None = sys._getframe()  # noqa: SLF001 (there is no other way)
+    run_line_magic = interactiveshell.InteractiveShell.run_line_magic.__code__
+    while frame is not None and frame.f_code is not run_line_magic:
+        frame = frame.f_back
+    if frame is None:
+        return None
+    # `get_ipython().magic()`, where IPython has it, stands between.
+    for _ in range(frame.f_locals["_stack_depth"]):
+        frame = frame.f_back if frame is not None else None
+    return frame
+
+
+@dataclass(frozen=True)
+class Expression:
+    """A Python expression, compiled.
+
+    Attributes
+    ----------
+    text
+        As it was typed.
+    code
+        Compiled, with its text in tracebacks.
+    normal_form
+        The same for expressions that differ in spaces, quotes and redundant brackets only.
+    name
+        The variable that it is, if it is one and nothing else.
+    """
+
+    text: str
+    code: Any
+    normal_form: str
+    name: str | None
+
+
+def read(text: str, shell: InteractiveShell) -> Expression:
+    """Compile `text`; `UsageError` where that is no expression."""
+    try:
+        tree = ast.parse(text, mode="eval")
+        code = compile(text, shell.compile.cache(text), "eval")
+    except (SyntaxError, ValueError) as error:
+        raise _no_expression(text, error) from None
+    name = tree.body.id if isinstance(tree.body, ast.Name) else None
+    return Expression(text, code, ast.unparse(tree), name)
+
+
+def _no_expression(text: str, error: SyntaxError | ValueError) -> UsageError:
+    message = error.msg if isinstance(error, SyntaxError) else str(error)
+    hint = _EXAMPLE
+    try:
+        statements = len(ast.parse(text).body)
+    except (SyntaxError, ValueError):
+        words = text.split()
+        if len(words) > 1 and all(map(str.isidentifier, words)):
+            lines = "   and   ".join(f"%dtale {word}" for word in words)
+            hint = f"One frame at a time, each on a line of its own: {lines}"
+    else:
+        kind = "several statements" if statements > 1 else "a statement"
+        message, hint = f"it is {kind}", "Statements stand in a cell: begin it with %%dtale"
+    return UsageError(f"{text!r} is no Python expression: {message}.", hint)
+
+
+def no_variable(name: str, near: Iterable[str], shown: Iterable[str]) -> UsageError:
+    """Make the error for a variable that there is not.
+
+    Parameters
+    ----------
+    name
+        The variable.
+    near
+        Variables with frames in them.
+    shown
+        Names of the frames that D-Tale shows.
+    """
+    found = difflib.get_close_matches(name, list(near), n=1)
+    hint = f"Did you mean {found[0]}?" if found else "Run the cell that makes it first."
+    if name in shown:
+        hint = f"D-Tale still shows the last {name}; %dtale --data {name} gives it back. {hint}"
+    return UsageError(f"There is no variable {name!r}.", hint)
+
+
+def frames_in(shell: InteractiveShell) -> list[str]:
+    """Return the user's variables that hold something that D-Tale shows."""
+    return [
+        name
+        for name, value in list(shell.user_ns.items())
+        if not name.startswith("_") and type(value).__name__ in _FRAME_TYPES
+    ]

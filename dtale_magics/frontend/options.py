@@ -1,0 +1,245 @@
+"""The one table of what can be typed after ``%dtale`` and ``%dtale_port``.
+
+Parsing, help (``-h``, ``%dtale?``), completion and the table in the README come from it: a new
+option is one entry here, and what it asks of the session.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from dtale_magics.frontend import commands
+from dtale_magics.settings import parse_port
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from dtale_magics.frontend.commands import Answer
+    from dtale_magics.session import Session
+
+SEVERAL = "…"
+"""Ends the placeholder of an option that takes every word up to the next option."""
+
+HELP = frozenset({"-h", "--help", "help"})
+"""What shows the help, if it is all that was typed."""
+
+_WIDTH = 96
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option of a magic.
+
+    Attributes
+    ----------
+    flag
+        As it is typed.
+    says
+        What it does, for the help and the README.
+    placeholder
+        How its value is called; empty for a switch, with `SEVERAL` at its end for many values.
+    answer
+        What an option does that stands alone, without a frame. It is given the session and the
+        value: True for a switch, a list where `placeholder` ends with `SEVERAL`.
+    keyword
+        Of an option that goes with a frame: the argument of `Session.show` that its value becomes.
+    convert
+        Makes that argument of the text; it is given the flag as well, for its error.
+    example
+        What the help and the README show instead of the flag and its placeholder.
+    """
+
+    flag: str
+    says: str
+    placeholder: str = ""
+    answer: Callable[[Session, Any], Answer] | None = None
+    keyword: str = ""
+    convert: Callable[[str, str], Any] | None = None
+    example: str = ""
+
+    @property
+    def takes_several(self) -> bool:
+        """Whether it takes more than one value."""
+        return self.placeholder.endswith(SEVERAL)
+
+    @property
+    def typed(self) -> str:
+        """The flag with its placeholder, if it has one."""
+        return f"{self.flag} {self.placeholder}".rstrip()
+
+
+class Example(NamedTuple):
+    """Something to type that is no option."""
+
+    typed: str
+    says: str
+
+
+@dataclass(frozen=True)
+class Magic:
+    """One magic: what can be typed after its name.
+
+    Attributes
+    ----------
+    name
+        With its percent sign.
+    says
+        What it is for.
+    rows
+        In the order in which help and README list them.
+    notes
+        Paragraphs below that list.
+    """
+
+    name: str
+    says: str
+    rows: tuple[Example | Option, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def options(self) -> dict[str, Option]:
+        """The options by flag."""
+        return {row.flag: row for row in self.rows if isinstance(row, Option)}
+
+    def listing(self) -> Iterator[tuple[str, str]]:
+        """Yield what to type, and what it does."""
+        for row in self.rows:
+            if isinstance(row, Example):
+                yield row
+            elif row.example or row.answer:
+                yield row.example or f"{self.name} {row.typed}", row.says
+            else:
+                yield f"{self.name} df {row.typed}", row.says
+
+    def help(self) -> str:
+        """Say what can be typed, in lines for a screen."""
+        lines = [self.says, ""]
+        for typed, says in self.listing():
+            indent = " " * 32
+            text = textwrap.fill(
+                says.replace("`", ""), _WIDTH, initial_indent=indent, subsequent_indent=indent
+            )
+            lines += (
+                [typed, text]
+                if len(typed) > len(indent) - 2
+                else [typed.ljust(len(indent)) + text.lstrip()]
+            )
+        for note in self.notes:
+            lines += ["", textwrap.fill(note.replace("`", ""), _WIDTH)]
+        return "\n".join(lines)
+
+
+DTALE = Magic(
+    "%dtale",
+    "Show a frame in D-Tale, on a port that is this notebook's alone.",
+    (
+        Example("%dtale", "the panel alone: what this notebook's D-Tale shows, and where"),
+        Example(
+            "%dtale df",
+            "shows a frame, or any expression; running the cell again updates it in place, and "
+            "filters that still apply stay",
+        ),
+        Example(
+            "%dtale df --theme dark --hide-columns a,b --sort a:DESC",
+            "the same, with D-Tale's own show options; press Tab after `--`",
+        ),
+        Example("inst = %dtale df", "hands D-Tale's instance to your code"),
+        Option(
+            "--name",
+            "calls the frame so, in lists and for `--drop` and `--data`",
+            "NAME",
+            keyword="name",
+        ),
+        Option(
+            "--reset",
+            "shows it afresh, without the filters, sorting and options that earlier shows left",
+            keyword="reset",
+        ),
+        Option(
+            "--port",
+            "serves on that port from now on",
+            "40005",
+            keyword="port",
+            convert=parse_port,
+        ),
+        Option(
+            "--force",
+            "takes that port over from another notebook, which keeps its frames and goes on at "
+            "another port",
+            keyword="force",
+            example="%dtale df --port 40005 --force",
+        ),
+        Option(
+            "--data",
+            "gives the frame as the grid has it, filtered and edited",
+            "NAME",
+            answer=commands.data,
+            example="kept = %dtale --data df",
+        ),
+        Option("--list", "every D-Tale and its frames", answer=commands.list_all),
+        Option(
+            "--drop",
+            "forgets frames, by their names; `--drop all` forgets every one",
+            "NAME…",
+            answer=commands.drop,
+            example="%dtale --drop df",
+        ),
+        Option(
+            "--new-link",
+            "gives this notebook new links; the old ones are dead at once",
+            answer=commands.new_link,
+        ),
+        Option(
+            "--stop",
+            "gives the port back; frames are kept, and `%dtale df` goes on",
+            answer=commands.stop,
+        ),
+    ),
+)
+
+DTALE_PORT = Magic(
+    "%dtale_port",
+    "Show or set the ports of this notebook's D-Tale.",
+    (
+        Example("%dtale_port", "the bound port, the range, and who holds the ingress port"),
+        Example(
+            "%dtale_port 40000 40010",
+            "looks for ports in this range from now on (`40000-40010` too)",
+        ),
+        Option("--reset", "returns to the configured range", answer=commands.reset_range),
+        Example(
+            "%dtale_port 40005", "serves on that port; `%dtale df --port 40005` does both at once"
+        ),
+        Option(
+            "--take",
+            "takes the ingress port over from whichever notebook has it",
+            answer=commands.take,
+        ),
+        Option(
+            "--release",
+            "gives it back to the notebook that had it before",
+            answer=commands.release,
+        ),
+        Option(
+            "--check",
+            "finds out by which URL the kernel and the browser get here; if by none, which layer "
+            "is broken and what to do",
+            answer=commands.check,
+        ),
+        Option(
+            "--force",
+            "takes that port over; `%dtale df --port 40005 --force` shows the frame there too",
+            keyword="force",
+            example="%dtale_port 40005 --force",
+        ),
+    ),
+)
+
+
+def readme_table() -> str:
+    """Return the table of the README in Markdown."""
+    rows = [*DTALE.listing(), *DTALE_PORT.listing()]
+    lines = [f"| `{typed}` | {says} |" for typed, says in rows]
+    return "\n".join(["| input | what it does |", "|---|---|", *lines])
