@@ -18,10 +18,12 @@ from dtale_magics.once import once
 from dtale_magics.serving.assets import Assets
 from dtale_magics.system import notebook
 from dtale_magics.viewer.plain_show import HOST, PlainShow
+from dtale_magics.viewer.preload import Preload
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from _typeshed.wsgi import WSGIApplication
     from werkzeug.wrappers import Request, Response
 
     from dtale_magics.news import Event, News
@@ -45,7 +47,7 @@ _CLUSTER = ("JUPYTERHUB_SERVICE_PREFIX", "KUBERNETES_SERVICE_HOST")
 _POLICY_SECONDS = 1.0
 """How long what holds for requests is kept; a change of a setting or a port counts at once."""
 
-_IMPORT_SWITCH_SECONDS = 0.0002
+_NOT_LOADED = "This notebook's D-Tale shows nothing yet. Type in the notebook: %dtale df\n"
 
 TAKEOVER_SECONDS = 5.0
 """How long a takeover may take before it is refused, by default."""
@@ -73,8 +75,7 @@ class Session:
         self._policy_until = 0.0
         self._assets = Assets()
         self._plain_show = PlainShow(self)
-        self._preload: threading.Thread | None = None
-        self._preload_error: BaseException | None = None
+        self._preload = Preload(self._load_dtale, self._is_dtale_loaded)
 
     # What %load_ext does not need is imported and made when it is first asked for.
 
@@ -177,29 +178,24 @@ class Session:
     # ---------------------------------------------------------------- loading
 
     def open(self) -> None:
-        """Let plain ``dtale.show`` use this session, and import D-Tale in the background."""
+        """Let plain ``dtale.show`` use this session, and import D-Tale while the kernel is idle."""
         self._plain_show.install()
-        self._preload = threading.Thread(
-            target=self._load_dtale, name="dtale_magics preload", daemon=True
-        )
         self._preload.start()
 
     def close(self) -> None:
         """Free every port and put D-Tale back as it was."""
+        self._preload.stop()
         self.stop()
         self._plain_show.uninstall()
 
     @property
-    def loading(self) -> bool:
-        """Whether D-Tale is still being imported."""
-        return self._preload is not None and self._preload.is_alive()
+    def loaded(self) -> bool:
+        """Whether D-Tale is imported, so that a frame can be shown at once."""
+        return self._preload.loaded
 
-    def wait_until_loaded(self) -> None:
-        """Wait for the import of D-Tale, and raise what it raised."""
-        if self._preload is not None:
-            self._preload.join()
-        if self._preload_error is not None:
-            raise self._preload_error
+    def load(self) -> None:
+        """Import D-Tale if that is still to be done, and raise what the import raises."""
+        self._preload.complete()
 
     # ----------------------------------------------------------------- frames
 
@@ -234,7 +230,7 @@ class Session:
         FrameRefusedError, PortUnavailableError, SettingError
             Nothing has changed then.
         """
-        self.wait_until_loaded()
+        self.load()
         self.ensure()
         # Not under the lock: D-Tale may analyse for many seconds, while the port has to move.
         instance = self._viewer.show(frame, name, dict(options or {}), reset=reset)
@@ -244,7 +240,7 @@ class Session:
 
     def show_options(self) -> ShowOptions:
         """Read the show options of the installed D-Tale."""
-        self.wait_until_loaded()
+        self.load()
         return self._viewer.show_options()
 
     def drop(self, *names: str) -> tuple[FrameInfo, ...]:
@@ -384,7 +380,7 @@ class Session:
                 web = Web(
                     self.owner,
                     lambda: self.slug,
-                    self._viewer.app,
+                    self._mount,
                     self._policy,
                     self._answer_outsider,
                     self._stop_soon,
@@ -490,17 +486,22 @@ class Session:
         threading.Thread(target=self.stop, name="dtale_magics stop", daemon=True).start()
 
     def _load_dtale(self) -> None:
-        # An import reads thousands of files and gives up the GIL for each; beside a cell that
-        # computes, it would wait a whole switch interval to get it back.
-        interval = sys.getswitchinterval()
-        sys.setswitchinterval(min(interval, _IMPORT_SWITCH_SECONDS))
-        try:
-            self._viewer.app(f"/{self.slug}")
-            self._assets.compress()
-        except BaseException as error:  # noqa: BLE001 (shown to whoever needs D-Tale)
-            self._preload_error = error
-        finally:
-            sys.setswitchinterval(interval)
+        self._viewer.app(f"/{self.slug}")
+        self._assets.compress()
+
+    def _is_dtale_loaded(self) -> bool:
+        return "_viewer" in vars(self) and self._viewer.loaded
+
+    def _mount(self, root: str, prefix: str) -> WSGIApplication:
+        """Give D-Tale's app for a public root; a thread that serves a request imports nothing.
+
+        The port can be bound, by ``%dtale_port 40005``, before D-Tale is there.
+        """
+        if self.loaded:
+            return self._viewer.app(root, prefix)
+        from werkzeug.wrappers import Response  # noqa: PLC0415 (not at %load_ext)
+
+        return Response(_NOT_LOADED, 503, {"Retry-After": "2"}, mimetype="text/plain")
 
     def _own_holder(self, port: int) -> PortHolder:
         from dtale_magics.state import PortHolder  # noqa: PLC0415 (not at %load_ext)

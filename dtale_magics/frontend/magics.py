@@ -205,12 +205,12 @@ class _Waiting:
 
     def loaded(self) -> Session:
         """Wait until D-Tale is there, and say so if that takes time."""
-        if self._session.loading and self._handle is None:
+        if not self._session.loaded and self._handle is None:
             from dtale_magics.frontend.display import Text  # noqa: PLC0415 (not at %load_ext)
 
             text = Text("Loading D-Tale, some seconds, once for each kernel …")
             self._handle = display(text, display_id=True)
-        self._session.wait_until_loaded()
+        self._session.load()
         return self._session
 
     def replace(self, result: object) -> None:

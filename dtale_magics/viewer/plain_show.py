@@ -7,6 +7,7 @@ extension is loaded, at the moment ``dtale.app`` is imported by whomever, and pu
 from __future__ import annotations
 
 import importlib.abc
+import secrets
 import sys
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -103,6 +104,9 @@ class PlainShow:
                 return root, root
             return base, None
 
+        # D-Tale draws its key from NumPy's global generator: that would take numbers out of the
+        # sequence that the user has seeded, at whatever moment an app is built.
+        self._replace(app, "build_secret_key", secrets.token_hex)
         self._replace(app, "initialize_process_props", initialize_process_props)
         self._replace(app, "is_up", is_up_or_ours)
         self._replace(views, "is_up", is_up_or_ours)

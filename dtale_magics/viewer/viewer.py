@@ -59,6 +59,8 @@ class Viewer:
         self._lock = threading.RLock()
         self._apps: dict[str, Flask] = {}
         self._secret_key = secrets.token_hex(32)
+        self.loaded = False
+        """Whether D-Tale is imported, and has built an app once."""
 
     def app(self, root: str, prefix: str = "") -> Flask:
         """D-Tale's WSGI application for a public root, built once for each.
@@ -69,6 +71,7 @@ class Viewer:
         with self._lock:
             if root not in self._apps:
                 self._apps[root] = self._build_app(root, prefix)
+                self.loaded = True
             return self._apps[root]
 
     def forget_roots(self) -> None:
@@ -242,11 +245,6 @@ def _let_be_asked_for_changes(response: Response) -> Response:
     return response
 
 
-def preload() -> None:
-    """Import D-Tale; takes seconds the first time."""
-    _dtale("app")
-
-
 def _dtale(module: str, *, load: bool = True) -> Any:
     """Return one of D-Tale's modules; None if it is not imported and `load` is false."""
     name = f"dtale.{module}"
@@ -254,9 +252,6 @@ def _dtale(module: str, *, load: bool = True) -> Any:
         return sys.modules.get(name)
     if "dtale" not in sys.modules:
         hardening.check_version()
-    # The package first: to wait for it with the lock of one of its modules in hand is a deadlock
-    # with a cell that imports dtale meanwhile, which Python ends by an ImportError in either.
-    importlib.import_module("dtale")
     return importlib.import_module(name)
 
 
