@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dtale_magics import settings
-from dtale_magics.errors import SettingError
+from dtale_magics.errors import PortUnavailableError, SettingError
 from dtale_magics.once import once
 from dtale_magics.serving.assets import Assets
 from dtale_magics.system import notebook
@@ -70,12 +70,15 @@ class Session:
         self.owner = secrets.token_hex(8)
         self.slug = _new_slug()
         self._slugs = {self.slug}
+        self._plain_urls: set[str] = set()
+        self._listening: frozenset[int] = frozenset()
+        """On which ports this process listened when it was last looked for a plain D-Tale in it."""
         self._last_policy: guard.Policy
         self._policy_ports: tuple[int, ...] = ()
         self._policy_until = 0.0
         self._assets = Assets()
         self._plain_show = PlainShow(self)
-        self._preload = Preload(self._load_dtale, self._is_dtale_loaded)
+        self._preload = Preload(self._load_dtale)
 
     # What %load_ext does not need is imported and made when it is first asked for.
 
@@ -118,7 +121,11 @@ class Session:
 
     def is_own_url(self, url: str) -> bool:
         """Whether `url` is, or once was, under this kernel's slug, on whatever port."""
-        return any(f"/{slug}" in url for slug in self._slugs)
+        return any(f"/{slug}" in url for slug in self._slugs) or url in self._plain_urls
+
+    def frame_moved(self, old: str, new: str) -> None:
+        """Hear that D-Tale gave a frame another data id."""
+        self._viewer.moved(old, new)
 
     def settings(self) -> Settings:
         """Resolve the settings that hold now; `SettingError` when one cannot be used."""
@@ -130,8 +137,15 @@ class Session:
 
     def status(self) -> Status:
         """Return the state of this kernel's D-Tale; `SettingError` for unusable settings."""
+        self.adopt_plain_dtale()
         ingress_port = self.settings().ingress_port
         return self._status(self._holder(ingress_port))
+
+    def status_here(self) -> Status:
+        """Return what is known without asking a sibling: who else has the ingress port is not."""
+        now = self.settings()
+        own = now.ingress_port in self.ports
+        return self._status(self._own_holder(now.ingress_port) if own else None)
 
     def kernels(self) -> list[dict[str, Any]]:
         """Return the status of every D-Tale of this user in this pod, as `Status.as_dict` does.
@@ -181,6 +195,31 @@ class Session:
         """Let plain ``dtale.show`` use this session, and import D-Tale while the kernel is idle."""
         self._plain_show.install()
         self._preload.start()
+        self.adopt_plain_dtale()
+
+    def adopt_plain_dtale(self) -> None:
+        """Stop servers that plain D-Tale runs in this process; their frames and ports go on here.
+
+        They share D-Tale's state with us, and so would serve without a guard what is shown here.
+        """
+        if "dtale.app" not in sys.modules:
+            return
+        from dtale_magics.system import holders  # noqa: PLC0415 (not at %load_ext)
+        from dtale_magics.viewer import plain_server  # noqa: PLC0415 (not at %load_ext)
+
+        listening = holders.own_ports()
+        if listening <= self._listening:  # to look for servers takes 50 ms
+            return
+        self._listening = listening
+        for server in plain_server.stop_servers():
+            self._plain_urls.add(server.base_url)
+            try:
+                self._open_ports().bind(server.port)
+            except PortUnavailableError as error:
+                where = f"its port is lost: {error.what}"
+            else:
+                where = f"port {server.port} and its frames are kept, below new links."
+            self._happened(f"The server of a plain dtale.show() was stopped; {where}")
 
     def close(self) -> None:
         """Free every port and put D-Tale back as it was."""
@@ -191,7 +230,7 @@ class Session:
     @property
     def loaded(self) -> bool:
         """Whether D-Tale is imported, so that a frame can be shown at once."""
-        return self._preload.loaded
+        return "dtale.app" in sys.modules and self._viewer.loaded
 
     def load(self) -> None:
         """Import D-Tale if that is still to be done, and raise what the import raises."""
@@ -231,6 +270,7 @@ class Session:
             Nothing has changed then.
         """
         self.load()
+        self.adopt_plain_dtale()
         self.ensure()
         # Not under the lock: D-Tale may analyse for many seconds, while the port has to move.
         instance = self._viewer.show(frame, name, dict(options or {}), reset=reset)
@@ -331,6 +371,7 @@ class Session:
             What happened; a refusal is an outcome, not an error.
         """
         wanted = self.settings().ingress_port if port is None else port
+        self.adopt_plain_dtale()
         outcome = self._open_ports().take(wanted, deadline_seconds)
         self._plain_show.announce()
         return outcome
@@ -489,9 +530,6 @@ class Session:
         self._viewer.app(f"/{self.slug}")
         self._assets.compress()
 
-    def _is_dtale_loaded(self) -> bool:
-        return "_viewer" in vars(self) and self._viewer.loaded
-
     def _mount(self, root: str, prefix: str) -> WSGIApplication:
         """Give D-Tale's app for a public root; a thread that serves a request imports nothing.
 
@@ -523,7 +561,9 @@ class Session:
         found = holders.find(port)
         if not found or (not found[0].listening and listener.could_bind(port)):
             return None  # connections that our own kind has left in TIME_WAIT do not count
-        return PortHolder(port, "process", str(found[0]), found[0].pid, found[0].since)
+        own = found[0].pid == os.getpid()
+        label = "another server in this notebook" if own else str(found[0])
+        return PortHolder(port, "process", label, found[0].pid, found[0].since)
 
 
 def _new_slug() -> str:

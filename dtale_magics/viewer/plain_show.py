@@ -11,6 +11,8 @@ import secrets
 import sys
 from typing import TYPE_CHECKING, Any, Protocol
 
+from dtale_magics.viewer import store
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from importlib.machinery import ModuleSpec
@@ -36,6 +38,9 @@ class Serving(Protocol):
 
     def is_own_url(self, url: str) -> bool:
         """Whether `url` is, or once was, under this kernel's slug."""
+
+    def frame_moved(self, old: str, new: str) -> None:
+        """Hear that a frame was given another data id."""
 
 
 class PlainShow:
@@ -111,9 +116,20 @@ class PlainShow:
         self._replace(app, "is_up", is_up_or_ours)
         self._replace(views, "is_up", is_up_or_ours)
         self._replace(app, "build_startup_url_and_app_root", build_startup_url_and_app_root)
+        state = sys.modules["dtale.global_state"]
+        self._undo.append(store.install(state, serving.frame_moved))
+        chart = store.without_cleanup(app.offline_chart, state)
+        self._replace_everywhere(app, "offline_chart", chart)
         views.DtaleData._url = _CurrentUrl(serving)  # noqa: SLF001 (where D-Tale keeps it)
         self._undo.append(lambda: delattr(views.DtaleData, "_url"))
         self.announce()
+
+    def _replace_everywhere(self, app: ModuleType, name: str, replacement: object) -> None:
+        """Replace what the package ``dtale`` has under the same name, too, if it has it already."""
+        self._replace(app, name, replacement)
+        package = sys.modules["dtale"]
+        if hasattr(package, name):
+            self._replace(package, name, replacement)
 
     def _replace(self, module: ModuleType, name: str, replacement: object) -> None:
         original = getattr(module, name)

@@ -62,21 +62,14 @@ class Preload:
     ----------
     load
         Imports D-Tale and prepares it, in the calling thread; quick once `PIECES` are imported.
-    is_loaded
-        Whether that has been done.
     """
 
-    def __init__(self, load: Callable[[], object], is_loaded: Callable[[], bool]) -> None:
+    def __init__(self, load: Callable[[], object]) -> None:
         self._load = load
-        self._is_loaded = is_loaded
+        self._done = False
         self._lock = threading.RLock()
         self._pieces = list(PIECES)
         self._timer: asyncio.TimerHandle | None = None
-
-    @property
-    def loaded(self) -> bool:
-        """Whether D-Tale can be used without an import."""
-        return self._is_loaded()
 
     def start(self) -> None:
         """Import while the kernel is idle; where no event loop runs, as in a terminal, at need."""
@@ -99,9 +92,10 @@ class Preload:
         """
         self.stop()
         with self._lock:
-            if not self._is_loaded():
-                with _kept_warnings():
+            if not self._done:
+                with warnings.catch_warnings():  # drops the filters of imports, as D-Tale does
                     self._load()
+                self._done = True
 
     def _wait(self, loop: asyncio.AbstractEventLoop) -> None:
         due = loop.time() + _PAUSE_SECONDS
@@ -115,7 +109,7 @@ class Preload:
             except BaseException as error:  # noqa: BLE001 (it would end the kernel's event loop)
                 logger.debug("D-Tale is not imported ahead: %r", error)
                 return
-        if not self._is_loaded():
+        if not self._done:
             self._wait(loop)
 
     def _import_piece(self) -> None:
@@ -124,10 +118,5 @@ class Preload:
         if not self._pieces:
             self.complete()
             return
-        with self._lock, _kept_warnings():
+        with self._lock, warnings.catch_warnings():
             importlib.import_module(self._pieces.pop(0))
-
-
-def _kept_warnings() -> warnings.catch_warnings[None]:
-    """Drop the warning filters that an import adds, as the import of D-Tale itself does."""
-    return warnings.catch_warnings()
