@@ -189,7 +189,11 @@ def test_no_spelling_reaches_what_ends_dtale(kernel: Kernel, url: str) -> None:
 
 def test_two_slashes_are_one_for_who_has_the_link(kernel: Kernel, url: str) -> None:
     base, slug = url.rsplit("/", 1)
-    for spelled in (f"/{slug}//dtale/main/1", f"//{slug}/dtale///main/1", f"/{slug}%2fdtale/main/1"):
+    for spelled in (
+        f"/{slug}//dtale/main/1",
+        f"//{slug}/dtale///main/1",
+        f"/{slug}%2fdtale/main/1",
+    ):
         assert b"dtale_bundle" in _ask(base, spelled).body, spelled
     encoded = "".join(f"%{ord(one):02x}" for one in slug)
     assert b"dtale_bundle" in _ask(base, f"/{encoded}/dtale/main/1").body
@@ -198,7 +202,21 @@ def test_two_slashes_are_one_for_who_has_the_link(kernel: Kernel, url: str) -> N
     _nothing_happened(kernel)
 
 
-NASTY = ["a;b", "a%2fb", "50%", "é", "日本", "a b", "a?b#c", "a\\b", "&x=1", "a\nb", "'\"`", "<b>", "..."]
+NASTY = [
+    "a;b",
+    "a%2fb",
+    "50%",
+    "é",
+    "日本",
+    "a b",
+    "a?b#c",
+    "a\\b",
+    "&x=1",
+    "a\nb",
+    "'\"`",
+    "<b>",
+    "...",
+]
 
 
 def test_columns_of_every_name_are_served_as_by_dtale_itself(kernel: Kernel, url: str) -> None:
@@ -230,7 +248,23 @@ ROUTES = Map([
     Rule("/", endpoint="root"),
 ])  # fmt: skip
 PIECE = st.sampled_from(
-    ("/", "//", ".", "..", "shutdown", "dtale", "1", ";", "\\", "%2f", "\0", "\xc3\xa9", "\xff", "?", " ")
+    (
+        "/",
+        "//",
+        ".",
+        "..",
+        "shutdown",
+        "dtale",
+        "1",
+        ";",
+        "\\",
+        "%2f",
+        "\0",
+        "\xc3\xa9",
+        "\xff",
+        "?",
+        " ",
+    )
 )
 
 
