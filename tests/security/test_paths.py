@@ -28,7 +28,7 @@ app = lambda environ, start: (start("200 OK", []), [b"mine"])[1]
 mine = werkzeug.serving.make_server("127.0.0.1", 0, app, threaded=True)
 threading.Thread(target=mine.serve_forever, daemon=True).start()
 """
-"""A server of the user's own, in the same kernel; D-Tale's /shutdown ends the first that it finds."""
+"""A server of the user's own in the same kernel: D-Tale's shutdown ends the first that it finds."""
 
 
 class Answer(NamedTuple):
