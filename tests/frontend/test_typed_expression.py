@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from typed_kernel import last_shown, refusal, rows_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from support.kernels import Kernel
 
 AS_IN_PYTHON = [
@@ -150,7 +151,7 @@ LOCAL = [
         "    %dtale part\nlook(df, 3)"
     ),
     (
-        "def look(part):\n    wanted = {3, 1}\n    %dtale part.pipe(lambda d: d[d.a.isin(wanted)])\n"
+        "def look(part):\n    want = {3, 1}\n    %dtale part.pipe(lambda d: d[d.a.isin(want)])\n"
         "look(df)"
     ),
     "def look(part):\n    n = 2\n    %dtale part[[i < n for i in range(len(part))]]\nlook(df)",
