@@ -15,9 +15,9 @@ import threading
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from dtale_magics.errors import FrameRefusedError, UnknownFrameError
+from dtale_magics.errors import FrameRefusedError, UnknownFrameError, UsageError
 from dtale_magics.state import FrameInfo
-from dtale_magics.viewer import column_analysis, hardening
+from dtale_magics.viewer import column_analysis, hardening, option_check
 from dtale_magics.viewer.carry_over import carry_over, columns_to_lock
 from dtale_magics.viewer.show_options import ShowOptions
 
@@ -76,7 +76,15 @@ class Viewer:
         with self._lock:
             self._apps.clear()
 
-    def show(self, frame: Any, name: str, options: dict[str, Any], *, reset: bool = False) -> Any:
+    def show(
+        self,
+        frame: Any,
+        name: str,
+        options: dict[str, Any],
+        *,
+        reset: bool = False,
+        progress: Callable[[int, int, str], None] | None = None,
+    ) -> Any:
         """Show `frame` as `name`, in place if that name is shown already.
 
         Parameters
@@ -89,6 +97,8 @@ class Viewer:
             D-Tale's show options by keyword, only those that the user gave.
         reset
             Whether to leave out what earlier shows of it left.
+        progress
+            See `column_analysis.followed`.
 
         Returns
         -------
@@ -103,7 +113,7 @@ class Viewer:
         state, views = _dtale("global_state"), _dtale("views")
         with self._lock:
             data_id, former = _find(name, state)
-            loaded = self._load(frame, name, options, None if reset else former)
+            loaded = self._load(frame, name, options, None if reset else former, progress)
             setattr(loaded, _NAME, name)
             if former is None:
                 data_id = state.new_data_inst(instance=loaded)
@@ -169,7 +179,14 @@ class Viewer:
         app, views, config = _dtale("app"), _dtale("views"), _dtale("config")
         return ShowOptions.read(config.build_show_options({}), (app.show, views.startup))
 
-    def _load(self, frame: Any, name: str, options: dict[str, Any], former: Any) -> Any:
+    def _load(
+        self,
+        frame: Any,
+        name: str,
+        options: dict[str, Any],
+        former: Any,
+        progress: Callable[[int, int, str], None] | None,
+    ) -> Any:
         """Let D-Tale analyse `frame` aside, so that a failure leaves no trace."""
         state, views, config = _dtale("global_state"), _dtale("views"), _dtale("config")
         if frame is None:
@@ -184,9 +201,15 @@ class Viewer:
             key: value for key, value in config.build_show_options(given).items() if key in accepted
         }
         try:
-            with column_analysis.spared(views, getattr(former, _ANALYSIS, None)) as analysis:
+            with (
+                column_analysis.spared(views, getattr(former, _ANALYSIS, None)) as analysis,
+                column_analysis.followed(views, progress),
+                option_check.before_analysis(views, options, name),
+            ):
                 views.startup(self._base_url(), data=frame, data_id=_STAGING, **keywords)
             loaded = state.get_data_inst(_STAGING)
+        except UsageError:
+            raise
         except Exception as error:
             raise _refused(frame, name, error) from error
         finally:
