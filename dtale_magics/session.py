@@ -245,6 +245,7 @@ class Session:
         options: Mapping[str, Any] | None = None,
         *,
         reset: bool = False,
+        progress: Callable[[int, int, str], None] | None = None,
     ) -> tuple[Any, FrameInfo]:
         """Show a frame, in place if `name` is shown already.
 
@@ -258,6 +259,8 @@ class Session:
             D-Tale's show options by keyword.
         reset
             Whether to leave out what earlier shows of it left: filters, sorting, options.
+        progress
+            Called before D-Tale analyses a column: with its number, how many there are, its name.
 
         Returns
         -------
@@ -273,7 +276,9 @@ class Session:
         self.adopt_plain_dtale()
         self.ensure()
         # Not under the lock: D-Tale may analyse for many seconds, while the port has to move.
-        instance = self._viewer.show(frame, name, dict(options or {}), reset=reset)
+        instance = self._viewer.show(
+            frame, name, dict(options or {}), reset=reset, progress=progress
+        )
         shown = next(one for one in self.frames() if one.data_id == instance._data_id)  # noqa: SLF001
         self._open_ports().happened(f"Showing {shown}.")
         return instance, shown

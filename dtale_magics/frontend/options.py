@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dtale_magics.frontend import commands
 from dtale_magics.settings import parse_port
+from dtale_magics.viewer.sampling import count_from
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -145,6 +146,10 @@ DTALE = Magic(
             "%dtale df --theme dark --hide-columns a,b --sort a:DESC",
             "the same, with D-Tale's own show options; press Tab after `--`",
         ),
+        Example(
+            "%%dtale --theme dark",
+            "above a cell of several lines: runs it, and shows the expression that it ends with",
+        ),
         Example("inst = %dtale df", "hands D-Tale's instance to your code"),
         Option(
             "--name",
@@ -156,6 +161,13 @@ DTALE = Magic(
             "--reset",
             "shows it afresh, without the filters, sorting and options that earlier shows left",
             keyword="reset",
+        ),
+        Option(
+            "--sample",
+            "shows so many of its rows, chosen at random; of a large frame that is quicker",
+            "10000",
+            keyword="sample",
+            convert=count_from,
         ),
         Option(
             "--port",

@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from dtale_magics.errors import FrameRefusedError, UnknownFrameError
+from dtale_magics.errors import FrameRefusedError, UnknownFrameError, UsageError
 from dtale_magics.state import FrameInfo
-from dtale_magics.viewer import column_analysis, hardening
+from dtale_magics.viewer import column_analysis, hardening, option_check
 from dtale_magics.viewer.carry_over import carry_over, columns_to_lock
 from dtale_magics.viewer.show_options import ShowOptions
 from dtale_magics.viewer.store import CHART_ID, default_store
@@ -96,7 +96,15 @@ class Viewer:
         with self._lock:
             self._apps.clear()
 
-    def show(self, frame: Any, name: str, options: dict[str, Any], *, reset: bool = False) -> Any:
+    def show(
+        self,
+        frame: Any,
+        name: str,
+        options: dict[str, Any],
+        *,
+        reset: bool = False,
+        progress: Callable[[int, int, str], None] | None = None,
+    ) -> Any:
         """Show `frame` as `name`, in place if that name is shown already.
 
         Parameters
@@ -109,6 +117,8 @@ class Viewer:
             D-Tale's show options by keyword, only those that the user gave.
         reset
             Whether to leave out what earlier shows of it left.
+        progress
+            See `column_analysis.followed`.
 
         Returns
         -------
@@ -123,9 +133,10 @@ class Viewer:
         state, views = _dtale("global_state"), _dtale("views")
         with self._lock:
             data_id, former = self._find(name, state)
-            kept = None if reset else former
             known = None if data_id is None else _SHOWN[data_id].analysis
-            loaded, analysis = self._load(frame, name, options, kept, known)
+            loaded, analysis = self._load(
+                frame, name, options, None if reset else former, known, progress
+            )
             if former is None:
                 data_id = state.new_data_inst(instance=loaded)
                 state.set_name(data_id, _unambiguous(name, state))
@@ -217,6 +228,7 @@ class Viewer:
         options: dict[str, Any],
         former: Any,
         known: ColumnAnalysis | None,
+        progress: Callable[[int, int, str], None] | None,
     ) -> tuple[Any, ColumnAnalysis]:
         """Let D-Tale analyse `frame` aside, so that a failure leaves no trace."""
         state, views, config = _dtale("global_state"), _dtale("views"), _dtale("config")
@@ -232,9 +244,15 @@ class Viewer:
             key: value for key, value in config.build_show_options(given).items() if key in accepted
         }
         try:
-            with column_analysis.spared(views, known) as analysis:
+            with (
+                column_analysis.spared(views, known) as analysis,
+                column_analysis.followed(views, progress),
+                option_check.before_analysis(views, options, name),
+            ):
                 views.startup(self._base_url(), data=frame, data_id=_STAGING, **keywords)
             loaded = state.get_data_inst(_STAGING)
+        except UsageError:
+            raise
         except Exception as error:
             raise _refused(frame, name, error) from error
         finally:
