@@ -133,10 +133,8 @@ class Viewer:
         state, views = _dtale("global_state"), _dtale("views")
         with self._lock:
             data_id, former = self._find(name, state)
-            known = None if data_id is None else _SHOWN[data_id].analysis
-            loaded, analysis = self._load(
-                frame, name, options, None if reset else former, known, progress
-            )
+            kept = None if reset else former
+            loaded, analysis = self._load(frame, name, options, kept, progress)
             if former is None:
                 data_id = state.new_data_inst(instance=loaded)
                 state.set_name(data_id, _unambiguous(name, state))
@@ -227,7 +225,6 @@ class Viewer:
         name: str,
         options: dict[str, Any],
         former: Any,
-        known: ColumnAnalysis | None,
         progress: Callable[[int, int, str], None] | None,
     ) -> tuple[Any, ColumnAnalysis]:
         """Let D-Tale analyse `frame` aside, so that a failure leaves no trace."""
@@ -239,6 +236,7 @@ class Viewer:
         given = {key: value for key, value in options.items() if key != "open_browser"}
         if former is not None and "locked" not in given:
             given["locked"] = columns_to_lock(former, frame)
+        known = next((shown.analysis for shown in _SHOWN.values() if shown.name == name), None)
         accepted = inspect.signature(views.startup).parameters
         keywords = {
             key: value for key, value in config.build_show_options(given).items() if key in accepted
