@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import builtins
 import re
-import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -173,8 +172,7 @@ class _Completer:
 
     def _dtales(self) -> ShowOptions | None:
         """D-Tale's own options; None while asking would import it, which no keystroke waits for."""
-        known = "dtale.app" in sys.modules and not self._session.loading
-        return self._session.show_options() if known else None
+        return self._session.show_options() if self._session.loaded else None
 
 
 def columns_of(frame: Any) -> list[str]:

@@ -5,6 +5,7 @@ The only module that imports dtale, and only when it is needed: that takes secon
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import inspect
 import itertools
@@ -12,6 +13,7 @@ import logging
 import secrets
 import sys
 import threading
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +22,7 @@ from dtale_magics.state import FrameInfo
 from dtale_magics.viewer import column_analysis, hardening, option_check
 from dtale_magics.viewer.carry_over import carry_over, columns_to_lock
 from dtale_magics.viewer.show_options import ShowOptions
+from dtale_magics.viewer.store import CHART_ID, default_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,6 +31,9 @@ if TYPE_CHECKING:
     from flask import Flask, Response
 
     from dtale_magics.serving.assets import Assets
+    from dtale_magics.viewer.column_analysis import ColumnAnalysis
+
+logger = logging.getLogger(__name__)
 
 _STAGING = "loading"
 """Id under which D-Tale analyses a frame before it takes its place; not a number, so that it does
@@ -35,11 +41,19 @@ not count when D-Tale looks for the next one."""
 
 _ASKED_FOR_AGAIN = {"text/html", "application/json"}
 
-_NAME = "_dtale_magics_name"
-"""Attribute of D-Tale's instance with the name that the user sees; it goes where the frame goes."""
 
-_ANALYSIS = "_dtale_magics_analysis"
-"""Attribute of D-Tale's instance with the `ColumnAnalysis` of what was shown last."""
+@dataclass
+class _Shown:
+    """What we know of a frame beside D-Tale's instance, which a store may pickle."""
+
+    name: str
+    """That the user sees."""
+    analysis: ColumnAnalysis
+    """Of what was shown last."""
+
+
+_SHOWN: dict[str, _Shown] = {}
+"""By data id, for the whole process, as D-Tale's store is; D-Tale may have forgotten some."""
 
 
 class Viewer:
@@ -70,6 +84,12 @@ class Viewer:
             if root not in self._apps:
                 self._apps[root] = self._build_app(root, prefix)
             return self._apps[root]
+
+    @property
+    def loaded(self) -> bool:
+        """Whether D-Tale is imported, and not just being imported by another thread."""
+        spec = getattr(_dtale("app", load=False), "__spec__", None)
+        return spec is not None and not getattr(spec, "_initializing", False)
 
     def forget_roots(self) -> None:
         """Drop the apps of every root: the roots have changed."""
@@ -112,9 +132,9 @@ class Viewer:
         """
         state, views = _dtale("global_state"), _dtale("views")
         with self._lock:
-            data_id, former = _find(name, state)
-            loaded = self._load(frame, name, options, None if reset else former, progress)
-            setattr(loaded, _NAME, name)
+            data_id, former = self._find(name, state)
+            kept = None if reset else former
+            loaded, analysis = self._load(frame, name, options, kept, progress)
             if former is None:
                 data_id = state.new_data_inst(instance=loaded)
                 state.set_name(data_id, _unambiguous(name, state))
@@ -123,6 +143,7 @@ class Viewer:
                     carry_over(former, loaded, options)
                 loaded.name = former.name
                 state.new_data_inst(data_id, loaded)
+            _SHOWN[data_id] = _Shown(name, analysis)
         instance = views.DtaleData(data_id, self._base_url())
         if options.get("open_browser"):
             instance.open_browser()
@@ -136,14 +157,16 @@ class Viewer:
         base = self._base_url()
         return tuple(
             FrameInfo(
-                getattr(instance, _NAME, None) or instance.name or f"data {data_id}",
+                self._name_of(data_id, instance),
                 data_id,
                 len(instance.data),
                 len(instance.dtypes),
                 base and f"{base}/dtale/main/{data_id}",
             )
-            for data_id, instance in list(state.items())
-            if data_id != _STAGING and instance.data is not None and instance.dtypes is not None
+            for data_id, instance in _items(state)
+            if data_id not in {_STAGING, CHART_ID}
+            and instance.data is not None
+            and instance.dtypes is not None
         )
 
     def find(self, name: str) -> FrameInfo:
@@ -179,6 +202,23 @@ class Viewer:
         app, views, config = _dtale("app"), _dtale("views"), _dtale("config")
         return ShowOptions.read(config.build_show_options({}), (app.show, views.startup))
 
+    def moved(self, old: str, new: str) -> None:
+        """Keep what we know of a frame that was given another data id."""
+        if old in _SHOWN:
+            _SHOWN[new] = _SHOWN.pop(old)
+
+    def _name_of(self, data_id: str, instance: Any) -> str:
+        shown = _SHOWN.get(data_id)
+        return shown.name if shown is not None else str(instance.name or f"data {data_id}")
+
+    def _find(self, name: str, state: Any) -> tuple[Any, Any]:
+        """Find id and instance of the frame shown as `name`; (None, None) if there is none."""
+        for data_id in [key for key, shown in _SHOWN.items() if shown.name == name]:
+            if state.contains(data_id):
+                return data_id, state.get_data_inst(data_id)
+            del _SHOWN[data_id]
+        return None, None
+
     def _load(
         self,
         frame: Any,
@@ -186,7 +226,7 @@ class Viewer:
         options: dict[str, Any],
         former: Any,
         progress: Callable[[int, int, str], None] | None,
-    ) -> Any:
+    ) -> tuple[Any, ColumnAnalysis]:
         """Let D-Tale analyse `frame` aside, so that a failure leaves no trace."""
         state, views, config = _dtale("global_state"), _dtale("views"), _dtale("config")
         if frame is None:
@@ -196,13 +236,14 @@ class Viewer:
         given = {key: value for key, value in options.items() if key != "open_browser"}
         if former is not None and "locked" not in given:
             given["locked"] = columns_to_lock(former, frame)
+        known = next((shown.analysis for shown in _SHOWN.values() if shown.name == name), None)
         accepted = inspect.signature(views.startup).parameters
         keywords = {
             key: value for key, value in config.build_show_options(given).items() if key in accepted
         }
         try:
             with (
-                column_analysis.spared(views, getattr(former, _ANALYSIS, None)) as analysis,
+                column_analysis.spared(views, known) as analysis,
                 column_analysis.followed(views, progress),
                 option_check.before_analysis(views, options, name),
             ):
@@ -213,9 +254,9 @@ class Viewer:
         except Exception as error:
             raise _refused(frame, name, error) from error
         finally:
-            state.store.pop(_STAGING, None)
-        setattr(loaded, _ANALYSIS, analysis)
-        return loaded
+            with contextlib.suppress(KeyError):  # a store needs no `pop`
+                del default_store(state).store[_STAGING]
+        return loaded, analysis
 
     def _build_app(self, root: str, prefix: str) -> Flask:
         # With no handler at all, logging prints into the notebook.
@@ -265,11 +306,6 @@ def _let_be_asked_for_changes(response: Response) -> Response:
     return response
 
 
-def preload() -> None:
-    """Import D-Tale; takes seconds the first time."""
-    _dtale("app")
-
-
 def _dtale(module: str, *, load: bool = True) -> Any:
     """Return one of D-Tale's modules; None if it is not imported and `load` is false."""
     name = f"dtale.{module}"
@@ -277,18 +313,16 @@ def _dtale(module: str, *, load: bool = True) -> Any:
         return sys.modules.get(name)
     if "dtale" not in sys.modules:
         hardening.check_version()
-    # The package first: to wait for it with the lock of one of its modules in hand is a deadlock
-    # with a cell that imports dtale meanwhile, which Python ends by an ImportError in either.
-    importlib.import_module("dtale")
     return importlib.import_module(name)
 
 
-def _find(name: str, state: ModuleType) -> tuple[Any, Any]:
-    """Find id and instance of the frame that was shown as `name`; (None, None) if there is none."""
-    for data_id, instance in list(state.items()):
-        if getattr(instance, _NAME, None) == name:
-            return data_id, instance
-    return None, None
+def _items(state: Any) -> list[tuple[str, Any]]:
+    """List D-Tale's frames; a store of the user's that cannot be read has none."""
+    try:
+        return [(str(key), instance) for key, instance in state.items()]
+    except Exception:
+        logger.exception("D-Tale's store cannot be read")
+        return []
 
 
 def _refused(frame: Any, name: str, error: Exception) -> FrameRefusedError:
@@ -310,7 +344,7 @@ def _unambiguous(name: str, state: ModuleType) -> str:
     D-Tale drops punctuation from names in URLs, so that ``my_df`` and ``mydf`` meet, and looks a
     name up before an id, so that ``_1`` would take the place of frame 1.
     """
-    taken = {state.convert_name_to_url_path(instance.name) for _, instance in state.items()}
+    taken = {state.convert_name_to_url_path(instance.name) for _, instance in _items(state)}
     candidates = itertools.chain(
         [name, f"{name} frame"], (f"{name} frame {number}" for number in itertools.count(2))
     )
