@@ -88,7 +88,7 @@ def is_python(text: str) -> bool:
     return True
 
 
-@settings(max_examples=600, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     text=EXPRESSIONS.filter(is_python),
     before=st.lists(OPTION, max_size=1),
