@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 from IPython.core.completer import SimpleCompletion, context_matcher
@@ -52,7 +51,7 @@ def _candidates(line: str, shell: InteractiveShell, session: Session) -> list[st
         return []
     if word.startswith("-"):
         # Asking D-Tale imports it; a keystroke must not wait for that.
-        known = "dtale.app" in sys.modules and not session.loading
+        known = session.loaded
         return [*DTALE.options, *(session.show_options().flags if known else ())]
     if rest.split(" ")[-2:-1] == ["--drop"]:
         return [frame.name for frame in session.frames()]

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from dtale_magics.reach.reachability import Reachability
     from dtale_magics.settings import PortRange
-    from dtale_magics.state import Status
+    from dtale_magics.state import FrameInfo, Status
 
 logger = logging.getLogger(__name__)
 
@@ -55,8 +55,14 @@ class SessionLike(Protocol):
     def settings(self) -> settings.Settings:
         """Return what holds now."""
 
+    def frames(self) -> Sequence[FrameInfo]:
+        """Return what D-Tale shows."""
+
     def status(self) -> Status:
         """Return the state of this kernel's D-Tale."""
+
+    def status_here(self) -> Status:
+        """Return what is known of it without asking anybody."""
 
     def kernels(self) -> list[dict[str, Any]]:
         """Return every D-Tale of the pod."""
@@ -111,7 +117,8 @@ class Controller:
         """Return what every panel says, as last found out."""
         with self._publishing:
             if self._shown is None:
-                self.refresh()
+                self._read_here()
+                self._publish()
             assert self._shown is not None
             return self._shown
 
@@ -153,6 +160,16 @@ class Controller:
         """Find out what holds now, and tell the watchers if it is something new."""
         self._read()
         self._publish()
+
+    def refresh_soon(self) -> None:
+        """Show what is known here, and have a thread ask the siblings, which may be slow."""
+        self._read_here()
+        self._publish()
+        with self._publishing:
+            if self._watching is not None:
+                self._watching.look()
+                return
+        threading.Thread(target=self.refresh, name="dtale_magics refresh", daemon=True).start()
 
     # ---------------------------------------------------------------- watchers
 
@@ -297,6 +314,20 @@ class Controller:
             logger.exception("the state of D-Tale could not be read")
             what = f"The state cannot be read: {type(error).__name__}: {error}"
             self._facts = DtaleMagicsError(what, "Type: %dtale_port")
+
+    def _read_here(self) -> None:
+        """Find out what is known without asking a sibling."""
+        try:
+            events = [(event.time, event.text) for event in self.session.events()]
+            now, before = self.session.status_here(), self._facts
+            if not isinstance(before, Facts):
+                self._facts = Facts(now, [], events, asked=False)
+                return
+            if not now.holds_ingress and not before.status.holds_ingress:
+                now = dataclasses.replace(now, ingress_holder=before.status.ingress_holder)
+            self._facts = dataclasses.replace(before, status=now, events=events)
+        except DtaleMagicsError as error:
+            self._facts = error
 
     def _follow_ingress(self, now: Status) -> None:
         """Remember whom the ingress port came from; forget it when the port has gone on."""

@@ -299,7 +299,7 @@ class DtaleMagics(Magics):
     @property
     def _knows_dtale(self) -> bool:
         """Whether D-Tale's own options can be told without waiting for its import."""
-        return "dtale.app" in sys.modules and not self.session.loading
+        return self.session.loaded
 
     @property
     def _in_browser(self) -> bool:

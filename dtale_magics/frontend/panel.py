@@ -55,6 +55,11 @@ class Hub(ipywidgets.Widget):  # type: ignore[misc]
         self._has_page = True
         self.links = self._links()
 
+    @property
+    def closed(self) -> bool:
+        """Whether the user closed it, as ``Widget.close_all()`` does."""
+        return self.comm is None
+
     def _links(self) -> dict[str, Any]:
         links = self._controller.links()
         return links if self._has_page else {**links, "slug": "", "ports": [], "ways": []}
@@ -64,8 +69,7 @@ class Hub(ipywidgets.Widget):  # type: ignore[misc]
         with self._lock:
             if self._unwatch is None:
                 self._unwatch = self._controller.watch(self._follow)
-                self._controller.refresh()
-                self._follow(self._controller.state())
+                self._controller.refresh_soon()
 
     def _sleep(self) -> None:
         with self._lock:
@@ -126,6 +130,16 @@ class Panel(anywidget.AnyWidget):
             self.frame = {"data_id": frame.data_id, "title": self._words}
 
     @property
+    def closed(self) -> bool:
+        """Whether the user closed it, as ``Widget.close_all()`` does."""
+        return self.comm is None
+
+    def forget(self) -> None:
+        """Free what a panel takes whose frame is gone; its page says so itself."""
+        self.layout.close()
+        self.close()
+
+    @property
     def static(self) -> panel_static.StaticPanel:
         """What the panel says, for where no widget can live."""
         return panel_static.StaticPanel(self._controller.shown(), self._words)
@@ -172,18 +186,25 @@ def of(session: SessionLike, frame: FrameInfo | None = None) -> Panel:
     """
     one = controller.of(session)
     with _Current.lock:
-        if _Current.hub is None or _Current.hub._controller is not one:  # noqa: SLF001 (its own module)
-            _Current.hub, _Current.panels = Hub(one), {}
-        hub, panels = _Current.hub, _Current.panels
+        hub = _Current.hub
+        if hub is None or hub.closed or hub._controller is not one:  # noqa: SLF001 (its own module)
+            hub = _Current.hub = Hub(one)
+            _Current.panels = {}
+        panels = _Current.panels
         key = "" if frame is None else frame.data_id
+        known = {"", *(one.data_id for one in session.frames())}
+        for stale in [name for name, panel in panels.items() if name not in known or panel.closed]:
+            panels.pop(stale).forget()
         panel = panels.get(key)
         if panel is None:
             panel = panels[key] = Panel(one, hub, frame)
     panel.show_frame(frame)
     if _asked_by_a_page():
         hub.expect_page()
-    one.refresh()
+    if frame is None:
+        one.refresh()  # the state itself was asked for
     hub.wake()
+    one.refresh_soon()
     return panel
 
 

@@ -103,6 +103,11 @@ class Places:
         place.shown = next(self._shows)
         self._places[data_id] = place
 
+    def moved(self, old: str, new: str) -> None:
+        """Keep what is known of a frame that was given another id."""
+        if old in self._places:
+            self._places[new] = self._places.pop(old)
+
     def forget(self, data_id: str, why: str) -> None:
         """Take a frame out, and remember why for those who still show it."""
         self._places.pop(data_id, None)
@@ -184,6 +189,10 @@ class Places:
         taken = {one.label for one in self._places.values()}
         numbered = (f"{name} ({number})" for number in itertools.count(2))
         return next(one for one in itertools.chain([name], numbered) if one not in taken)
+
+
+PLACES = Places()
+"""Of the whole process, as D-Tale's store is: they outlive a reload of the extension."""
 
 
 def _apart(one: Cell, other: Cell) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,8 @@ from dtale_magics.errors import UnknownFrameError
 from dtale_magics.state import FrameInfo, count
 from dtale_magics.viewer import carry_over
 from dtale_magics.viewer.origin import memory_of
-from dtale_magics.viewer.places import Places
+from dtale_magics.viewer.places import PLACES
+from dtale_magics.viewer.store import CHART_ID
 
 if TYPE_CHECKING:
     import threading
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 
     from dtale_magics.state import Cell
     from dtale_magics.viewer.places import Place
+
+logger = logging.getLogger(__name__)
 
 STAGING = "loading"
 """Id under which D-Tale analyses a frame before it takes its place; not a number, so that it does
@@ -37,7 +41,7 @@ class ShownFrames:
     def __init__(self, base_url: Callable[[], str | None], lock: threading.RLock) -> None:
         self._base_url = base_url
         self._lock = lock
-        self.places = Places()
+        self.places = PLACES
 
     def tidy(self, cell: Cell) -> bool:
         """Drop the frames that an earlier run of a cell showed and its last run did not.
@@ -64,8 +68,10 @@ class ShownFrames:
             return ()
         return tuple(
             self._info(data_id, instance)
-            for data_id, instance in list(state.items())
-            if data_id != STAGING and instance.data is not None and instance.dtypes is not None
+            for data_id, instance in items(state)
+            if data_id not in {STAGING, CHART_ID}
+            and instance.data is not None
+            and instance.dtypes is not None
         )
 
     def find_all(self, name: str) -> tuple[FrameInfo, ...]:
@@ -175,6 +181,15 @@ class ShownFrames:
             newer,
             place.notes,
         )
+
+
+def items(state: Any) -> list[tuple[str, Any]]:
+    """List D-Tale's frames; a store of the user's that cannot be read has none."""
+    try:
+        return [(str(key), instance) for key, instance in state.items()]
+    except Exception:
+        logger.exception("D-Tale's store cannot be read")
+        return []
 
 
 def _module(name: str) -> Any:

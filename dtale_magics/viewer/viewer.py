@@ -5,6 +5,7 @@ The only module that imports dtale, and only when it is needed: that takes secon
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import inspect
 import itertools
@@ -21,7 +22,8 @@ from dtale_magics.state import Cell, count
 from dtale_magics.viewer import carry_over, column_analysis, hardening, option_check
 from dtale_magics.viewer.origin import Origin, memory_of
 from dtale_magics.viewer.show_options import ShowOptions
-from dtale_magics.viewer.shown_frames import STAGING, ShownFrames
+from dtale_magics.viewer.shown_frames import STAGING, ShownFrames, items
+from dtale_magics.viewer.store import default_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,6 +66,12 @@ class Viewer:
             if root not in self._apps:
                 self._apps[root] = self._build_app(root, prefix)
             return self._apps[root]
+
+    @property
+    def loaded(self) -> bool:
+        """Whether D-Tale is imported, and not just being imported by another thread."""
+        spec = getattr(_dtale("app", load=False), "__spec__", None)
+        return spec is not None and not getattr(spec, "_initializing", False)
 
     def forget_roots(self) -> None:
         """Drop the apps of every root: the roots have changed."""
@@ -182,7 +190,8 @@ class Viewer:
         except Exception as error:
             raise _refused(frame, name, error) from error
         finally:
-            state.store.pop(STAGING, None)
+            with contextlib.suppress(KeyError):  # a store needs no `pop`
+                del default_store(state).store[STAGING]
         place.analysis = analysis
         place.layout = carry_over.Layout.of(loaded, keywords)
         if locked:
@@ -237,11 +246,6 @@ def _let_be_asked_for_changes(response: Response) -> Response:
     return response
 
 
-def preload() -> None:
-    """Import D-Tale; takes seconds the first time."""
-    _dtale("app")
-
-
 def _dtale(module: str, *, load: bool = True) -> Any:
     """Return one of D-Tale's modules; None if it is not imported and `load` is false."""
     name = f"dtale.{module}"
@@ -249,9 +253,6 @@ def _dtale(module: str, *, load: bool = True) -> Any:
         return sys.modules.get(name)
     if "dtale" not in sys.modules:
         hardening.check_version()
-    # The package first: to wait for it with the lock of one of its modules in hand is a deadlock
-    # with a cell that imports dtale meanwhile, which Python ends by an ImportError in either.
-    importlib.import_module("dtale")
     return importlib.import_module(name)
 
 
@@ -305,7 +306,7 @@ def _unambiguous(name: str, state: ModuleType) -> str:
     D-Tale drops punctuation from names in URLs, so that ``my_df`` and ``mydf`` meet, and looks a
     name up before an id, so that ``_1`` would take the place of frame 1.
     """
-    taken = {state.convert_name_to_url_path(instance.name) for _, instance in state.items()}
+    taken = {state.convert_name_to_url_path(instance.name) for _, instance in items(state)}
     candidates = itertools.chain(
         [name, f"{name} frame"], (f"{name} frame {number}" for number in itertools.count(2))
     )
