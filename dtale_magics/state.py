@@ -54,11 +54,18 @@ class Cell:
 
 @dataclasses.dataclass(frozen=True)
 class Newer:
-    """A frame that a later cell showed under the same name: its name, D-Tale's id, its cell."""
+    """A frame that a later cell showed under the same name.
+
+    Attributes
+    ----------
+    name, data_id, cell, shown
+        As of a `FrameInfo`.
+    """
 
     name: str
     data_id: str
     cell: int
+    shown: int = dataclasses.field(default=0, compare=False)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -148,7 +148,7 @@ class Places:
         if not later:
             return None
         _, key, one = max(later, key=lambda found: found[0])
-        return Newer(one.label, key, one.cell.number)
+        return Newer(one.label, key, one.cell.number, one.shown)
 
     def left_over(self, cell: Cell) -> list[str]:
         """Return the frames of places that the last run of their cell no longer showed.
