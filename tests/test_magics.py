@@ -111,7 +111,7 @@ def test_everything_that_the_page_loads_is_served(
     assert entrance.status == 302
     data_id = frame_of(kernel, "df")["data_id"]
     assert entrance.headers["Location"].endswith(f"/dtale/main/{data_id}")
-    page = request(url + "dtale/main/1").text
+    page = request(frame_of(kernel, "df")["url"]).text
     slug = url.rstrip("/").rpartition("/")[2]
     links = [part.split('"')[0] for part in page.split('src="')[1:]]
     assert links
