@@ -101,6 +101,7 @@ class Controller:
         self._publishing = threading.RLock()
         self._activity = Activity()
         self._facts: Facts | DtaleMagicsError | None = None
+        self._turn = self._known_turn = 0
         self._revision = 0
         self._shown: PanelView | None = None
         self._shown_links: dict[str, Any] = {}
@@ -301,6 +302,9 @@ class Controller:
 
     def _read(self) -> None:
         """Find out; never raises, because nobody would see it."""
+        self._know(self._next_turn(), self._find_out())
+
+    def _find_out(self) -> Facts | DtaleMagicsError:
         try:
             status = self.session.status()
             self._follow_ingress(status)
@@ -310,27 +314,41 @@ class Controller:
             if watching is not None:
                 self.session.reach.follow(watching.look)
             events = [(event.time, event.text) for event in self.session.events()]
-            self._facts = Facts(status, kernels, events, self.session.reach.verdict())
+            return Facts(status, kernels, events, self.session.reach.verdict())
         except DtaleMagicsError as error:
-            self._facts = error
+            return error
         except Exception as error:
             logger.exception("the state of D-Tale could not be read")
             what = f"The state cannot be read: {type(error).__name__}: {error}"
-            self._facts = DtaleMagicsError(what, "Type: %dtale_port")
+            return DtaleMagicsError(what, "Type: %dtale_port")
 
     def _read_here(self) -> None:
         """Find out what is known without asking a sibling."""
+        turn, found = self._next_turn(), self._find_out_here()
+        self._know(turn, found)
+
+    def _find_out_here(self) -> Facts | DtaleMagicsError:
         try:
             events = [(event.time, event.text) for event in self.session.events()]
             now, before = self.session.status_here(), self._facts
-            if not isinstance(before, Facts):
-                self._facts = Facts(now, [], events, asked=False)
-                return
-            if not now.holds_ingress and not before.status.holds_ingress:
-                now = dataclasses.replace(now, ingress_holder=before.status.ingress_holder)
-            self._facts = dataclasses.replace(before, status=now, events=events)
         except DtaleMagicsError as error:
-            self._facts = error
+            return error
+        if not isinstance(before, Facts):
+            return Facts(now, [], events, asked=False)
+        if not now.holds_ingress and not before.status.holds_ingress:
+            now = dataclasses.replace(now, ingress_holder=before.status.ingress_holder)
+        return dataclasses.replace(before, status=now, events=events)
+
+    def _next_turn(self) -> int:
+        with self._publishing:
+            self._turn += 1
+            return self._turn
+
+    def _know(self, turn: int, found: Facts | DtaleMagicsError) -> None:
+        """Keep what was found, unless somebody who looked later has been quicker."""
+        with self._publishing:
+            if turn > self._known_turn:
+                self._known_turn, self._facts = turn, found
 
     def _follow_ingress(self, now: Status) -> None:
         """Remember whom the ingress port came from; forget it when the port has gone on."""

@@ -131,6 +131,7 @@ class Viewer:
             place.origin = Origin.of(frame)
             former = None if data_id is None else state.get_data_inst(data_id)
             before = None if data_id is None else places[data_id]
+            place.analysis = before.analysis if before else None
             loaded = self._load(frame, options, place, None if reset else before, progress)
             _carry_over(former, before, loaded, place, None if reset else options)
             place.memory = memory_of(loaded.data)
@@ -179,7 +180,7 @@ class Viewer:
         locked = keywords.pop("locked", None)
         try:
             with (
-                column_analysis.spared(views, before.analysis if before else None) as analysis,
+                column_analysis.spared(views, place.analysis) as analysis,
                 column_analysis.followed(views, progress),
                 option_check.before_analysis(views, options, name),
             ):
