@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from dtale_magics.reach.verdict import Verdict
     from dtale_magics.serving import guard
     from dtale_magics.settings import PortRange, Settings
-    from dtale_magics.state import FrameInfo, PortHolder, Status
+    from dtale_magics.state import Cell, FrameInfo, PortHolder, Status
     from dtale_magics.viewer.show_options import ShowOptions
     from dtale_magics.viewer.viewer import Viewer
 
@@ -134,7 +134,7 @@ class Session:
 
     def frame_moved(self, old: str, new: str) -> None:
         """Hear that D-Tale gave a frame another data id."""
-        self._viewer.moved(old, new)
+        self._viewer.shown.places.moved(old, new)
 
     def settings(self) -> Settings:
         """Resolve the settings that hold now; `SettingError` when one cannot be used."""
@@ -142,7 +142,7 @@ class Session:
 
     def frames(self) -> tuple[FrameInfo, ...]:
         """Return what D-Tale shows, oldest first."""
-        return self._viewer.frames()
+        return self._viewer.shown.frames()
 
     def status(self) -> Status:
         """Return the state of this kernel's D-Tale; `SettingError` for unusable settings."""
@@ -247,16 +247,18 @@ class Session:
 
     # ----------------------------------------------------------------- frames
 
-    def show(
+    def show(  # noqa: PLR0913 (what can be asked for, by keyword)
         self,
         frame: Any,
         name: str,
         options: Mapping[str, Any] | None = None,
         *,
+        cell: Cell | None = None,
+        anonymous: bool = False,
         reset: bool = False,
         progress: Callable[[int, int, str], None] | None = None,
     ) -> tuple[Any, FrameInfo]:
-        """Show a frame, in place if `name` is shown already.
+        """Show a frame, in place if an earlier run of the cell has shown it.
 
         Parameters
         ----------
@@ -266,6 +268,11 @@ class Session:
             Variable or expression that it came from.
         options
             D-Tale's show options by keyword.
+        cell
+            The cell that shows it; without one, `name` alone tells which frame it is.
+        anonymous
+            Whether nothing but the expression `name` leads to the frame; of such ones, the last few
+            are kept.
         reset
             Whether to leave out what earlier shows of it left: filters, sorting, options.
         progress
@@ -286,7 +293,14 @@ class Session:
         self.ensure()
         # Not under the lock: D-Tale may analyse for many seconds, while the port has to move.
         instance = self._viewer.show(
-            frame, name, dict(options or {}), reset=reset, progress=progress
+            frame,
+            name,
+            dict(options or {}),
+            cell=cell,
+            anonymous=anonymous,
+            reset=reset,
+            kept_expressions=self.settings().kept_expressions,
+            progress=progress,
         )
         shown = next(one for one in self.frames() if one.data_id == instance._data_id)  # noqa: SLF001
         self._open_ports().happened(f"Showing {shown}.")
@@ -297,31 +311,54 @@ class Session:
         self.load()
         return self._viewer.show_options()
 
-    def drop(self, *names: str) -> tuple[FrameInfo, ...]:
-        """Forget frames, every one for the name ``all``.
+    def tidy(self, cell: Cell) -> None:
+        """Forget the frames that a cell showed once and in its last run did not."""
+        if self._viewer.shown.tidy(cell):
+            self._happened("")
 
-        Raises
-        ------
-        UnknownFrameError
-            Names the frames there are; none is forgotten then.
-        """
-        if names == ("all",):
-            names = tuple(frame.data_id for frame in self.frames())
-        ids = dict.fromkeys(self._viewer.find(name).data_id for name in names)
-        dropped = tuple(map(self._viewer.drop, ids))
-        for frame in dropped:
-            self._open_ports().happened(f"Forgot {frame}.")
-        return dropped
-
-    def data(self, name: str) -> Any:
-        """Return a frame as its grid has it, filtered and edited.
+    def find(self, *names: str) -> tuple[FrameInfo, ...]:
+        """Find the frames that names mean, of each the one that was shown last at the end.
 
         Raises
         ------
         UnknownFrameError
             Names the frames there are.
         """
-        return self._viewer.data(name)
+        found = [frame for name in names for frame in self._viewer.shown.find_all(name)]
+        return tuple({frame.data_id: frame for frame in found}.values())
+
+    def drop(self, *names: str) -> tuple[FrameInfo, ...]:
+        """Forget frames: every one of each name, and every one at all for the name ``all``.
+
+        Raises
+        ------
+        UnknownFrameError
+            Names the frames there are; none is forgotten then.
+        """
+        dropped = self.frames() if names == ("all",) else self.find(*names)
+        for frame in dropped:
+            self._viewer.shown.drop(frame.data_id)
+            self._open_ports().happened(f"Forgot {frame}.")
+        return dropped
+
+    def why_gone(self, data_id: str) -> str:
+        """Say why there is no frame of that id any more; empty if that is not known."""
+        return self._viewer.shown.why_gone(data_id)
+
+    def data(self, frame: FrameInfo) -> Any:
+        """Return a frame as its grid has it: filtered, sorted and edited, with its own index."""
+        return self._viewer.shown.data(frame.data_id)
+
+    def edited(self, frame: FrameInfo) -> Any:
+        """Return all rows of a frame with what was edited in its grid; None if nothing was.
+
+        What a later run of its cell replaced is there until something else is edited.
+        """
+        return self._viewer.shown.edited(frame.data_id)
+
+    def edits(self, frame: FrameInfo) -> int:
+        """Count what was edited in a frame's grid since its cell has run."""
+        return self._viewer.shown.edits(frame.data_id)
 
     def new_link(self) -> None:
         """Give this kernel a new slug; links with the old one are dead from now on."""

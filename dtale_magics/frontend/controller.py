@@ -55,6 +55,9 @@ class SessionLike(Protocol):
     def settings(self) -> settings.Settings:
         """Return what holds now."""
 
+    def why_gone(self, data_id: str) -> str:
+        """Say why there is no frame of that id any more."""
+
     def frames(self) -> Sequence[FrameInfo]:
         """Return what D-Tale shows."""
 

@@ -13,16 +13,17 @@ import logging
 import secrets
 import sys
 import threading
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from dtale_magics.errors import FrameRefusedError, UnknownFrameError, UsageError
-from dtale_magics.state import FrameInfo
-from dtale_magics.viewer import column_analysis, hardening, option_check
-from dtale_magics.viewer.carry_over import carry_over, columns_to_lock
+from dtale_magics.errors import FrameRefusedError, UsageError
+from dtale_magics.settings import KEPT_EXPRESSIONS
+from dtale_magics.state import Cell, count
+from dtale_magics.viewer import carry_over, column_analysis, hardening, option_check
+from dtale_magics.viewer.origin import Origin, memory_of
 from dtale_magics.viewer.show_options import ShowOptions
-from dtale_magics.viewer.store import CHART_ID, default_store
+from dtale_magics.viewer.shown_frames import STAGING, ShownFrames, items
+from dtale_magics.viewer.store import default_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,29 +32,9 @@ if TYPE_CHECKING:
     from flask import Flask, Response
 
     from dtale_magics.serving.assets import Assets
-    from dtale_magics.viewer.column_analysis import ColumnAnalysis
-
-logger = logging.getLogger(__name__)
-
-_STAGING = "loading"
-"""Id under which D-Tale analyses a frame before it takes its place; not a number, so that it does
-not count when D-Tale looks for the next one."""
+    from dtale_magics.viewer.places import Place
 
 _ASKED_FOR_AGAIN = {"text/html", "application/json"}
-
-
-@dataclass
-class _Shown:
-    """What we know of a frame beside D-Tale's instance, which a store may pickle."""
-
-    name: str
-    """That the user sees."""
-    analysis: ColumnAnalysis
-    """Of what was shown last."""
-
-
-_SHOWN: dict[str, _Shown] = {}
-"""By data id, for the whole process, as D-Tale's store is; D-Tale may have forgotten some."""
 
 
 class Viewer:
@@ -75,6 +56,7 @@ class Viewer:
         self._secret_key = secrets.token_hex(32)
         self._signs_in = False
         """Whether D-Tale asks for a name and a password as well."""
+        self.shown = ShownFrames(base_url, self._lock)
 
     def app(self, root: str, prefix: str = "") -> Flask:
         """D-Tale's WSGI application for a public root, built once for each.
@@ -102,27 +84,36 @@ class Viewer:
         with self._lock:
             self._apps.clear()
 
-    def show(
+    def show(  # noqa: PLR0913 (what can be asked for, by keyword)
         self,
         frame: Any,
         name: str,
         options: dict[str, Any],
         *,
+        cell: Cell | None = None,
+        anonymous: bool = False,
         reset: bool = False,
+        kept_expressions: int = KEPT_EXPRESSIONS,
         progress: Callable[[int, int, str], None] | None = None,
     ) -> Any:
-        """Show `frame` as `name`, in place if that name is shown already.
+        """Show `frame` as `name`, in place if an earlier run of the cell has shown it.
 
         Parameters
         ----------
         frame
             Whatever ``dtale.show`` takes.
         name
-            Variable or expression; the frame's identity from one call to the next.
+            Variable or expression.
         options
             D-Tale's show options by keyword, only those that the user gave.
+        cell
+            The cell that shows it; the frame's identity together with `name`, see `places`.
+        anonymous
+            Whether nothing but the expression `name` leads to the frame.
         reset
             Whether to leave out what earlier shows of it left.
+        kept_expressions
+            How many of the anonymous ones are kept.
         progress
             See `column_analysis.followed`.
 
@@ -137,132 +128,82 @@ class Viewer:
             When D-Tale cannot show it. Frames that were shown before are as they were.
         """
         state, views = _dtale("global_state"), _dtale("views")
+        cell = cell or Cell()
+        places = self.shown.places
         with self._lock:
-            data_id, former = self._find(name, state)
-            kept = None if reset else former
-            loaded, analysis = self._load(frame, name, options, kept, progress)
-            if former is None:
+            places.keep_only(state.keys())
+            data_id, place = places.find(name, cell)
+            place.anonymous = anonymous
+            place.origin = Origin.of(frame)
+            former = None if data_id is None else state.get_data_inst(data_id)
+            before = None if data_id is None else places[data_id]
+            place.analysis = before.analysis if before else None
+            loaded = self._load(frame, options, place, None if reset else before, progress)
+            _carry_over(former, before, loaded, place, None if reset else options)
+            place.memory = memory_of(loaded.data)
+            if data_id is None or former is None:
+                title = _unambiguous(place.label, state)
                 data_id = state.new_data_inst(instance=loaded)
-                state.set_name(data_id, _unambiguous(name, state))
+                state.set_name(data_id, title)
             else:
-                if not reset:
-                    carry_over(former, loaded, options)
                 loaded.name = former.name
                 state.new_data_inst(data_id, loaded)
-            _SHOWN[data_id] = _Shown(name, analysis)
+            places.put(data_id, place)
+            self.shown.drop_surplus(kept_expressions, cell, place)
         instance = views.DtaleData(data_id, self._base_url())
         if _dtale("config").build_show_options(options).get("open_browser"):
             instance.open_browser()
         return instance
-
-    def frames(self) -> tuple[FrameInfo, ...]:
-        """List what D-Tale has, also what plain ``dtale.show`` brought, oldest first."""
-        state = _dtale("global_state", load=False)
-        if state is None:
-            return ()
-        base = self._base_url()
-        return tuple(
-            FrameInfo(
-                self._name_of(data_id, instance),
-                data_id,
-                len(instance.data),
-                len(instance.dtypes),
-                base and f"{base}/dtale/main/{data_id}",
-            )
-            for data_id, instance in _items(state)
-            if data_id not in {_STAGING, CHART_ID}
-            and instance.data is not None
-            and instance.dtypes is not None
-        )
-
-    def find(self, name: str) -> FrameInfo:
-        """Find a frame by the name that the user sees or by its data id.
-
-        Raises
-        ------
-        UnknownFrameError
-            Names the frames that there are.
-        """
-        frames = self.frames()
-        for frame in frames:
-            if name in (frame.name, frame.data_id):
-                return frame
-        known = ", ".join(frame.name for frame in frames)
-        hint = f"There are: {known}." if known else "There is none yet; show one with: %dtale df"
-        raise UnknownFrameError(name, f"D-Tale has no frame {name!r}.", hint)
-
-    def drop(self, name: str) -> FrameInfo:
-        """Forget a frame, which `find` finds."""
-        with self._lock:
-            frame = self.find(name)
-            _dtale("global_state").cleanup(frame.data_id)
-        return frame
-
-    def data(self, name: str) -> Any:
-        """Return a frame, which `find` finds, as its grid has it: filtered and edited."""
-        frame = self.find(name)
-        return _dtale("views").DtaleData(frame.data_id, self._base_url()).view_data
 
     def show_options(self) -> ShowOptions:
         """Read the show options of the installed D-Tale."""
         app, views, config = _dtale("app"), _dtale("views"), _dtale("config")
         return ShowOptions.read(config.build_show_options({}), (app.show, views.startup))
 
-    def moved(self, old: str, new: str) -> None:
-        """Keep what we know of a frame that was given another data id."""
-        if old in _SHOWN:
-            _SHOWN[new] = _SHOWN.pop(old)
-
-    def _name_of(self, data_id: str, instance: Any) -> str:
-        shown = _SHOWN.get(data_id)
-        return shown.name if shown is not None else str(instance.name or f"data {data_id}")
-
-    def _find(self, name: str, state: Any) -> tuple[Any, Any]:
-        """Find id and instance of the frame shown as `name`; (None, None) if there is none."""
-        for data_id in [key for key, shown in _SHOWN.items() if shown.name == name]:
-            if state.contains(data_id):
-                return data_id, state.get_data_inst(data_id)
-            del _SHOWN[data_id]
-        return None, None
-
     def _load(
         self,
         frame: Any,
-        name: str,
         options: dict[str, Any],
-        former: Any,
+        place: Place,
+        before: Place | None,
         progress: Callable[[int, int, str], None] | None,
-    ) -> tuple[Any, ColumnAnalysis]:
+    ) -> Any:
         """Let D-Tale analyse `frame` aside, so that a failure leaves no trace."""
         state, views, config = _dtale("global_state"), _dtale("views"), _dtale("config")
+        name = place.name
         if frame is None:
             raise FrameRefusedError(
                 name, f"{name} is None.", "Assign a frame first, or check what the call returned."
             )
+        # Locked columns are put in front once D-Tale has told their order in the frame.
         given = {key: value for key, value in options.items() if key != "open_browser"}
-        if former is not None and "locked" not in given:
-            given["locked"] = columns_to_lock(former, frame)
-        known = next((shown.analysis for shown in _SHOWN.values() if shown.name == name), None)
+        if before is not None and before.layout is not None and before.layout.hides_empty:
+            given.setdefault("auto_hide_empty_columns", True)
         accepted = inspect.signature(views.startup).parameters
         keywords = {
             key: value for key, value in config.build_show_options(given).items() if key in accepted
         }
+        locked = keywords.pop("locked", None)
         try:
             with (
-                column_analysis.spared(views, known) as analysis,
+                column_analysis.spared(views, place.analysis) as analysis,
                 column_analysis.followed(views, progress),
                 option_check.before_analysis(views, options, name),
             ):
-                views.startup(self._base_url(), data=frame, data_id=_STAGING, **keywords)
-            loaded = state.get_data_inst(_STAGING)
+                views.startup(self._base_url(), data=frame, data_id=STAGING, **keywords)
+            loaded = state.get_data_inst(STAGING)
         except UsageError:
             raise
         except Exception as error:
             raise _refused(frame, name, error) from error
         finally:
             with contextlib.suppress(KeyError):  # a store needs no `pop`
-                del default_store(state).store[_STAGING]
-        return loaded, analysis
+                del default_store(state).store[STAGING]
+        place.analysis = analysis
+        place.layout = carry_over.Layout.of(loaded, keywords)
+        if locked:
+            carry_over.arrange(loaded, place.layout, locked)
+        return loaded
 
     def _build_app(self, root: str, prefix: str) -> Flask:
         # With no handler at all, logging prints into the notebook.
@@ -322,13 +263,35 @@ def _dtale(module: str, *, load: bool = True) -> Any:
     return importlib.import_module(name)
 
 
-def _items(state: Any) -> list[tuple[str, Any]]:
-    """List D-Tale's frames; a store of the user's that cannot be read has none."""
-    try:
-        return [(str(key), instance) for key, instance in state.items()]
-    except Exception:
-        logger.exception("D-Tale's store cannot be read")
-        return []
+def _carry_over(
+    former: Any, before: Place | None, loaded: Any, place: Place, options: dict[str, Any] | None
+) -> None:
+    """Give `loaded` what `former` had of the user's, and note in `place` what it could not.
+
+    Without `options`, it starts afresh; edits are told of all the same.
+    """
+    if before is None:
+        return
+    notes = []
+    replaced = carry_over.edits(former, before.layout)
+    if replaced:
+        place.edited = former
+        notes.append(
+            f"{count(replaced, 'edit')} made in the grid of {place.label} gave way to its value. "
+            f"To get the edited frame: edited = %dtale --edited {_quoted(place.label)}"
+        )
+    if options is not None:
+        tools = carry_over.Tools(_dtale("query"), _dtale("views"), _dtale("utils"))
+        laid = (carry_over.Laid(former, before.layout), carry_over.Laid(loaded, place.layout))
+        dropped = carry_over.carry_over(*laid, options, tools)
+        if dropped:
+            notes.append(f"{place.label} is shown without {', '.join(dropped)}.")
+    place.notes = tuple(notes)
+
+
+def _quoted(label: str) -> str:
+    """Write a frame's name as one word."""
+    return repr(label) if " " in label else label
 
 
 def _refused(frame: Any, name: str, error: Exception) -> FrameRefusedError:
@@ -350,7 +313,7 @@ def _unambiguous(name: str, state: ModuleType) -> str:
     D-Tale drops punctuation from names in URLs, so that ``my_df`` and ``mydf`` meet, and looks a
     name up before an id, so that ``_1`` would take the place of frame 1.
     """
-    taken = {state.convert_name_to_url_path(instance.name) for _, instance in _items(state)}
+    taken = {state.convert_name_to_url_path(instance.name) for _, instance in items(state)}
     candidates = itertools.chain(
         [name, f"{name} frame"], (f"{name} frame {number}" for number in itertools.count(2))
     )

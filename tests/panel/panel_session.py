@@ -59,6 +59,10 @@ class FakeSession:
     def frames(self) -> tuple[FrameInfo, ...]:
         return ()
 
+    def why_gone(self, data_id: str) -> str:
+        del data_id
+        return ""
+
     def kernels(self) -> list[dict[str, Any]]:
         return []
 
