@@ -228,9 +228,9 @@ DTALE = Magic(
         (
             "What stays when its cell is run again: filters, sorting, formats, locked, hidden and "
             "moved columns, and what options set, as far as they apply to the new values; what "
-            "does not is named. `--drop-index`, `--inplace`, `--optimize-dataframe` and `--sample` hold "
-            "for one show. What was edited in the grid gives way to the variable, and `--edited` "
-            "has it."
+            "does not is named. `--drop-index`, `--inplace`, `--optimize-dataframe` and `--sample` "
+            "hold for one show. What was edited in the grid gives way to the variable, and "
+            "`--edited` has it."
         ),
     ),
 )

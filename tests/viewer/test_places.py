@@ -139,7 +139,7 @@ def test_what_is_listed_and_dropped(kernel: Kernel) -> None:
     kernel.run(LOOP, cell="loop")
     kernel.run("%dtale df", cell="first")
     kernel.run("%dtale df", cell="second")
-    number = kernel.value("get_ipython().execution_count") - 1
+    number = kernel.value("get_ipython().displayhook.prompt_count") - 1
     listed = kernel.run("%dtale --list").text
     assert f"df (2): 3 rows × 2 columns, cell [{number}], 0.2 kB" in listed
     assert "part (2): 2 rows × 2 columns" in listed
