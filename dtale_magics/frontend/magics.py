@@ -280,6 +280,9 @@ class DtaleMagics(Magics):
 
     def _set_ports(self, arguments: Arguments) -> Answer:
         words = arguments.words
+        meant = suggestions.single_dash(arguments.expression, DTALE_PORT, None)
+        if meant is not None:
+            raise meant
         if len(words) == 1 and "-" not in words[0]:
             port = parse_port(words[0], "port")
             if "--force" in arguments.flags:
