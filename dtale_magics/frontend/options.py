@@ -220,6 +220,19 @@ DTALE = Magic(
             answer=commands.stop,
         ),
     ),
+    (
+        (
+            "A frame is its name in its cell: run again, the cell updates it in place. The same "
+            "name in a loop or in another cell is a frame of its own, `df (2)`."
+        ),
+        (
+            "What stays when its cell is run again: filters, sorting, formats, locked, hidden and "
+            "moved columns, and what options set, as far as they apply to the new values; what "
+            "does not is named. `--drop-index`, `--inplace`, `--optimize-dataframe` and `--sample` "
+            "hold for one show. What was edited in the grid gives way to the variable, and "
+            "`--edited` has it."
+        ),
+    ),
 )
 
 DTALE_PORT = Magic(

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from dtale_magics.errors import FrameRefusedError, UsageError
 from dtale_magics.settings import KEPT_EXPRESSIONS
 from dtale_magics.state import Cell, count
-from dtale_magics.viewer import carry_over, column_analysis, hardening, option_check
+from dtale_magics.viewer import carry_over, column_analysis, hardening, layout, option_check
 from dtale_magics.viewer.origin import Origin, memory_of
 from dtale_magics.viewer.show_options import ShowOptions
 from dtale_magics.viewer.shown_frames import STAGING, ShownFrames, items
@@ -141,6 +141,7 @@ class Viewer:
             loaded = self._load(frame, options, place, None if reset else before, progress)
             _carry_over(former, before, loaded, place, None if reset else options)
             place.memory = memory_of(loaded.data)
+            place.memory += memory_of(place.edited.data) if place.edited is not None else 0
             if data_id is None or former is None:
                 title = _unambiguous(place.label, state)
                 data_id = state.new_data_inst(instance=loaded)
@@ -200,9 +201,9 @@ class Viewer:
             with contextlib.suppress(KeyError):  # a store needs no `pop`
                 del default_store(state).store[STAGING]
         place.analysis = analysis
-        place.layout = carry_over.Layout.of(loaded, keywords)
+        place.layout = layout.Layout.of(loaded, keywords)
         if locked:
-            carry_over.arrange(loaded, place.layout, locked)
+            layout.arrange(loaded, place.layout, locked)
         return loaded
 
     def _build_app(self, root: str, prefix: str) -> Flask:
@@ -273,7 +274,7 @@ def _carry_over(
     if before is None:
         return
     notes = []
-    replaced = carry_over.edits(former, before.layout)
+    replaced = layout.edits(former, before.layout)
     if replaced:
         place.edited = former
         notes.append(
@@ -283,7 +284,7 @@ def _carry_over(
     if options is not None:
         tools = carry_over.Tools(_dtale("query"), _dtale("views"), _dtale("utils"))
         laid = (carry_over.Laid(former, before.layout), carry_over.Laid(loaded, place.layout))
-        dropped = carry_over.carry_over(*laid, options, tools)
+        dropped = carry_over.carry_over_safely(*laid, options, tools)
         if dropped:
             notes.append(f"{place.label} is shown without {', '.join(dropped)}.")
     place.notes = tuple(notes)
