@@ -68,7 +68,10 @@ def expand(template: str, environ: Mapping[str, str], name: str) -> str:
     )
     url = fill(text, names).rstrip("/")
     if not _is_url(url.replace("{port}", "1")):
-        raise SettingError(name, template, f"{name} is {template[:80]!r}, which is no URL.", _HINT)
+        hint = _HINT
+        if name in environ:
+            hint += f"\nUntil whoever runs the Hub has mended it, go on without it: %env {name}="
+        raise SettingError(name, template, f"{name} is {template[:80]!r}, which is no URL.", hint)
     return url
 
 

@@ -46,6 +46,12 @@ class Exposure:
         self.deadline = deadline
         self.reserve_ports = reserve_ports
         self._pods: dict[tuple[str, str], str] = {}
+        self._configured = False
+
+    def __deepcopy__(self, _: Any) -> Exposure:
+        # Traitlets copies what stands in ``c`` for each spawner; the hook and the removal know the
+        # pods together.
+        return self
 
     async def __call__(self, spawner: Any, pod: Any) -> tuple[Outcome, ...]:
         """Create Service and route for the pod that was just created.
@@ -99,7 +105,7 @@ class Exposure:
         }
 
     def _env(self, spawner: Any) -> str:
-        if not self._is_hook_of(spawner):
+        if self._configured and not self._is_hook_of(spawner):
             spawner.log.warning(
                 "D-Tale of %s gets no route: another after_pod_created_hook was set after "
                 "expose(…).configure(c). Let that come last; the chart runs extraConfig in the "
@@ -136,6 +142,7 @@ class Exposure:
         config
             The ``c`` of ``jupyterhub_config.py``.
         """
+        self._configured = True
         section = config.KubeSpawner
         for trait, ours in (("after_pod_created_hook", self), ("post_stop_hook", self.remove)):
             earlier = section.get(trait)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -193,3 +195,17 @@ def test_what_browsers_use_is_told_apart_from_what_the_controller_has(
     wild = ("--tls", "wild", *route[:4])
     assert main(["manifests", "--host", "x.example.org", "--user", "ada", *wild]) == 2
     assert "--scheme https" in capsys.readouterr().err
+
+
+def test_the_documented_commands_work(capsys: pytest.CaptureFixture[str]) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "kubernetes.md").read_text()
+    text = text.replace("\\\n", " ")
+    commands = re.findall(r"^ {4,}(python -m dtale_magics manifests .*)$", text, re.MULTILINE)
+    assert len(commands) >= 6
+    for command in commands:
+        words = shlex.split(re.split(r" \| | > ", command)[0])
+        found = list(YAML(typ="safe").load_all(printed(capsys, *words[3:])))
+        assert found
+        if "kubectl delete" in command:
+            # What is taken away is what the same options made.
+            assert command.replace("delete", "apply") in commands

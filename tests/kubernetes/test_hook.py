@@ -313,6 +313,34 @@ def test_a_hub_whose_hooks_are_taken_keeps_them(api: ApiStub) -> None:
     assert api.find("Service") == api.find("Ingress") == []
 
 
+def test_a_hook_that_is_replaced_afterwards_is_missed(
+    api: ApiStub, log: pytest.LogCaptureFixture
+) -> None:
+    """The chart runs extraConfig in the order of its keys: another key may come later."""
+
+    async def hub() -> None:
+        async with hub_loop():
+            config = hub_config(expose(host=HOST), api)
+            await spawner(config, "bob").start()
+            assert "was set after" not in log.text
+            config.KubeSpawner.after_pod_created_hook = lambda *_: None
+            await spawner(config, "ada").start()
+
+    asyncio.run(hub())
+    assert "D-Tale of ada gets no route" in log.text
+
+
+def test_ports_are_not_reserved_where_the_cluster_forbids_it(api: ApiStub) -> None:
+    async def hub() -> None:
+        async with hub_loop():
+            config = hub_config(expose(host=HOST, reserve_ports=False), api)
+            await spawner(config, "ada").start()
+
+    asyncio.run(hub())
+    (pod,) = api.find("Pod")
+    assert "sysctls" not in pod["spec"].get("securityContext", {})
+
+
 def test_a_service_that_becomes_headless_is_made_anew(api: ApiStub) -> None:
     async def hub() -> None:
         async with hub_loop():
