@@ -134,18 +134,18 @@ class Magic:
 
 
 _ONE_EXPRESSION = (
-    "A line holds one expression, as Python reads it, in the scope where it stands: braces, quotes, "
-    "comments and a `;` are Python's. A lone `{name}` or `$name` is the variable whose name it "
-    "holds. One frame at a time; for several lines, put `%%dtale` above a cell. A word behind `--` "
-    "that is an option is one: to subtract, write `a - -b`."
+    "A line holds one expression, as Python reads it, in the scope where it stands: braces, "
+    "quotes, comments and a `;` are Python's. A lone `{name}` or `$name` is the variable whose "
+    "name it holds. One frame at a time; for several lines, put `%%dtale` above a cell. A word "
+    "behind `--` that is an option is one: to subtract, write `a - -b`."
 )
 _COLUMN_NAMES = (
-    "Names of columns are separated by commas; put quotes around one that has a comma, a colon or a "
-    "space in it: `--hide-columns 'a, b',c`."
+    "Names of columns are separated by commas; put quotes around one that has a comma, a colon "
+    "or a space in it: `--hide-columns 'a, b',c`."
 )
 _WHAT_IS_KEPT = (
-    "A frame that is shown again keeps the filters, the sorting and the options of the last time as "
-    "far as they still apply. What is typed now wins, and `--reset` leaves out the rest."
+    "A frame that is shown again keeps the filters, the sorting and the options of the last time "
+    "as far as they still apply. What is typed now wins, and `--reset` leaves out the rest."
 )
 
 
