@@ -143,9 +143,16 @@ _COLUMN_NAMES = (
     "Names of columns are separated by commas; put quotes around one that has a comma, a colon "
     "or a space in it: `--hide-columns 'a, b',c`."
 )
+_WHICH_FRAME = (
+    "A frame is its name in its cell: run again, the cell updates it in place. The same name in a "
+    "loop or in another cell is a frame of its own, `df (2)`."
+)
 _WHAT_IS_KEPT = (
-    "A frame that is shown again keeps the filters, the sorting and the options of the last time "
-    "as far as they still apply. What is typed now wins, and `--reset` leaves out the rest."
+    "What stays when its cell is run again: filters, sorting, formats, locked, hidden and moved "
+    "columns, and what options set, as far as they apply to the new values; what does not is "
+    "named. What is typed now wins, and `--reset` leaves out the rest. `--drop-index`, "
+    "`--inplace`, `--optimize-dataframe` and `--sample` hold for one show. What was edited in the "
+    "grid gives way to the variable, and `--edited` has it."
 )
 
 
@@ -248,6 +255,7 @@ DTALE = Magic(
     notes=(
         _ONE_EXPRESSION,
         _COLUMN_NAMES,
+        _WHICH_FRAME,
         _WHAT_IS_KEPT,
     ),
 )
