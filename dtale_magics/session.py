@@ -210,19 +210,23 @@ class Session:
         options: Mapping[str, Any] | None = None,
         *,
         reset: bool = False,
+        rows: int | None = None,
     ) -> tuple[Any, FrameInfo]:
         """Show a frame, in place if `name` is shown already.
 
         Parameters
         ----------
         frame
-            Whatever ``dtale.show`` takes.
+            Whatever `dtale_magics.viewer.sources` reads.
         name
             Variable or expression that it came from.
         options
             D-Tale's show options by keyword.
         reset
             Whether to leave out what earlier shows of it left: filters, sorting, options.
+        rows
+            How many rows to show; by default all that are in memory, and of a lazy source as many
+            as the setting `rows` says.
 
         Returns
         -------
@@ -237,7 +241,10 @@ class Session:
         self.wait_until_loaded()
         self.ensure()
         # Not under the lock: D-Tale may analyse for many seconds, while the port has to move.
-        instance = self._viewer.show(frame, name, dict(options or {}), reset=reset)
+        given = {"lazy_rows": self._config().get("rows")} if self._config().get("rows") else {}
+        instance = self._viewer.show(
+            frame, name, dict(options or {}), reset=reset, rows=rows, **given
+        )
         shown = next(one for one in self.frames() if one.data_id == instance._data_id)  # noqa: SLF001
         self._open_ports().happened(f"Showing {shown}.")
         return instance, shown

@@ -34,6 +34,8 @@ class FrameInfo:
     url
         Local URL of its grid; None while nothing is bound. A frame that is shown as the value of a
         cell leaves it out, as that is saved with the notebook.
+    notes
+        What the reader has to know of the values, and what the last show could not keep.
     """
 
     name: str
@@ -41,6 +43,7 @@ class FrameInfo:
     rows: int
     columns: int
     url: str | None = dataclasses.field(repr=False)
+    notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return frame_text(self.name, self.rows, self.columns)

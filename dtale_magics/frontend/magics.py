@@ -67,6 +67,12 @@ class DtaleMagics(Magics):
         "default loopback and private ones (DTALE_TRUSTED_PROXIES).",
     ).tag(config=True)
 
+    rows = Int(
+        100_000,
+        min=1,
+        help="How many rows are shown of what is not in memory: lazy frames, queries, cursors.",
+    ).tag(config=True)
+
     def __init__(self, shell: InteractiveShell) -> None:
         super().__init__(shell=shell, parent=shell)
         self.session: Session = sessions.renew(self._settings)
@@ -138,6 +144,8 @@ class DtaleMagics(Magics):
         given.setdefault("name", name)
         instance, shown = self.session.show(frame, options=arguments.show_options, **given)
         self._show_panel(waiting, shown)
+        for note in shown.notes:
+            self._say(note)
         _hide_once(instance)
         return instance
 

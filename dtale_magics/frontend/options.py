@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dtale_magics.frontend import commands
-from dtale_magics.settings import parse_port
+from dtale_magics.settings import parse_count, parse_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -156,6 +156,13 @@ DTALE = Magic(
             "--reset",
             "shows it afresh, without the filters, sorting and options that earlier shows left",
             keyword="reset",
+        ),
+        Option(
+            "--rows",
+            "shows the first N rows; of a lazy frame, a query or a cursor it is 100,000 otherwise",
+            "N",
+            keyword="rows",
+            convert=parse_count,
         ),
         Option(
             "--port",

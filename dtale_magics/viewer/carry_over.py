@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from dtale_magics.viewer import column_names, preparation
+
 _SETTING_OF_OPTION = {
     "range_highlights": "rangeHighlight",
     "column_formats": "columnFormats",
@@ -27,9 +29,9 @@ def columns_to_lock(former: Any, frame: Any) -> list[str] | None:
     index, columns = getattr(frame, "index", None), getattr(frame, "columns", None)
     if not locked or index is None or columns is None:
         return None
-    names = [str(name) for name in getattr(index, "names", []) if name is not None]
-    kept = [name for name in locked if name in {str(column) for column in columns}]
-    return names + [name for name in kept if name not in names] or None
+    names = column_names.of(frame, with_index=preparation.is_shown(index))
+    kept = [name for name in locked if name in names.columns]
+    return names.index + kept or None
 
 
 def carry_over(former: Any, loaded: Any, options: dict[str, Any]) -> None:

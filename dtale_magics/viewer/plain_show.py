@@ -10,6 +10,8 @@ import importlib.abc
 import sys
 from typing import TYPE_CHECKING, Any, Protocol
 
+from dtale_magics.viewer import substitutes
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from importlib.machinery import ModuleSpec
@@ -109,6 +111,7 @@ class PlainShow:
         self._replace(app, "build_startup_url_and_app_root", build_startup_url_and_app_root)
         views.DtaleData._url = _CurrentUrl(serving)  # noqa: SLF001 (where D-Tale keeps it)
         self._undo.append(lambda: delattr(views.DtaleData, "_url"))
+        substitutes.install(views, sys.modules["dtale.global_state"], self._replace)
         self.announce()
 
     def _replace(self, module: ModuleType, name: str, replacement: object) -> None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from dtale_magics.errors import FrameRefusedError, UnknownFrameError
 from dtale_magics.state import FrameInfo
-from dtale_magics.viewer import column_analysis, hardening
+from dtale_magics.viewer import column_analysis, hardening, sources, substitutes
 from dtale_magics.viewer.carry_over import carry_over, columns_to_lock
 from dtale_magics.viewer.show_options import ShowOptions
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from flask import Flask, Response
 
     from dtale_magics.serving.assets import Assets
+    from dtale_magics.viewer.sources import Source
 
 _STAGING = "loading"
 """Id under which D-Tale analyses a frame before it takes its place; not a number, so that it does
@@ -37,6 +38,9 @@ _ASKED_FOR_AGAIN = {"text/html", "application/json"}
 
 _NAME = "_dtale_magics_name"
 """Attribute of D-Tale's instance with the name that the user sees; it goes where the frame goes."""
+
+_NOTES = "_dtale_magics_notes"
+"""Attribute of D-Tale's instance with what the reader has to know of the values."""
 
 _ANALYSIS = "_dtale_magics_analysis"
 """Attribute of D-Tale's instance with the `ColumnAnalysis` of what was shown last."""
@@ -76,19 +80,30 @@ class Viewer:
         with self._lock:
             self._apps.clear()
 
-    def show(self, frame: Any, name: str, options: dict[str, Any], *, reset: bool = False) -> Any:
+    def show(
+        self,
+        frame: Any,
+        name: str,
+        options: dict[str, Any],
+        *,
+        reset: bool = False,
+        rows: int | None = None,
+        lazy_rows: int = sources.LAZY_ROWS,
+    ) -> Any:
         """Show `frame` as `name`, in place if that name is shown already.
 
         Parameters
         ----------
         frame
-            Whatever ``dtale.show`` takes.
+            Whatever `sources` reads.
         name
             Variable or expression; the frame's identity from one call to the next.
         options
             D-Tale's show options by keyword, only those that the user gave.
         reset
             Whether to leave out what earlier shows of it left.
+        rows, lazy_rows
+            See `sources.read`.
 
         Returns
         -------
@@ -103,7 +118,8 @@ class Viewer:
         state, views = _dtale("global_state"), _dtale("views")
         with self._lock:
             data_id, former = _find(name, state)
-            loaded = self._load(frame, name, options, None if reset else former)
+            source = sources.read(frame, name, rows, lazy_rows)
+            loaded = self._load(source, name, options, None if reset else former)
             setattr(loaded, _NAME, name)
             if former is None:
                 data_id = state.new_data_inst(instance=loaded)
@@ -131,6 +147,7 @@ class Viewer:
                 len(instance.data),
                 len(instance.dtypes),
                 base and f"{base}/dtale/main/{data_id}",
+                notes=getattr(instance, _NOTES, ()),
             )
             for data_id, instance in list(state.items())
             if data_id != _STAGING and instance.data is not None and instance.dtypes is not None
@@ -169,29 +186,30 @@ class Viewer:
         app, views, config = _dtale("app"), _dtale("views"), _dtale("config")
         return ShowOptions.read(config.build_show_options({}), (app.show, views.startup))
 
-    def _load(self, frame: Any, name: str, options: dict[str, Any], former: Any) -> Any:
-        """Let D-Tale analyse `frame` aside, so that a failure leaves no trace."""
+    def _load(self, source: Source, name: str, options: dict[str, Any], former: Any) -> Any:
+        """Let D-Tale analyse a frame aside, so that a failure leaves no trace."""
         state, views, config = _dtale("global_state"), _dtale("views"), _dtale("config")
-        if frame is None:
-            raise FrameRefusedError(
-                name, f"{name} is None.", "Assign a frame first, or check what the call returned."
-            )
         given = {key: value for key, value in options.items() if key != "open_browser"}
         if former is not None and "locked" not in given:
-            given["locked"] = columns_to_lock(former, frame)
+            given["locked"] = columns_to_lock(former, source.frame)
         accepted = inspect.signature(views.startup).parameters
         keywords = {
             key: value for key, value in config.build_show_options(given).items() if key in accepted
         }
         try:
-            with column_analysis.spared(views, getattr(former, _ANALYSIS, None)) as analysis:
-                views.startup(self._base_url(), data=frame, data_id=_STAGING, **keywords)
+            with (
+                substitutes.noted() as prepared,
+                column_analysis.spared(views, getattr(former, _ANALYSIS, None)) as analysis,
+            ):
+                views.startup(self._base_url(), data=source.frame, data_id=_STAGING, **keywords)
             loaded = state.get_data_inst(_STAGING)
         except Exception as error:
-            raise _refused(frame, name, error) from error
+            raise _refused(source.frame, name, error) from error
         finally:
             state.store.pop(_STAGING, None)
         setattr(loaded, _ANALYSIS, analysis)
+        setattr(loaded, substitutes.INSTANTS, prepared[-1].instants)
+        setattr(loaded, _NOTES, sources.notes(name, source, prepared[-1].changes))
         return loaded
 
     def _build_app(self, root: str, prefix: str) -> Flask:
@@ -269,16 +287,13 @@ def _find(name: str, state: ModuleType) -> tuple[Any, Any]:
 
 
 def _refused(frame: Any, name: str, error: Exception) -> FrameRefusedError:
-    kind = f"{type(frame).__module__.partition('.')[0]}.{type(frame).__name__}"
-    hint = "D-Tale takes pandas objects, numpy arrays, lists, dicts and xarray.Dataset."
-    for method in ("to_pandas", "to_dataframe", "compute", "to_frame"):
-        if callable(getattr(frame, method, None)) and "must be one of" in str(error):
-            hint = f"Convert it first: %dtale {name}.{method}()"
-            break
-    if "duplicated column names" in str(error):
-        hint = f"Rename them, or leave them out: %dtale {name}.loc[:, ~{name}.columns.duplicated()]"
+    rows, columns = frame.shape
     reason = str(error).partition("\n")[0] or type(error).__name__
-    return FrameRefusedError(name, f"D-Tale cannot show {name} ({kind}): {reason}", hint)
+    return FrameRefusedError(
+        name,
+        f"D-Tale cannot show {name} ({rows:,} rows, {columns:,} columns): {reason}",
+        f"See which column it is: %dtale {name}.iloc[:, :1]",
+    )
 
 
 def _unambiguous(name: str, state: ModuleType) -> str:

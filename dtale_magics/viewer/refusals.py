@@ -1,0 +1,97 @@
+"""What is said of objects that cannot be shown: one sentence, and what to type that works."""
+
+from __future__ import annotations
+
+import inspect
+import types
+from typing import Any
+
+from dtale_magics.errors import FrameRefusedError
+
+_GROUPED = {
+    "DataFrameGroupBy": "size()",
+    "SeriesGroupBy": "size()",
+    "GroupBy": "size()",
+    "DatetimeIndexResampler": "size()",
+    "Resampler": "size()",
+    "PeriodIndexResampler": "size()",
+    "TimedeltaIndexResampler": "size()",
+    "Rolling": "mean()",
+    "Expanding": "mean()",
+    "ExponentialMovingWindow": "mean()",
+}
+_GROUPED_IN_POLARS = {"GroupBy": "len()", "LazyGroupBy": "len()"}
+_LIBRARIES = "pandas, polars, Arrow, DuckDB, dask, Spark, Ibis, Modin, xarray, NumPy"
+
+
+def refusal(value: Any, name: str) -> FrameRefusedError:
+    """Make the error for an object that holds no table."""
+    what, hint = _say(value, name)
+    return FrameRefusedError(name, what, hint)
+
+
+def dimensions(name: str, what: str, number: int) -> FrameRefusedError:
+    """Make the error for an array that is no table."""
+    return FrameRefusedError(
+        name,
+        f"{name} is {what} with {number} dimensions; a table has two.",
+        f"Show one slice: %dtale {name}{'[0]' * (number - 2)}"
+        f"   or lay it flat: %dtale {name}.reshape(len({name}), -1)",
+    )
+
+
+def failed(value: Any, name: str, error: Exception) -> FrameRefusedError:
+    """Make the error for an object whose own library could not give its rows."""
+    reason = (str(error).strip().partition("\n")[0] or type(error).__name__)[:300]
+    missing = isinstance(error, ImportError) and "pyarrow" in str(error)
+    hint = (
+        "Install it: %pip install pyarrow"
+        if missing
+        else f"The error is of {_kind(value)}; see whether its rows can be had in a cell."
+    )
+    return FrameRefusedError(name, f"{name} ({_kind(value)}) cannot be read: {reason}", hint)
+
+
+def _kind(value: Any) -> str:
+    return f"{type(value).__module__.partition('.')[0]}.{type(value).__name__}"
+
+
+def _say(value: Any, name: str) -> tuple[str, str]:
+    kind = type(value).__name__
+    root = type(value).__module__.partition(".")[0]
+    if value is None:
+        return f"{name} is None.", "Assign a frame first, or check what the call returned."
+    if inspect.isclass(value):
+        return f"{name} is a class, not a table.", f"Make one first: frame = {name}(…)"
+    if inspect.isroutine(value) or isinstance(value, types.FunctionType):
+        return (
+            f"{name} is a function that was not called.",
+            f"Did you leave out the brackets? Type: %dtale {name}()",
+        )
+    if inspect.ismodule(value):
+        return f"{name} is a module, not a table.", "Name a frame in it."
+    if root == "polars" and kind in _GROUPED_IN_POLARS:
+        return _grouped(name, _GROUPED_IN_POLARS[kind])
+    if kind in _GROUPED:
+        return _grouped(name, _GROUPED[kind])
+    if root == "polars":
+        return f"{name} is a polars {kind}, not yet a table.", f"Type: %dtale pl.select({name})"
+    if callable(getattr(value, "fetchmany", None)):
+        return f"{name} has no rows to show.", "Execute a query first: a SELECT, say."
+    if hasattr(value, "savefig"):
+        return f"{name} is a figure, not a table.", f"It shows itself: type {name} alone."
+    if isinstance(value, str | bytes | bytearray | int | float | complex) or root == "numpy":
+        return f"{name} is a single value ({kind}), not a table.", f"Type: %dtale [{name}]"
+    return (
+        f"{name} ({_kind(value)}) holds no table that can be read.",
+        f"D-Tale shows tables of {_LIBRARIES}, lists, dictionaries, and whatever has "
+        "__arrow_c_stream__, __dataframe__ or __array__. "
+        f"To see it as one value: %dtale [{name}]",
+    )
+
+
+def _grouped(name: str, example: str) -> tuple[str, str]:
+    return (
+        f"{name} is a grouping, of which nothing is computed yet.",
+        f"Say what of each group, for example: %dtale {name}.{example}",
+    )
