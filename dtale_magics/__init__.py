@@ -59,13 +59,13 @@ def take_over(port: int | None = None, *, deadline_seconds: float = 5.0) -> Outc
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
     """Register the magics; called by ``%load_ext dtale_magics``."""
-    from dtale_magics.frontend import magics  # noqa: PLC0415 (light import)
+    from dtale_magics.frontend import extension  # noqa: PLC0415 (light import)
 
-    magics.load(shell)
+    extension.load(shell)
 
 
 def unload_ipython_extension(shell: InteractiveShell) -> None:
     """Remove the magics and free the ports; called by ``%unload_ext dtale_magics``."""
-    from dtale_magics.frontend import magics  # noqa: PLC0415 (light import)
+    from dtale_magics.frontend import extension  # noqa: PLC0415 (light import)
 
-    magics.unload(shell)
+    extension.unload(shell)

@@ -211,6 +211,7 @@ class Session:
         *,
         reset: bool = False,
         rows: int | None = None,
+        progress: Callable[[int, int, str], None] | None = None,
     ) -> tuple[Any, FrameInfo]:
         """Show a frame, in place if `name` is shown already.
 
@@ -227,6 +228,8 @@ class Session:
         rows
             How many rows to show; by default all that are in memory, and of a lazy source as many
             as the setting `rows` says.
+        progress
+            Called before D-Tale analyses a column: with its number, how many there are, its name.
 
         Returns
         -------
@@ -243,7 +246,13 @@ class Session:
         # Not under the lock: D-Tale may analyse for many seconds, while the port has to move.
         given = {"lazy_rows": self._config().get("rows")} if self._config().get("rows") else {}
         instance = self._viewer.show(
-            frame, name, dict(options or {}), reset=reset, rows=rows, **given
+            frame,
+            name,
+            dict(options or {}),
+            reset=reset,
+            progress=progress,
+            rows=rows,
+            **given,
         )
         shown = next(one for one in self.frames() if one.data_id == instance._data_id)  # noqa: SLF001
         self._open_ports().happened(f"Showing {shown}.")

@@ -104,25 +104,6 @@ def parse_port(value: object, name: str) -> int:
     return port
 
 
-def parse_count(value: object, name: str) -> int:
-    """Read how many: ``1000``, ``100_000``, ``1e6``.
-
-    Raises
-    ------
-    SettingError
-        When `value` is no whole number above 0.
-    """
-    text = str(value).strip().replace("_", "").replace(",", "")
-    try:
-        number = float(text)
-        if number >= 1 and number == int(number):
-            return int(number)
-    except (ValueError, OverflowError):
-        pass
-    what = f"{name} takes a number of rows, and {str(value)[:40]!r} is none."
-    raise SettingError(name, value, what, f"Type for example: {name} 10000")
-
-
 def port_range(first: int, last: int, first_name: str, last_name: str) -> PortRange:
     """Combine two ports into a range; `SettingError` when it would be empty."""
     if first > last:

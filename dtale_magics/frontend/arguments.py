@@ -7,17 +7,18 @@ can say where it ends, and whether an option takes a value is known only to D-Ta
 from __future__ import annotations
 
 import ast
-import difflib
+import builtins
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from dtale_magics.errors import UsageError
+from dtale_magics.frontend import suggestions
 from dtale_magics.frontend.options import HELP
 from dtale_magics.frontend.python_text import look
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from dtale_magics.frontend.options import Magic, Option
     from dtale_magics.viewer.show_options import ShowOption, ShowOptions
@@ -158,7 +159,7 @@ class _Reader:
         arguments.expression = "".join(self._expressions)
         if arguments.expression in HELP and not arguments.flags:
             # `help` may well be a frame's name.
-            arguments.wants_help = arguments.expression != "help" or not self._knows("help")
+            arguments.wants_help = arguments.expression != "help" or self._is_pythons("help")
         return arguments
 
     def _read_expression(self) -> str | None:
@@ -206,6 +207,12 @@ class _Reader:
             return False
         return True
 
+    def _is_pythons(self, name: str) -> bool:
+        """Whether a name is Python's own and none of the user's."""
+        if self._variable is None or not self._knows(name):
+            return True
+        return self._variable(name) is getattr(builtins, name, None)
+
     def _read_option(self, flag: str) -> None:
         if flag in HELP:
             self._arguments.wants_help = True
@@ -216,8 +223,7 @@ class _Reader:
             return
         options = self._ask_dtale() if self._ask_dtale else None
         if options is None or flag not in options:
-            known = [*self._options, *(options.flags if options else ())]
-            raise unknown_option(flag, known, self._magic.name)
+            raise suggestions.unknown_option(flag, self._magic, options)
         shown = options[flag]
         self._arguments.show_options[shown.name] = self._value_of_dtales(shown)
 
@@ -250,14 +256,18 @@ class _Reader:
             return False
         # Only one of them can be the expression: what came before, or what follows.
         behind = self._rest.lstrip()[len(word) :].strip()
-        return bool(self._expressions) or bool(_FLAG.split(behind)[0].strip())
+        return bool(self._expressions) or word.endswith(",") or bool(_FLAG.split(behind)[0].strip())
 
     def _take_value(self, flag: str, placeholder: str) -> str:
         self._rest = self._rest.removeprefix("=")
         word = self._next_word()
         if word is None:
             raise UsageError(f"{flag} needs a value.", f"Type for example: {flag} {placeholder}")
-        return self._take_word(word)
+        value = self._take_word(word)
+        while word is not None and (value.endswith(",") or self._rest.lstrip().startswith(",")):
+            word = self._next_word()  # a, b
+            value += "" if word is None else self._take_word(word)
+        return value
 
     def _next_word(self) -> str | None:
         """Return the next word as it was typed; None before an option, a comment and the end."""
@@ -315,10 +325,3 @@ def unquote(text: str) -> str:
         except (ValueError, SyntaxError):
             pass
     return text
-
-
-def unknown_option(flag: str, known: Iterable[str], magic: str) -> UsageError:
-    """Make the error for an option that does not exist, with the nearest that does."""
-    near = difflib.get_close_matches(flag, list(known), n=1)
-    hint = f"Did you mean {near[0]}?" if near else f"{magic} -h lists the options."
-    return UsageError(f"There is no option {flag}.", hint)

@@ -56,4 +56,4 @@ def _candidates(line: str, shell: InteractiveShell, session: Session) -> list[st
         return [*DTALE.options, *(session.show_options().flags if known else ())]
     if rest.split(" ")[-2:-1] == ["--drop"]:
         return [frame.name for frame in session.frames()]
-    return frames_in(shell)
+    return frames_in(shell.user_ns)

@@ -29,14 +29,12 @@ class Text:
         return {"text/plain": self.text, "text/html": f"<pre>{html.escape(self.text)}</pre>"}
 
 
-def status_text(status: Status) -> str:
-    """Say in some lines what this kernel's D-Tale is doing."""
-    where = (
-        f"D-Tale on port {status.port}  {status.url}" if status.port else "D-Tale is not running"
-    )
+def status_text(status: Status, *, links: bool = True) -> str:
+    """Say in some lines what this kernel's D-Tale is doing; without links for what is saved."""
+    where = f"D-Tale on port {status.port}" if status.port else "D-Tale is not running"
     lines = [
-        f"{status.label}: {where}",
-        *(f"  {frame}  {frame.url or ''}" for frame in status.frames),
+        f"{status.label}: {where}{f'  {status.url}' if links and status.url else ''}",
+        *(f"  {frame}{f'  {frame.url}' if links and frame.url else ''}" for frame in status.frames),
     ]
     if not status.frames:
         lines.append("  no frames yet; show one with: %dtale df")

@@ -6,7 +6,10 @@ import ast
 import builtins
 import difflib
 import inspect
+import io
+import itertools
 import sys
+import tokenize
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,12 +18,16 @@ from IPython.core import interactiveshell
 from dtale_magics.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, MutableMapping
-    from types import FrameType
+    from collections.abc import Iterable, Mapping, MutableMapping
+    from types import CodeType, FrameType
 
     from IPython.core.interactiveshell import InteractiveShell
 
 _FRAME_TYPES = {"DataFrame", "Series", "MultiIndex", "DatetimeIndex", "ndarray", "Dataset"}
+_FRAME_TYPES |= {"DataArray", "LazyFrame", "GeoDataFrame", "Table", "RecordBatch"}
+LONGEST_NAME = 48
+"""Expressions that are longer are named by their beginning."""
+
 _EXAMPLE = "Type for example: %dtale df   or   %dtale df[df.price > 10]"
 
 
@@ -49,11 +56,15 @@ class Scope:
                 return names[name]
         raise KeyError(name)
 
-    def __contains__(self, name: str) -> bool:
+    def visible(self) -> dict[str, Any]:
+        """Return every variable but Python's own."""
+        return {**self.global_names, **self.local_names}
+
+    def __contains__(self, name: object) -> bool:
         return any(name in names for names in (self.local_names, self.global_names, vars(builtins)))
 
-    def evaluate(self, code: Any) -> Any:
-        """Evaluate `code` as if it stood there."""
+    def run(self, code: Any) -> Any:
+        """Run `code` as if it stood there; of one that awaits something, return the coroutine."""
         __tracebackhide__ = True  # understood by IPython, here and in the callers
         if not self.in_function:
             return eval(code, self.global_names, self.local_names)  # noqa: S307 (the user's own)
@@ -62,9 +73,8 @@ class Scope:
         return eval(code, {**self.global_names, **self.local_names})  # noqa: S307
 
 
-def scope_of_caller(shell: InteractiveShell) -> Scope:
-    """Return the scope in which the magic was typed that runs in this thread."""
-    frame = _frame_of_caller()
+def scope_of(frame: FrameType | None, shell: InteractiveShell) -> Scope:
+    """Return the scope of `frame`, or else that of the notebook."""
     if frame is None or frame.f_locals is frame.f_globals:
         names = shell.user_ns if frame is None else frame.f_globals
         return Scope(names, names)
@@ -73,7 +83,7 @@ def scope_of_caller(shell: InteractiveShell) -> Scope:
     )
 
 
-def _frame_of_caller() -> FrameType | None:
+def frame_of_caller() -> FrameType | None:
     """Return the frame of the code with the line magic, as IPython finds it."""
     frame: FrameType | None = sys._getframe()  # noqa: SLF001 (there is no other way)
     run_line_magic = interactiveshell.InteractiveShell.run_line_magic.__code__
@@ -93,31 +103,45 @@ class Expression:
 
     Attributes
     ----------
-    text
-        As it was typed.
     code
         Compiled, with its text in tracebacks.
     normal_form
         The same for expressions that differ in spaces, quotes and redundant brackets only.
-    name
+    variable
         The variable that it is, if it is one and nothing else.
     """
 
-    text: str
-    code: Any
+    code: CodeType
     normal_form: str
-    name: str | None
+    variable: str | None
 
 
 def read(text: str, shell: InteractiveShell) -> Expression:
     """Compile `text`; `UsageError` where that is no expression."""
     try:
-        tree = ast.parse(text, mode="eval")
-        code = compile(text, shell.compile.cache(text), "eval")
+        tree = ast.parse(text, shell.compile.cache(text), mode="eval")
+        return compiled(tree, shell.compile.cache(text), shell)
     except (SyntaxError, ValueError) as error:
         raise _no_expression(text, error) from None
-    name = tree.body.id if isinstance(tree.body, ast.Name) else None
-    return Expression(text, code, ast.unparse(tree), name)
+
+
+def compiled(tree: ast.Expression, filename: str, shell: InteractiveShell) -> Expression:
+    """Compile a tree, as IPython would."""
+    code = compile_(tree, filename, "eval", shell)
+    variable = tree.body.id if isinstance(tree.body, ast.Name) else None
+    return Expression(code, ast.unparse(tree), variable)
+
+
+def compile_(tree: ast.AST, filename: str, mode: str, shell: InteractiveShell) -> CodeType:
+    """Compile with the flags of the cells before, and with ``await`` wherever it is typed."""
+    with shell.compile.extra_flags(ast.PyCF_ALLOW_TOP_LEVEL_AWAIT):
+        code: CodeType = shell.compile(tree, filename, mode)  # type: ignore[arg-type]
+    return code
+
+
+def is_async(code: CodeType | None) -> bool:
+    """Whether `code` awaits something."""
+    return code is not None and bool(code.co_flags & inspect.CO_COROUTINE)
 
 
 def _no_expression(text: str, error: SyntaxError | ValueError) -> UsageError:
@@ -155,10 +179,44 @@ def no_variable(name: str, near: Iterable[str], shown: Iterable[str]) -> UsageEr
     return UsageError(f"There is no variable {name!r}.", hint)
 
 
-def frames_in(shell: InteractiveShell) -> list[str]:
-    """Return the user's variables that hold something that D-Tale shows."""
+def frames_in(names: Mapping[str, Any]) -> list[str]:
+    """Return the variables that hold something that D-Tale shows."""
     return [
         name
-        for name, value in list(shell.user_ns.items())
+        for name, value in list(names.items())
         if not name.startswith("_") and type(value).__name__ in _FRAME_TYPES
     ]
+
+
+class Names:
+    """Short names for expressions, another one for each."""
+
+    def __init__(self) -> None:
+        self._short: dict[str, str] = {}
+
+    def of(self, normal_form: str) -> str:
+        """Return the name of an expression; always the same one."""
+        if len(normal_form) <= LONGEST_NAME:
+            return normal_form
+        if normal_form not in self._short:
+            short = _shortened(normal_form)
+            taken = set(self._short.values())
+            numbered = (f"{short} {number}" for number in itertools.count(2))
+            free = (one for one in itertools.chain([short], numbered) if one not in taken)
+            self._short[normal_form] = next(free)
+        return self._short[normal_form]
+
+
+def _shortened(text: str) -> str:
+    """Cut `text` where a name or a bracket ends, outside of brackets if it can be."""
+    depth, best = 0, 0
+    try:
+        for token in tokenize.generate_tokens(io.StringIO(text).readline):
+            if token.end[1] >= LONGEST_NAME or token.end[0] > 1:
+                break
+            depth += (token.string in set("([{")) - (token.string in set(")]}"))
+            if depth == 0 and token.type in {tokenize.NAME, tokenize.OP} and token.string != ".":
+                best = token.end[1]
+    except (tokenize.TokenError, SyntaxError):
+        pass
+    return f"{text[: best or LONGEST_NAME - 1]}…"

@@ -1,33 +1,79 @@
-"""The magics: parse a line, call the session, show what it says."""
+"""The magics: read a line, call the session, show what it says."""
 
 from __future__ import annotations
 
+import math
 import sys
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from IPython.core.magic import Magics, line_magic, magics_class, no_var_expand
+from IPython.core.magic import (
+    Magics,
+    line_cell_magic,
+    line_magic,
+    magics_class,
+    no_var_expand,
+)
 from IPython.display import display
 from traitlets import Bool, Int, List, Unicode
 
 from dtale_magics import session as sessions
 from dtale_magics.errors import UsageError
-from dtale_magics.frontend import commands, expression
+from dtale_magics.frontend import cell as cells
+from dtale_magics.frontend import commands, expression, suggestions
 from dtale_magics.frontend.arguments import Arguments, named_by, parse
 from dtale_magics.frontend.options import DTALE, DTALE_PORT
+from dtale_magics.frontend.progress import Analysis, Line, interrupted
 from dtale_magics.settings import parse_port, parse_range
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import FrameType
 
     from IPython.core.interactiveshell import InteractiveShell
 
+    from dtale_magics.frontend.cell import Cell
     from dtale_magics.frontend.commands import Answer
-    from dtale_magics.frontend.expression import Scope
+    from dtale_magics.frontend.expression import Expression, Scope
     from dtale_magics.frontend.options import Magic
+    from dtale_magics.frontend.rewriting import Rewriting
+    from dtale_magics.frontend.shown import Shown
     from dtale_magics.session import Session
     from dtale_magics.state import FrameInfo
 
-_NAME = "dtale_magics"
+
+@dataclass
+class _Task:
+    """One ``%dtale``, between reading it and showing what it says.
+
+    Attributes
+    ----------
+    arguments
+        What was typed.
+    scope
+        Where.
+    line
+        Says what is waited for.
+    expression
+        What is to be shown; None if there is nothing to evaluate, and `result` is the answer.
+    cell
+        Of ``%%dtale``.
+    result
+        See `expression`.
+    """
+
+    arguments: Arguments
+    scope: Scope
+    line: Line
+    expression: Expression | None = None
+    cell: Cell | None = None
+    result: Any = None
+
+    @property
+    def is_async(self) -> bool:
+        if self.cell is not None:
+            return self.cell.is_async
+        return self.expression is not None and expression.is_async(self.expression.code)
 
 
 @magics_class
@@ -66,41 +112,59 @@ class DtaleMagics(Magics):
         help="Addresses and networks of proxies whose X-Forwarded-* headers are believed, by "
         "default loopback and private ones (DTALE_TRUSTED_PROXIES).",
     ).tag(config=True)
-
+    large_cells = Int(
+        5_000_000,
+        min=0,
+        help="From so many cells on, %dtale says that --sample shows a part of a frame.",
+    ).tag(config=True)
     rows = Int(
         100_000,
         min=1,
         help="How many rows are shown of what is not in memory: lazy frames, queries, cursors.",
     ).tag(config=True)
 
-    def __init__(self, shell: InteractiveShell) -> None:
+    def __init__(self, shell: InteractiveShell, shown: Shown, rewriting: Rewriting) -> None:
         super().__init__(shell=shell, parent=shell)
+        self.shown = shown
+        self.rewriting = rewriting
         self.session: Session = sessions.renew(self._settings)
         self.observe(lambda _: self.session.settings_changed(), self.trait_names(config=True))
+        self._names = expression.Names()
 
     def _settings(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self.trait_names(config=True)}
 
     @no_var_expand
-    @line_magic
-    def dtale(self, line: str) -> Any:
+    @line_cell_magic
+    def dtale(self, line: str, cell: str | None = None) -> Any:
         """Show a frame in D-Tale."""
-        __tracebackhide__ = True
-        scope = expression.scope_of_caller(self._the_shell)
-        waiting = _Waiting(self.session)
-        arguments = parse(line, DTALE, lambda: waiting.loaded().show_options(), scope.__getitem__)
-        if arguments.wants_help:
-            return self._say(DTALE.help())
-        alone = _what_stands_alone(arguments, DTALE)
-        if alone is not None:
-            return self._answer(alone(self.session), silent=arguments.silent)
-        if not arguments.expression:
-            _check_no_options(arguments)
-            return self._show_panel(waiting)
-        instance = self._show(arguments, scope, waiting)
-        return None if arguments.silent else instance
+        __tracebackhide__ = True  # understood by IPython, here and below
+        task = self._begin(line, cell, expression.frame_of_caller())
+        if task.is_async:
+            raise UsageError(
+                "What is behind `await` cannot be waited for in here.",
+                "Await it in a line of its own, and show the result: frame = await …",
+            )
+        if task.cell is not None:
+            cells.run_body(task.cell, self._the_shell)
+        if task.expression is None:
+            return self._end(task)
+        return self._show(task, task.scope.run(task.expression.code))
 
     dtale.__doc__ = DTALE.help()
+
+    async def awaited(self, line: str, cell: str | None = None) -> Any:
+        """Do the same where something is awaited; cells are rewritten so that they call this."""
+        __tracebackhide__ = True
+        task = self._begin(line, cell, sys._getframe().f_back)  # noqa: SLF001 (whoever awaits)
+        if task.cell is not None:
+            body = cells.run_body(task.cell, self._the_shell)
+            if expression.is_async(task.cell.body):
+                await body
+        if task.expression is None:
+            return self._end(task)
+        value = task.scope.run(task.expression.code)
+        return self._show(task, await value if expression.is_async(task.expression.code) else value)
 
     @line_magic
     def dtale_port(self, line: str) -> Any:
@@ -113,6 +177,102 @@ class DtaleMagics(Magics):
         return self._answer(answer, silent=arguments.silent)
 
     dtale_port.__doc__ = DTALE_PORT.help()
+
+    def _begin(self, line: str, cell: str | None, frame: FrameType | None) -> _Task:
+        """Read what was typed, and do it if there is nothing to evaluate."""
+        __tracebackhide__ = True
+        scope = expression.scope_of(None if cell is not None else frame, self._the_shell)
+        waiting = Line(self.session, in_browser=self._in_browser)
+        arguments = parse(line, DTALE, lambda: waiting.loaded().show_options(), scope.__getitem__)
+        task = _Task(arguments, scope, waiting)
+        if arguments.wants_help:
+            self._say(DTALE.help())
+            return task
+        alone = _what_stands_alone(arguments, DTALE)
+        if alone is not None and cell is None:
+            task.result = self._answer(alone(self.session), silent=arguments.silent)
+        elif alone is not None:
+            first = next(iter(arguments.flags))
+            raise UsageError(f"{first} stands alone, without a cell.", f"Type: %dtale {first}")
+        elif cell is not None:
+            _check_no_expression(arguments)
+            task.cell = cells.read(cell, self._the_shell)
+            task.expression = task.cell.last
+        elif arguments.expression:
+            task.expression = self._read(task)
+        else:
+            _check_no_options(arguments)
+            self._show_panel(waiting)
+        return task
+
+    def _end(self, task: _Task) -> Any:
+        """End a line or a cell in which there was nothing to evaluate."""
+        if task.cell is not None:
+            self._say(cells.nothing_to_show(task.cell))
+        return task.result
+
+    def _read(self, task: _Task) -> Expression:
+        """Compile what was typed, or say what may have been meant."""
+        __tracebackhide__ = True
+        typed = named_by(task.arguments.expression, task.scope.__getitem__)
+        options = self.session.show_options() if self._knows_dtale else None
+        try:
+            found = expression.read(typed, self._the_shell)
+        except UsageError as error:
+            raise suggestions.single_dash(typed, DTALE, options) or error from None
+        meant = suggestions.single_dash(typed, DTALE, options, task.scope)
+        if meant is not None:
+            raise meant
+        if found.variable is not None and found.variable not in task.scope:
+            frames = expression.frames_in(task.scope.visible())
+            shown = [frame.name for frame in self.session.frames()]
+            raise expression.no_variable(found.variable, frames, shown)
+        return found
+
+    def _show(self, task: _Task, value: Any) -> Any:
+        """Show `value`, what was typed evaluated."""
+        __tracebackhide__ = True
+        assert task.expression is not None
+        given = {DTALE.options[flag].keyword: one for flag, one in task.arguments.flags.items()}
+        port, force = given.pop("port", None), given.pop("force", False)
+        name = cells.name_of(task.expression) if task.cell else task.expression.normal_form
+        name = given.setdefault("name", self._names.of(name))
+        rows = given.pop("sample", None)
+        if rows is not None:
+            value, note = _sampled(value, rows, name)
+        try:
+            task.line.loaded()
+            if port is not None:
+                self.session.ensure(port, force=force)
+            with Analysis(task.line, name, self._hint_for_large(value)) as analysis:
+                instance, shown = self.session.show(
+                    value,
+                    options=task.arguments.show_options,
+                    progress=analysis.column,
+                    **given,
+                )
+        except KeyboardInterrupt:
+            task.line.clear()
+            before = any(frame.name == name for frame in self.session.frames())
+            raise interrupted(name, shown_before=before) from None
+        except BaseException:
+            task.line.clear()
+            raise
+        if rows is not None and note:
+            self._say(note)
+        self._show_panel(task.line, shown)
+        for said in shown.notes:
+            self._say(said)
+        self.shown.note(instance)
+        return None if task.arguments.silent else instance
+
+    def _hint_for_large(self, value: Any) -> str:
+        shape = getattr(value, "shape", None)
+        if not isinstance(shape, tuple) or not all(isinstance(one, int) for one in shape):
+            return ""
+        if math.prod(shape) < self.large_cells or not self.large_cells:
+            return ""
+        return "A random part of it is quicker to show: --sample 100000"
 
     def _set_ports(self, arguments: Arguments) -> Answer:
         words = arguments.words
@@ -132,33 +292,10 @@ class DtaleMagics(Magics):
         assert self.shell is not None
         return self.shell
 
-    def _show(self, arguments: Arguments, scope: Scope, waiting: _Waiting) -> Any:
-        __tracebackhide__ = True
-        given = {DTALE.options[flag].keyword: value for flag, value in arguments.flags.items()}
-        port, force = given.pop("port", None), given.pop("force", False)
-        typed = named_by(arguments.expression, scope.__getitem__)
-        frame, name = self._evaluate(typed, scope)
-        waiting.loaded()
-        if port is not None:
-            self.session.ensure(port, force=force)
-        given.setdefault("name", name)
-        instance, shown = self.session.show(frame, options=arguments.show_options, **given)
-        self._show_panel(waiting, shown)
-        for note in shown.notes:
-            self._say(note)
-        _hide_once(instance)
-        return instance
-
-    def _evaluate(self, typed: str, scope: Scope) -> tuple[Any, str]:
-        """Evaluate where it was typed; what it raises is the user's own error."""
-        __tracebackhide__ = True
-        found = expression.read(typed, self._the_shell)
-        if found.name is not None and found.name not in scope:
-            near = expression.frames_in(self._the_shell)
-            raise expression.no_variable(
-                found.name, near, [frame.name for frame in self.session.frames()]
-            )
-        return scope.evaluate(found.code), found.normal_form
+    @property
+    def _knows_dtale(self) -> bool:
+        """Whether D-Tale's own options can be told without waiting for its import."""
+        return "dtale.app" in sys.modules and not self.session.loading
 
     @property
     def _in_browser(self) -> bool:
@@ -183,7 +320,7 @@ class DtaleMagics(Magics):
         if follow is not None:
             follow(lambda text: handle.update(Text(text)))
 
-    def _show_panel(self, waiting: _Waiting, frame: FrameInfo | None = None) -> None:
+    def _show_panel(self, waiting: Line, frame: FrameInfo | None = None) -> None:
         """Show the panel, above the grid of `frame` if there is one; in a terminal, text."""
         if not self._in_browser:
             from dtale_magics.frontend.display import status_text  # noqa: PLC0415 (not at %load_ext)
@@ -201,64 +338,8 @@ class DtaleMagics(Magics):
         """Show the words of an answer, and give its value to the user's code."""
         if answer.text:
             self._say(answer.text, answer.in_terminal, answer.follow)
+            self.shown.note(answer.value)
         return None if silent else answer.value
-
-
-class _Waiting:
-    """A line of progress while D-Tale is imported, which the result replaces."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-        self._handle: Any = None
-
-    def loaded(self) -> Session:
-        """Wait until D-Tale is there, and say so if that takes time."""
-        if self._session.loading and self._handle is None:
-            from dtale_magics.frontend.display import Text  # noqa: PLC0415 (not at %load_ext)
-
-            text = Text("Loading D-Tale, some seconds, once for each kernel …")
-            self._handle = display(text, display_id=True)
-        self._session.wait_until_loaded()
-        return self._session
-
-    def replace(self, result: object) -> None:
-        """Show `result` in place of the progress."""
-        if isinstance(result, str):
-            print(result)  # noqa: T201 (a terminal)
-        elif self._handle is None:
-            display(result)
-        else:
-            self._handle.update(result)
-
-
-def load(shell: InteractiveShell) -> None:
-    """Register magics, settings and completion in `shell`."""
-    from dtale_magics.frontend import completion  # noqa: PLC0415 (knows the magics' flags)
-
-    unload(shell)
-    magics = DtaleMagics(shell)
-    shell.register_magics(magics)
-    shell.configurables.append(magics)  # type: ignore[arg-type] # so that %config knows it
-    completion.install(shell, magics.session)
-    magics.session.open()
-
-
-def unload(shell: InteractiveShell) -> None:
-    """Remove what `load` set and free the ports."""
-    from dtale_magics.frontend import completion  # noqa: PLC0415 (knows the magics' flags)
-
-    magics = shell.magics_manager.registry.pop(DtaleMagics.__name__, None)
-    if magics is None:
-        return
-    for name in DtaleMagics.magics["line"]:
-        shell.magics_manager.magics["line"].pop(name, None)
-    shell.configurables.remove(magics)
-    completion.uninstall(shell)
-    if "dtale_magics.frontend.controller" in sys.modules:
-        from dtale_magics.frontend import controller  # noqa: PLC0415 (only if there are panels)
-
-        controller.retire(magics.session)
-    magics.session.close()
 
 
 def _what_stands_alone(arguments: Arguments, magic: Magic) -> Callable[[Session], Answer] | None:
@@ -279,13 +360,21 @@ def _what_stands_alone(arguments: Arguments, magic: Magic) -> Callable[[Session]
     return None
 
 
-def _hide_once(instance: Any) -> None:
-    """Keep IPython from showing `instance`, the value of the cell, below its own grid."""
+def _sampled(value: Any, rows: int, name: str) -> tuple[Any, str]:
+    """Take a sample of `value`, and say so where it has more rows."""
+    from dtale_magics.viewer import sampling  # noqa: PLC0415 (not at %load_ext)
 
-    def show_nothing() -> None:
-        del instance._ipython_display_
+    part, total = sampling.sample(value, rows)
+    said = f"{name}: a random sample of {rows:,} of {total:,} rows." if total > rows else ""
+    return part, said
 
-    instance._ipython_display_ = show_nothing
+
+def _check_no_expression(arguments: Arguments) -> None:
+    if arguments.expression:
+        raise UsageError(
+            f"%%dtale takes options and no expression, not {arguments.expression!r}.",
+            "What it shows is the expression on the last line of the cell.",
+        )
 
 
 def _check_no_options(arguments: Arguments) -> None:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dtale_magics.frontend import commands
-from dtale_magics.settings import parse_count, parse_port
+from dtale_magics.settings import parse_port
+from dtale_magics.viewer.sampling import count_from
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -145,6 +146,10 @@ DTALE = Magic(
             "%dtale df --theme dark --hide-columns a,b --sort a:DESC",
             "the same, with D-Tale's own show options; press Tab after `--`",
         ),
+        Example(
+            "%%dtale --theme dark",
+            "above a cell of several lines: runs it, and shows the expression that it ends with",
+        ),
         Example("inst = %dtale df", "hands D-Tale's instance to your code"),
         Option(
             "--name",
@@ -162,7 +167,14 @@ DTALE = Magic(
             "shows the first N rows; of a lazy frame, a query or a cursor it is 100,000 otherwise",
             "N",
             keyword="rows",
-            convert=parse_count,
+            convert=count_from,
+        ),
+        Option(
+            "--sample",
+            "shows so many of its rows, chosen at random; of a large frame that is quicker",
+            "10000",
+            keyword="sample",
+            convert=count_from,
         ),
         Option(
             "--port",

@@ -113,7 +113,8 @@ def split_prefix(environ: Mapping[str, str], policy: Policy) -> tuple[str, str]:
         forwarded = environ.get(header, "").rstrip("/")
         if forwarded and forwarded in policy.prefixes:
             if _is_trusted(environ.get("REMOTE_ADDR", ""), policy.proxies):
-                return forwarded, path.removeprefix(forwarded)
+                kept = path.startswith(f"{forwarded}/")  # some proxies keep what they forward
+                return forwarded, path.removeprefix(forwarded) if kept else path
             break
     for prefix in policy.prefixes:
         if path.startswith(f"{prefix}/"):

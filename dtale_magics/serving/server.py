@@ -64,7 +64,11 @@ class _RequestHandler(WSGIRequestHandler):
             self.connection.settimeout(IDLE_SECONDS)
 
     def make_environ(self) -> WSGIEnvironment:
-        environ = super().make_environ()
+        try:
+            environ = super().make_environ()
+        except ValueError:  # of urllib, for a target such as http://[
+            self.path = "*"  # which gets the answer that everybody gets
+            environ = super().make_environ()
         environ["wsgi.errors"] = _ERRORS
         environ["SERVER_SOFTWARE"] = ""
         connection = self.server.connection_of(self.connection)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from werkzeug.wrappers import Request, Response
 
-from dtale_magics.serving import guard, identity
+from dtale_magics.serving import guard, identity, request_path
 from dtale_magics.serving.server import CONNECTION_KEY
 
 if TYPE_CHECKING:
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 _ACTIONS = "_magics/"
 """What stands after the slug in the paths of the panel's clicks; D-Tale has none like it."""
+
+_SHUTDOWN = "/shutdown"
+"""D-Tale's own would end the first Werkzeug server of the process, and drop every frame."""
 
 _NOT_FOUND = b"""\
 <!doctype html><meta charset="utf-8"><title>Not found</title>
@@ -96,6 +99,13 @@ class Web:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request (PEP 3333)."""
+        path = request_path.canonical(environ["PATH_INFO"])
+        if path is None:
+            return _not_found()(environ, _with(start_response, _SAFE_HEADERS))
+        request_path.set_path(environ, "", path)
+        return self._answer(environ, start_response)
+
+    def _answer(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         policy, slug = self._policy(), self._slug()
         prefix, path = guard.split_prefix(environ, policy)
         segment, slash, rest = path.removeprefix("/").partition("/")
@@ -104,7 +114,7 @@ class Web:
             root = f"{prefix}/{slug}"
         elif guard.has_capability(segment, self._assets.token):
             environ[CONNECTION_KEY].admit()
-            environ["SCRIPT_NAME"], environ["PATH_INFO"] = f"{prefix}/{segment}", f"/{rest}"
+            request_path.set_path(environ, f"{prefix}/{segment}", f"/{rest}")
             return self._assets(environ, _with(start_response, _SAFE_HEADERS))
         else:
             who = identity.answer(environ, self._owner, prefix, path)
@@ -123,32 +133,35 @@ class Web:
             return refusal(environ, start_response)
         if not slash:
             return Response(status=308, headers={"Location": f"{root}/"})(environ, start_response)
-        if rest == "shutdown":
+        if f"/{rest}" == _SHUTDOWN:
             self._stop()
             return Response("D-Tale stops serving this notebook.\n")(environ, start_response)
         if rest.startswith(_ACTIONS):
-            environ["PATH_INFO"] = f"/{rest.removeprefix(_ACTIONS)}"
+            request_path.set_path(environ, "", f"/{rest.removeprefix(_ACTIONS)}")
             return self._actions(environ, start_response)
         asset = self._assets.redirect(prefix, f"/{rest}")
         if asset is not None:
             return asset(environ, start_response)
         self._used()  # D-Tale's pages ask for nothing by themselves, so somebody is there
-        environ["SCRIPT_NAME"], environ["PATH_INFO"] = root, f"/{rest}"
+        request_path.set_path(environ, root, f"/{rest}")
         return self._mount(root, prefix)(environ, start_response)
 
     @staticmethod
     def _closed(path: str, policy: guard.Policy) -> Response | None:
         """Answer a request without the capability, always alike; None where it needs none."""
-        ours = path == "/shutdown" or path.startswith(f"/{_ACTIONS}")
-        if policy.open_access and not ours:
-            return None
-        headers = {"Content-Security-Policy": "default-src 'none'", "Cache-Control": "no-store"}
-        return Response(_NOT_FOUND, 404, headers, mimetype="text/html")
+        ours = path == _SHUTDOWN or path.startswith(f"/{_ACTIONS}")
+        return None if policy.open_access and not ours else _not_found()
 
     def _remember_notebook(self, origin: str) -> None:
         """Let the page that has a panel show the grid, too: its origin is not known otherwise."""
         if origin and origin not in self._notebooks:
             self._notebooks.append(origin)
+
+
+def _not_found() -> Response:
+    """Make the one answer to everybody who has not shown the link."""
+    headers = {"Content-Security-Policy": "default-src 'none'", "Cache-Control": "no-store"}
+    return Response(_NOT_FOUND, 404, headers, mimetype="text/html")
 
 
 def _refusal(

@@ -83,6 +83,38 @@ def spared(views: ModuleType, former: ColumnAnalysis | None) -> Iterator[ColumnA
         views.build_dtypes_state = analyse  # type: ignore[attr-defined]
 
 
+@contextmanager
+def followed(views: ModuleType, progress: Callable[[int, int, str], None] | None) -> Iterator[None]:
+    """Have `progress` called, in this thread, before D-Tale analyses a column.
+
+    Parameters
+    ----------
+    views
+        ``dtale.views``.
+    progress
+        Given the column's number, how many there are, and its name; what it raises ends the
+        analysis.
+    """
+    here, make_formatter = threading.get_ident(), views.dtype_formatter
+
+    def make_followed(data: Any, *args: Any, **keywords: Any) -> Any:
+        describe = make_formatter(data, *args, **keywords)
+        if progress is None or threading.get_ident() != here:
+            return describe
+
+        def described(index: int, column: str) -> Any:
+            progress(index + 1, len(data.columns), column)
+            return describe(index, column)
+
+        return described
+
+    views.dtype_formatter = make_followed  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        views.dtype_formatter = make_formatter  # type: ignore[attr-defined]
+
+
 def _build(
     views: Any,
     analyse: Callable[..., Any],

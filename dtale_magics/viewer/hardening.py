@@ -79,6 +79,7 @@ def harden(app: Flask, state: ModuleType, query: ModuleType) -> None:
         return _refusal("Filters as text, and switches, are for whoever runs the notebook.")
 
     app.config["MAX_CONTENT_LENGTH"] = LONGEST_BODY
+    app.view_functions["shutdown"] = lambda: abort(404)  # ours comes before it
     app.before_request(refuse_unknown_frame)
     app.before_request(refuse_new_filters)
     app.before_request(_refuse_unknown_dataset)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import difflib
+import json
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,17 +13,24 @@ from typing import TYPE_CHECKING, Any
 from dtale_magics.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from typing_extensions import Self
 
 _OURS = {"app_root", "debug", "force", "host", "ignore_duplicate", "notebook", "port", "reaper_on"}
 _OURS |= {"subprocess"}
 _DOCUMENTED_TYPE = re.compile(r":type (\w+): *(\w+)")
+_DOCUMENTED_THEMES = re.compile(r":param theme:.*?Options are (.*?)\(default", re.DOTALL)
+_DOCUMENTED_MODES = re.compile(r":param background_mode:(.*?):type", re.DOTALL)
+_MODE = re.compile(r"^\s+- ([\w-]+)(?:\[[\w ]+\])?:", re.MULTILINE)
 _PART = re.compile(r"""(?:'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|[^,'"]|['"])+""")
 """What stands between two commas; a quote that is not closed is a character like any other."""
 
 WAYS = ("ASC", "DESC")
+_MOST_DECIMALS = 100
+"""JavaScript's ``toFixed`` takes no more."""
+
+_HIGHLIGHTS = {"active", "equals", "greaterThan", "lessThan"}
 _EXAMPLES = {
     "theme": "dark",
     "background_mode": "heatmap-col",
@@ -41,7 +50,10 @@ _EXAMPLES_OF_KIND = {
     "list": "a,b",
     "dict": "{'a':1}",
 }
-_SWITCH_WORDS = {"true": True, "yes": True, "false": False, "no": False}
+_SWITCH_WORDS = {
+    **dict.fromkeys(("true", "yes", "on"), True),
+    **dict.fromkeys(("false", "no", "off"), False),
+}
 
 
 @dataclass(frozen=True)
@@ -54,10 +66,14 @@ class ShowOption:
         As D-Tale's keyword, for example ``hide_columns``.
     kind
         The first word of its documented type: ``bool``, ``int``, ``list``, ``dict``, ``str``.
+    choices
+        Every value that D-Tale documents; empty where it can be anything. One that ends with a dash
+        takes a column's name behind it.
     """
 
     name: str
     kind: str
+    choices: tuple[str, ...] = ()
 
     @property
     def flag(self) -> str:
@@ -92,12 +108,43 @@ class ShowOption:
             When `text` is no value of the option's kind.
         """
         try:
-            return self._parse(text)
-        except (LookupError, ValueError, SyntaxError):
+            value = self._parse(text)
+        except (LookupError, TypeError, ValueError, SyntaxError):
             raise UsageError(
                 f"{self.flag} takes a value of type {self.kind}, and {text!r} is none.",
                 f"Type for example: {self.flag} {self.placeholder}",
             ) from None
+        self._check(value)
+        return value
+
+    def _check(self, value: Any) -> None:
+        if self.choices and not any(
+            value == one or (one.endswith("-") and str(value).startswith(one))
+            for one in self.choices
+        ):
+            near = difflib.get_close_matches(str(value), self.choices, n=1)
+            guess = f"Did you mean {near[0]}? " if near else ""
+            shown = ", ".join(f"{one}COLUMN" if one.endswith("-") else one for one in self.choices)
+            raise UsageError(f"{self.flag} {value} is not known.", f"{guess}There are: {shown}.")
+        if self.name == "precision" and not 0 <= value <= _MOST_DECIMALS:
+            raise UsageError(
+                f"--precision {value}: there can be 0 to {_MOST_DECIMALS} decimals.",
+                "Type for example: --precision 4",
+            )
+        if self.kind == "dict" and not self._is_well_formed(value):
+            raise UsageError(
+                f"{self.flag} {value!r} does not say what to do with which column.",
+                f"Type for example: {self.flag} {self.placeholder}",
+            )
+
+    def _is_well_formed(self, value: Any) -> bool:
+        if not isinstance(value, dict):
+            return False
+        if self.name == "column_edit_options":
+            return all(isinstance(one, (list, tuple)) for one in value.values())
+        if self.name == "range_highlights":
+            return all(isinstance(one, dict) and set(one) <= _HIGHLIGHTS for one in value.values())
+        return self.name != "column_formats" or all(isinstance(one, dict) for one in value.values())
 
     def _parse(self, text: str) -> Any:
         if self.takes_columns and not self.is_switch_word(text):
@@ -110,9 +157,11 @@ class ShowOption:
             return _sorting(text)
         if self.kind == "list":
             return _columns(text)
-        if self.kind == "dict" or text[:1] in "[({":
-            return ast.literal_eval(text)
-        return _unquote(text)
+        if self.kind == "dict":
+            return _literal(text)
+        value = _unquote(text)
+        known = {one.casefold(): one for one in self.choices}
+        return known.get(value.casefold(), value)
 
 
 class ShowOptions:
@@ -126,13 +175,23 @@ class ShowOptions:
         """Read names off D-Tale's `defaults`, kinds off the docstrings of its functions."""
         text = "\n".join(function.__doc__ or "" for function in documented_in)
         kinds = dict(_DOCUMENTED_TYPE.findall(text))
+        themes, modes = _DOCUMENTED_THEMES.search(text), _DOCUMENTED_MODES.search(text)
+        choices = {
+            "theme": re.findall(r'"(\w+)"', themes[1]) if themes else [],
+            "background_mode": _MODE.findall(modes[1]) if modes else [],
+        }
         names = (name for name in defaults if name not in _OURS)
-        return cls(ShowOption(name, kinds.get(name, "str")) for name in names)
+        return cls(
+            ShowOption(name, kinds.get(name, "str"), tuple(choices.get(name, ()))) for name in names
+        )
 
     @property
     def flags(self) -> list[str]:
         """Everything that can be typed, sorted."""
         return sorted(self._by_flag)
+
+    def __iter__(self) -> Iterator[ShowOption]:
+        return iter(self._by_flag.values())
 
     def __contains__(self, flag: object) -> bool:
         return flag in self._by_flag
@@ -144,25 +203,32 @@ class ShowOptions:
 def _columns(text: str) -> list[str]:
     """Read ``a,'b, c'`` or ``['a', 0]``; D-Tale knows columns by their names as text."""
     if text[:1] in {"[", "("}:
-        return [str(name) for name in ast.literal_eval(text)]
+        return [str(name) for name in _literal(text)]
     return [_unquote(part) for part in _split(text)]
 
 
 def _sorting(text: str) -> list[tuple[str, str]]:
     """Read ``a,b:DESC`` or ``[('a', 'ASC')]``."""
     if text[:1] in {"[", "("}:
-        given = ast.literal_eval(text)
-        return [
-            (pair, "ASC") if isinstance(pair, str) else (str(pair[0]), str(pair[1]).upper())
-            for pair in given
-        ]
-    pairs = []
-    for part in _split(text):
-        column, _, way = part.rpartition(":")
-        known = way.strip().upper() in WAYS and column
-        # A colon may be part of the column's name, which has to be seen in the frame.
-        pairs.append((_unquote(column if known else part), way.strip().upper() if known else "ASC"))
-    return pairs
+        given = [(one, "") if isinstance(one, str) else one for one in _literal(text)]
+        return [_pair(str(column), str(way)) for column, way in given]
+    pairs = [part.rpartition(":") for part in _split(text)]
+    return [_pair(column, way) if colon else _pair(way, "") for column, colon, way in pairs]
+
+
+def _pair(column: str, way: str) -> tuple[str, str]:
+    """Return a column and its direction; a colon without one may be part of the column's name."""
+    if not way or way.strip().upper() in WAYS:
+        return _unquote(column.strip()), way.strip().upper() or "ASC"
+    return _unquote(f"{column}:{way}"), "ASC"
+
+
+def _literal(text: str) -> Any:
+    """Read what Python or JSON writes so."""
+    try:
+        return ast.literal_eval(text)
+    except ValueError:  # true, false, null
+        return json.loads(text)
 
 
 def _split(text: str) -> list[str]:

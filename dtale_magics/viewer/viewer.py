@@ -15,9 +15,15 @@ import threading
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from dtale_magics.errors import FrameRefusedError, UnknownFrameError
+from dtale_magics.errors import FrameRefusedError, UnknownFrameError, UsageError
 from dtale_magics.state import FrameInfo
-from dtale_magics.viewer import column_analysis, hardening, sources, substitutes
+from dtale_magics.viewer import (
+    column_analysis,
+    hardening,
+    option_check,
+    sources,
+    substitutes,
+)
 from dtale_magics.viewer.carry_over import carry_over, columns_to_lock
 from dtale_magics.viewer.show_options import ShowOptions
 
@@ -89,6 +95,7 @@ class Viewer:
         reset: bool = False,
         rows: int | None = None,
         lazy_rows: int = sources.LAZY_ROWS,
+        progress: Callable[[int, int, str], None] | None = None,
     ) -> Any:
         """Show `frame` as `name`, in place if that name is shown already.
 
@@ -104,6 +111,8 @@ class Viewer:
             Whether to leave out what earlier shows of it left.
         rows, lazy_rows
             See `sources.read`.
+        progress
+            See `column_analysis.followed`.
 
         Returns
         -------
@@ -119,7 +128,7 @@ class Viewer:
         with self._lock:
             data_id, former = _find(name, state)
             source = sources.read(frame, name, rows, lazy_rows)
-            loaded = self._load(source, name, options, None if reset else former)
+            loaded = self._load(source, name, options, None if reset else former, progress)
             setattr(loaded, _NAME, name)
             if former is None:
                 data_id = state.new_data_inst(instance=loaded)
@@ -186,7 +195,14 @@ class Viewer:
         app, views, config = _dtale("app"), _dtale("views"), _dtale("config")
         return ShowOptions.read(config.build_show_options({}), (app.show, views.startup))
 
-    def _load(self, source: Source, name: str, options: dict[str, Any], former: Any) -> Any:
+    def _load(
+        self,
+        source: Source,
+        name: str,
+        options: dict[str, Any],
+        former: Any,
+        progress: Callable[[int, int, str], None] | None,
+    ) -> Any:
         """Let D-Tale analyse a frame aside, so that a failure leaves no trace."""
         state, views, config = _dtale("global_state"), _dtale("views"), _dtale("config")
         given = {key: value for key, value in options.items() if key != "open_browser"}
@@ -200,9 +216,13 @@ class Viewer:
             with (
                 substitutes.noted() as prepared,
                 column_analysis.spared(views, getattr(former, _ANALYSIS, None)) as analysis,
+                column_analysis.followed(views, progress),
+                option_check.before_analysis(views, options, name),
             ):
                 views.startup(self._base_url(), data=source.frame, data_id=_STAGING, **keywords)
             loaded = state.get_data_inst(_STAGING)
+        except UsageError:
+            raise
         except Exception as error:
             raise _refused(source.frame, name, error) from error
         finally:

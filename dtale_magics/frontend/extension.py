@@ -1,0 +1,45 @@
+"""Put the magics into a shell, and take them out again."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from dtale_magics.frontend import completion
+from dtale_magics.frontend.magics import DtaleMagics
+from dtale_magics.frontend.rewriting import Rewriting
+from dtale_magics.frontend.shown import Shown
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+
+def load(shell: InteractiveShell) -> None:
+    """Register magics, settings and completion in `shell`."""
+    unload(shell)
+    magics = DtaleMagics(shell, Shown(shell), Rewriting(shell))
+    magics.shown.install()
+    magics.rewriting.install()
+    shell.register_magics(magics)
+    shell.configurables.append(magics)  # type: ignore[arg-type] # so that %config knows it
+    completion.install(shell, magics.session)
+    magics.session.open()
+
+
+def unload(shell: InteractiveShell) -> None:
+    """Remove what `load` set and free the ports."""
+    magics = shell.magics_manager.registry.pop(DtaleMagics.__name__, None)
+    if magics is None:
+        return
+    for kind, names in DtaleMagics.magics.items():
+        for name in names:
+            shell.magics_manager.magics[kind].pop(name, None)
+    shell.configurables.remove(magics)
+    completion.uninstall(shell)
+    magics.shown.uninstall()
+    magics.rewriting.uninstall()
+    if "dtale_magics.frontend.controller" in sys.modules:
+        from dtale_magics.frontend import controller  # noqa: PLC0415 (only if there are panels)
+
+        controller.retire(magics.session)
+    magics.session.close()

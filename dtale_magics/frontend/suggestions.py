@@ -1,0 +1,80 @@
+"""What somebody may have meant who typed what there is not."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from typing import TYPE_CHECKING
+
+from dtale_magics.errors import UsageError
+from dtale_magics.frontend.python_text import look
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterable, Iterator
+
+    from dtale_magics.frontend.options import Magic
+    from dtale_magics.viewer.show_options import ShowOptions
+
+_NEAR = 0.75
+"""How alike two words have to be; with less, ``--host`` is taken for ``--stop``."""
+
+_NAMED_AT_MOST = 5
+_SINGLE_DASH = re.compile(r"(?<!\S)-([A-Za-z][\w-]*)")
+
+_DTALES_OWN = {
+    "--host": "D-Tale is served on every address of this machine, to whoever has the link.",
+    "--app-root": "The path under which a proxy shows it is found out: %dtale_port --check.",
+    "--reaper-on": "D-Tale is not ended when it is idle; %dtale --stop ends it.",
+    "--subprocess": "D-Tale always runs in this kernel.",
+    "--debug": "For that, see the loggers below dtale_magics.",
+    "--notebook": "The grid is always shown in the notebook.",
+    "--ignore-duplicate": "A frame that is shown again takes its old place.",
+}
+"""Options of ``dtale.show`` that the magic does without, and why."""
+
+
+def unknown_option(flag: str, magic: Magic, dtales: ShowOptions | None) -> UsageError:
+    """Make the error for an option that does not exist, with those that do and are alike."""
+    what = f"There is no option {flag}."
+    if dtales is not None and flag in _DTALES_OWN:
+        return UsageError(what, _DTALES_OWN[flag])
+    found = list(_alike(flag, magic, dtales))
+    hint = f"Did you mean {' or '.join(found)}?" if found else f"{magic.name} -h lists the options."
+    return UsageError(what, hint)
+
+
+def single_dash(
+    text: str, magic: Magic, dtales: ShowOptions | None, variables: Container[str] = ()
+) -> UsageError | None:
+    """Make the error for ``df -theme``, if `text` has that and no such variable is there."""
+    for match in _SINGLE_DASH.finditer(text):
+        if match[1] in variables:
+            continue
+        before = look(text[: match.start()])
+        if before.comment is not None:
+            return None
+        found = [] if before.open else list(_alike(f"-{match[0]}", magic, dtales))
+        if found:
+            return UsageError(f"{match[0]} is no option.", f"Did you mean {' or '.join(found)}?")
+    return None
+
+
+def _alike(flag: str, magic: Magic, dtales: ShowOptions | None) -> Iterator[str]:
+    known = [*magic.options, *(dtales.flags if dtales else ())]
+    near = difflib.get_close_matches(flag, known, n=1, cutoff=_NEAR)
+    if near:
+        yield from near
+        return
+    word = flag.strip("-").casefold()
+    if dtales is not None:
+        for option in dtales:
+            if word in option.choices:
+                yield f"{option.flag} {word}"
+                return
+    yield from _with_word(word, known)
+
+
+def _with_word(word: str, known: Iterable[str]) -> list[str]:
+    """Return options of which `word` is a part: ``--columns``, ``--title``."""
+    parts = [flag for flag in known if word in flag.strip("-").split("-")]
+    return parts[:_NAMED_AT_MOST]

@@ -1,0 +1,66 @@
+"""A random sample of a frame's rows, for frames that take long to show whole."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dtale_magics.errors import UsageError
+
+_SEED = 853
+"""Of a generator of its own: the same rows each time, and the user's random numbers stay theirs."""
+
+
+def count_from(text: str, flag: str) -> int:
+    """Read how many rows: ``1000``, ``100_000``, ``1e6``, ``100k``."""
+    plain = text.strip().lower().replace("_", "").replace(",", "")
+    factor = {"k": 1_000, "m": 1_000_000}.get(plain[-1:], 1)
+    try:
+        number = float(plain.rstrip("km") if factor > 1 else plain) * factor
+        if number >= 1 and number == int(number):
+            return int(number)
+    except (ValueError, OverflowError):
+        pass
+    raise UsageError(
+        f"{flag} takes a number of rows, and {text!r} is none.", f"Type for example: {flag} 10000"
+    )
+
+
+def sample(frame: Any, rows: int) -> tuple[Any, int]:
+    """Take `rows` of a frame at random, in their order.
+
+    Returns
+    -------
+    tuple
+        The sample, and how many rows there are in all; the frame itself if there are no more.
+    """
+    import numpy as np  # noqa: PLC0415 (not at %load_ext)
+
+    total = _length(frame)
+    if total <= rows:
+        return frame, total
+    chosen = np.sort(np.random.default_rng(_SEED).choice(total, rows, replace=False))
+    if hasattr(frame, "iloc"):
+        return frame.iloc[chosen], total
+    if isinstance(frame, dict):
+        return {key: [values[index] for index in chosen] for key, values in frame.items()}, total
+    if isinstance(frame, list | tuple):
+        return [frame[index] for index in chosen], total
+    take = getattr(frame, "take", None)  # pyarrow.Table, pandas.Index
+    return (take(chosen) if callable(take) and _is_flat(frame) else frame[chosen]), total
+
+
+def _is_flat(frame: Any) -> bool:
+    """Whether `take` counts rows: NumPy's counts the values of all columns."""
+    return type(frame).__module__.partition(".")[0] != "numpy"
+
+
+def _length(frame: Any) -> int:
+    if isinstance(frame, dict):
+        return max((len(values) for values in frame.values()), default=0)
+    try:
+        return len(frame)
+    except TypeError:
+        raise UsageError(
+            f"A {type(frame).__name__} cannot be sampled: it does not say how many rows it has.",
+            "Take a part of it yourself.",
+        ) from None
