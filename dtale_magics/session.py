@@ -18,6 +18,7 @@ from dtale_magics.once import once
 from dtale_magics.serving.assets import Assets
 from dtale_magics.system import notebook
 from dtale_magics.viewer.plain_show import HOST, PlainShow
+from dtale_magics.viewer.sources import LAZY_ROWS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -203,7 +204,7 @@ class Session:
 
     # ----------------------------------------------------------------- frames
 
-    def show(
+    def show(  # noqa: PLR0913 (each is one thing that can be said of a show)
         self,
         frame: Any,
         name: str,
@@ -244,7 +245,6 @@ class Session:
         self.wait_until_loaded()
         self.ensure()
         # Not under the lock: D-Tale may analyse for many seconds, while the port has to move.
-        given = {"lazy_rows": self._config().get("rows")} if self._config().get("rows") else {}
         instance = self._viewer.show(
             frame,
             name,
@@ -252,7 +252,7 @@ class Session:
             reset=reset,
             progress=progress,
             rows=rows,
-            **given,
+            lazy_rows=self._config().get("rows") or LAZY_ROWS,
         )
         shown = next(one for one in self.frames() if one.data_id == instance._data_id)  # noqa: SLF001
         self._open_ports().happened(f"Showing {shown}.")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -14,7 +15,8 @@ _RESERVED = frozenset({"dtale_index", "dtale_expander", "__filtered"})
 _UNNAMED = "unnamed"
 
 
-class Names(NamedTuple):
+@dataclass(frozen=True)
+class Names:
     """The names that a frame is shown with.
 
     Attributes
@@ -51,7 +53,11 @@ def of(frame: Any, *, with_index: bool) -> Names:
 def text(label: Any) -> str:
     """Write a label as D-Tale does; the parts of a tuple are joined."""
     if isinstance(label, tuple):
-        find = sys.modules["dtale.utils"].find_dtype_formatter if "dtale.utils" in sys.modules else None
+        find = (
+            sys.modules["dtale.utils"].find_dtype_formatter
+            if "dtale.utils" in sys.modules
+            else None
+        )
         parts = [_part(part, find) for part in label]
         label = "_".join(part for part in parts if part)
     try:

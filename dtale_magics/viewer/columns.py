@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import decimal
 from typing import Any, NamedTuple
 
@@ -10,7 +10,7 @@ _AS_TEXT = "as text"
 _FIRST_MOMENT = "periods by their first moment"
 _INT64 = (-(2**63), 2**63 - 1)
 _UINT64 = 2**64 - 1
-_YEARS = (datetime.MINYEAR, datetime.MAXYEAR)
+_YEARS = (dt.MINYEAR, dt.MAXYEAR)
 _DENSE_BYTES = 2**30
 
 
@@ -37,35 +37,23 @@ def convert(column: Any) -> Converted:
     import numpy as np  # noqa: PLC0415 (imported by then)
     import pandas as pd  # noqa: PLC0415 (imported by then)
 
-    dtype = column.dtype
-    if isinstance(dtype, pd.ArrowDtype):
-        return _arrow(column)
-    if isinstance(dtype, pd.DatetimeTZDtype):
-        return _zoned(column)
-    if isinstance(dtype, pd.PeriodDtype):
-        return _periods(column)
-    if isinstance(dtype, pd.IntervalDtype):
-        return Converted(_ordered_text(column))
-    if isinstance(dtype, pd.SparseDtype):
-        dense = len(column) * np.dtype(dtype.subtype).itemsize <= _DENSE_BYTES
-        return convert(column.sparse.to_dense()) if dense else Converted(column)
-    if isinstance(dtype, pd.CategoricalDtype):
-        return _category(column)
-    if not isinstance(dtype, np.dtype):
+    for kind, way in (
+        (pd.ArrowDtype, _arrow),
+        (pd.DatetimeTZDtype, _zoned),
+        (pd.PeriodDtype, _periods),
+        (pd.IntervalDtype, _intervals),
+        (pd.SparseDtype, _sparse),
+        (pd.CategoricalDtype, _category),
+    ):
+        if isinstance(column.dtype, kind):
+            return way(column)
+    if not isinstance(column.dtype, np.dtype):
         return Converted(column)
-    if not dtype.isnative:
-        values = column.to_numpy()
-        column = pd.Series(values.astype(dtype.newbyteorder("=")), column.index)
-        dtype = column.dtype
-    if dtype.kind == "O":
-        return _objects(column)
-    if dtype.kind == "f" and dtype.itemsize > np.dtype("f8").itemsize:
-        return _long_doubles(column)
-    if dtype.kind == "c":
-        return Converted(as_text(column), _AS_TEXT)
-    if dtype.kind == "M":
-        return _dates(column)
-    return Converted(column)
+    if not column.dtype.isnative:
+        native = column.dtype.newbyteorder("=")
+        column = pd.Series(column.to_numpy().astype(native), column.index)
+    ways = {"O": _objects, "f": _floats, "c": _to_text, "M": _dates}
+    return ways.get(column.dtype.kind, Converted)(column)
 
 
 def as_text(column: Any) -> Any:
@@ -98,8 +86,8 @@ def _is_gap(value: Any) -> bool:
 
 def _text(value: Any) -> str:
     try:
-        if isinstance(value, datetime.datetime | datetime.date | datetime.time):
-            value = value.isoformat(*(" ",) if isinstance(value, datetime.datetime) else ())
+        if isinstance(value, dt.datetime):
+            value = value.isoformat(" ")
         text = str(value)
     except Exception as error:  # noqa: BLE001 (of whatever class it is)
         text = f"<{type(value).__name__}: its text is a {type(error).__name__}>"
@@ -123,8 +111,24 @@ def _periods(column: Any) -> Converted:
     try:
         moments = column.dt.to_timestamp()
     except (ValueError, OverflowError):
-        return Converted(as_text(column), _AS_TEXT)
+        return _to_text(column)
     return Converted(moments, _FIRST_MOMENT)
+
+
+def _to_text(column: Any) -> Converted:
+    return Converted(as_text(column), _AS_TEXT)
+
+
+def _intervals(column: Any) -> Converted:
+    return Converted(_ordered_text(column))
+
+
+def _sparse(column: Any) -> Converted:
+    """Make a column dense, which numbers have to be for D-Tale, unless that is too large."""
+    import numpy as np  # noqa: PLC0415 (imported by then)
+
+    dense = len(column) * np.dtype(column.dtype.subtype).itemsize
+    return convert(column.sparse.to_dense()) if dense <= _DENSE_BYTES else Converted(column)
 
 
 def _ordered_text(column: Any) -> Any:
@@ -132,8 +136,9 @@ def _ordered_text(column: Any) -> Any:
     import pandas as pd  # noqa: PLC0415 (imported by then)
 
     codes, values = pd.factorize(column.array, sort=True)
+    texts: Any = [_text(one) for one in values]
     return pd.Series(
-        pd.Categorical.from_codes(codes, [_text(one) for one in values], ordered=True),
+        pd.Categorical.from_codes(codes, texts, ordered=True),
         index=column.index,
     )
 
@@ -148,7 +153,7 @@ def _category(column: Any) -> Converted:
         return Converted(column)
     texts = [_text(one) for one in categories]
     if len(set(texts)) < len(texts):
-        return Converted(as_text(column), _AS_TEXT)
+        return _to_text(column)
     return Converted(column.cat.rename_categories(texts))
 
 
@@ -170,11 +175,13 @@ def _dates(column: Any) -> Converted:
     return Converted(pd.Series(texts, column.index, dtype=object), _AS_TEXT)
 
 
-def _long_doubles(column: Any) -> Converted:
+def _floats(column: Any) -> Converted:
     import numpy as np  # noqa: PLC0415 (imported by then)
     import pandas as pd  # noqa: PLC0415 (imported by then)
 
     values = column.to_numpy()
+    if values.dtype.itemsize <= np.dtype("f8").itemsize:
+        return Converted(column)
     doubles = values.astype("f8")
     if ((doubles == values) | np.isnan(values)).all():
         return Converted(pd.Series(doubles, column.index))
@@ -190,38 +197,59 @@ def _objects(column: Any) -> Converted:
     import pandas as pd  # noqa: PLC0415 (imported by then)
 
     kind = pd.api.types.infer_dtype(column, skipna=True)
-    if kind == "string":
-        return Converted(column) if _is_encodable(column) else Converted(as_text(column), _AS_TEXT)
-    if kind in {"empty", "boolean", "date", "time"}:
-        return Converted(column)
-    if kind in {"integer", "integer-na"}:
-        return _whole_numbers(column)
-    if kind in {"floating", "mixed-integer-float"}:
-        return _real_numbers(column)
-    if kind == "decimal":
-        return _decimals(column)
-    if kind in {"datetime", "datetime64"}:
-        return _moments(column)
-    if kind in {"timedelta", "timedelta64"}:
-        return _or_text(column, lambda: pd.Series(pd.to_timedelta(column), column.index))
-    if kind == "period":
-        try:
-            return _periods(pd.Series(pd.PeriodIndex(column), column.index))
-        except (ValueError, TypeError):  # of several frequencies
-            return Converted(as_text(column), _AS_TEXT)
-    if kind == "interval":
-        try:
-            return Converted(_ordered_text(pd.Series(pd.arrays.IntervalArray(column), column.index)))
-        except (ValueError, TypeError):
-            return Converted(as_text(column), _AS_TEXT)
-    return Converted(as_text(column), _AS_TEXT)
+    ways = {
+        "string": _texts,
+        "empty": Converted,
+        "boolean": Converted,
+        "date": Converted,
+        "time": Converted,
+        "integer": _whole_numbers,
+        "integer-na": _whole_numbers,
+        "floating": _real_numbers,
+        "mixed-integer-float": _real_numbers,
+        "decimal": _decimals,
+        "datetime": _moments,
+        "datetime64": _moments,
+        "timedelta": _durations,
+        "timedelta64": _durations,
+        "period": _period_objects,
+        "interval": _interval_objects,
+    }
+    return ways.get(kind, _to_text)(column)
+
+
+def _durations(column: Any) -> Converted:
+    import pandas as pd  # noqa: PLC0415 (imported by then)
+
+    return _or_text(column, lambda: Converted(pd.Series(pd.to_timedelta(column), column.index)))
+
+
+def _period_objects(column: Any) -> Converted:
+    import pandas as pd  # noqa: PLC0415 (imported by then)
+
+    # Of several frequencies they are text.
+    return _or_text(column, lambda: _periods(pd.Series(pd.PeriodIndex(column), column.index)))
+
+
+def _interval_objects(column: Any) -> Converted:
+    import pandas as pd  # noqa: PLC0415 (imported by then)
+
+    def make() -> Converted:
+        return _intervals(pd.Series(pd.arrays.IntervalArray(column), column.index))
+
+    return _or_text(column, make)
+
+
+def _texts(column: Any) -> Converted:
+    return Converted(column) if _is_encodable(column) else _to_text(column)
 
 
 def _or_text(column: Any, make: Any) -> Converted:
     try:
-        return Converted(make())
+        converted: Converted = make()
     except Exception:  # noqa: BLE001 (pandas has many reasons)
-        return Converted(as_text(column), _AS_TEXT)
+        return _to_text(column)
+    return converted
 
 
 def _is_encodable(column: Any) -> bool:
@@ -242,14 +270,14 @@ def _whole_numbers(column: Any) -> Converted:
     if not whole:
         return Converted(column)
     smallest, greatest = min(whole), max(whole)
-    gaps = bool(missing.any())
+    any_missing = bool(missing.any())
     if smallest >= _INT64[0] and greatest <= _INT64[1]:
-        dtype = "Int64" if gaps else "int64"
+        dtype: Any = "Int64" if any_missing else "int64"
     elif smallest >= 0 and greatest <= _UINT64:
-        dtype = "UInt64" if gaps else "uint64"
+        dtype = "UInt64" if any_missing else "uint64"
     else:
-        return Converted(as_text(column), _AS_TEXT)
-    if not gaps:
+        return _to_text(column)
+    if not any_missing:
         return Converted(pd.Series(whole, column.index, dtype=dtype))
     numbers = pd.array([pd.NA] * len(column), dtype=dtype)
     numbers[~missing.to_numpy()] = pd.array(whole, dtype=dtype)
@@ -266,10 +294,12 @@ def _real_numbers(column: Any) -> Converted:
     try:
         values[~missing] = [float(one) for one in column[~missing]]
     except OverflowError:
-        return Converted(as_text(column), _AS_TEXT)
-    same = all(one == number for one, number in zip(column[~missing], values[~missing], strict=True))
+        return _to_text(column)
+    same = all(
+        one == number for one, number in zip(column[~missing], values[~missing], strict=True)
+    )
     if not same:
-        return Converted(as_text(column), _AS_TEXT)
+        return _to_text(column)
     return Converted(pd.Series(values, column.index))
 
 
@@ -279,7 +309,7 @@ def _decimals(column: Any) -> Converted:
     values = column[~missing]
     if all(isinstance(one, decimal.Decimal) and not one.is_nan() for one in values):
         return Converted(column if not missing.any() else column.where(~missing, None))
-    return Converted(as_text(column), _AS_TEXT)
+    return _to_text(column)
 
 
 def _moments(column: Any) -> Converted:
@@ -289,16 +319,17 @@ def _moments(column: Any) -> Converted:
     missing = gaps(column)
     values = list(column[~missing])
     zones = {str(getattr(one, "tzinfo", None)) for one in values}
-    plain = all(isinstance(one, datetime.datetime) for one in values)
+    plain = all(isinstance(one, dt.datetime) for one in values)
     if len(zones) > 1 or not plain:
-        return Converted(as_text(column), _AS_TEXT)
-    unit = "ns" if any(getattr(one, "nanosecond", 0) for one in values) else "us"
+        return _to_text(column)
+    unit: Any = "ns" if any(getattr(one, "nanosecond", 0) for one in values) else "us"
     zone = values[0].tzinfo
     try:
         if zone is None:
-            moments = pd.Series(pd.array(list(column.where(~missing, None)), dtype=f"M8[{unit}]"))
+            dtype: Any = f"M8[{unit}]"
+            moments: Any = pd.Series(pd.array(list(column.where(~missing, None)), dtype=dtype))
         else:
             moments = pd.Series(pd.DatetimeIndex(list(column)).as_unit(unit))
     except Exception:  # noqa: BLE001 (pandas has many reasons)
-        return Converted(as_text(column), _AS_TEXT)
+        return _to_text(column)
     return convert(moments.set_axis(column.index))

@@ -85,7 +85,8 @@ def _calc_data_ranges(views: Any, original: Callable[..., Any]) -> Callable[...,
 
         # D-Tale uses ranges of numbers only, but gives up all of them where one column has none.
         safe = dtypes and all(
-            _kind_of(dtype) in {*"biufmM"} or isinstance(dtype, pd.CategoricalDtype | pd.StringDtype)
+            _kind_of(dtype) in {*"biufmM"}
+            or isinstance(dtype, pd.CategoricalDtype | pd.StringDtype)
             for dtype in data.dtypes
         )
         if not safe:
@@ -199,7 +200,9 @@ class Order:
         """Whether whole numbers lie so close together that each can be counted."""
         smallest, greatest = int(values.min()), int(values.max())
         self._first = smallest
-        return greatest - smallest <= _SPREAD * len(values) and -(2**62) < smallest <= greatest < 2**62
+        return (
+            greatest - smallest <= _SPREAD * len(values) and -(2**62) < smallest <= greatest < 2**62
+        )
 
     def quantile(self, part: float) -> Any:
         """Interpolate as NumPy does, with the same operations."""
@@ -295,7 +298,13 @@ def _offsets(seconds: Any, days: Any, outside: Any) -> Any:
         if len(odd):
             times, inverse = np.unique(seconds[odd], return_inverse=True)
             row = np.searchsorted(known, times // _DAY)
-            ways = zip(times.tolist(), before[row].tolist(), at[row].tolist(), after[row].tolist(), strict=True)
+            ways = zip(
+                times.tolist(),
+                before[row].tolist(),
+                at[row].tolist(),
+                after[row].tolist(),
+                strict=True,
+            )
             found = np.array([_offset(local, sorted({*offsets})) for local, *offsets in ways])
             offsets[odd] = found[inverse]
     return offsets

@@ -6,7 +6,8 @@ memory, and the user's frame is as it was.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+import dataclasses
+from typing import Any
 
 from dtale_magics.viewer import column_names, columns
 
@@ -14,7 +15,8 @@ _NAMED = 3
 """So many columns are named where something is said of several."""
 
 
-class Prepared(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Prepared:
     """A frame as D-Tale takes it.
 
     Attributes
@@ -32,7 +34,7 @@ class Prepared(NamedTuple):
     frame: Any
     index: list[str]
     changes: str = ""
-    instants: dict[str, Any] = {}  # noqa: RUF012 (never changed)
+    instants: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
 def prepare(frame: Any, *, drop_index: bool = False) -> Prepared:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import types
 from typing import Any
 
 from dtale_magics.errors import FrameRefusedError
@@ -57,41 +56,49 @@ def _kind(value: Any) -> str:
 
 
 def _say(value: Any, name: str) -> tuple[str, str]:
-    kind = type(value).__name__
-    root = type(value).__module__.partition(".")[0]
     if value is None:
         return f"{name} is None.", "Assign a frame first, or check what the call returned."
+    return _say_of_code(value, name) or _say_of_library(value, name) or _say_of_value(value, name)
+
+
+def _say_of_code(value: Any, name: str) -> tuple[str, str] | None:
     if inspect.isclass(value):
         return f"{name} is a class, not a table.", f"Make one first: frame = {name}(…)"
-    if inspect.isroutine(value) or isinstance(value, types.FunctionType):
+    if inspect.isroutine(value):
         return (
             f"{name} is a function that was not called.",
             f"Did you leave out the brackets? Type: %dtale {name}()",
         )
     if inspect.ismodule(value):
         return f"{name} is a module, not a table.", "Name a frame in it."
-    if root == "polars" and kind in _GROUPED_IN_POLARS:
-        return _grouped(name, _GROUPED_IN_POLARS[kind])
-    if kind in _GROUPED:
-        return _grouped(name, _GROUPED[kind])
-    if root == "polars":
+    return None
+
+
+def _say_of_library(value: Any, name: str) -> tuple[str, str] | None:
+    kind = type(value).__name__
+    is_polars = type(value).__module__.partition(".")[0] == "polars"
+    groupings = _GROUPED_IN_POLARS if is_polars else _GROUPED
+    if kind in groupings:
+        return (
+            f"{name} is a grouping, of which nothing is computed yet.",
+            f"Say what of each group, for example: %dtale {name}.{groupings[kind]}",
+        )
+    if is_polars:
         return f"{name} is a polars {kind}, not yet a table.", f"Type: %dtale pl.select({name})"
     if callable(getattr(value, "fetchmany", None)):
         return f"{name} has no rows to show.", "Execute a query first: a SELECT, say."
     if hasattr(value, "savefig"):
         return f"{name} is a figure, not a table.", f"It shows itself: type {name} alone."
-    if isinstance(value, str | bytes | bytearray | int | float | complex) or root == "numpy":
-        return f"{name} is a single value ({kind}), not a table.", f"Type: %dtale [{name}]"
-    return (
-        f"{name} ({_kind(value)}) holds no table that can be read.",
+    return None
+
+
+def _say_of_value(value: Any, name: str) -> tuple[str, str]:
+    is_numpys = type(value).__module__.partition(".")[0] == "numpy"
+    if is_numpys or isinstance(value, str | bytes | bytearray | int | float | complex):
+        what = f"{name} is a single value ({type(value).__name__}), not a table."
+        return what, f"Type: %dtale [{name}]"
+    shown = (
         f"D-Tale shows tables of {_LIBRARIES}, lists, dictionaries, and whatever has "
-        "__arrow_c_stream__, __dataframe__ or __array__. "
-        f"To see it as one value: %dtale [{name}]",
+        f"__arrow_c_stream__, __dataframe__ or __array__. To see it as one value: %dtale [{name}]"
     )
-
-
-def _grouped(name: str, example: str) -> tuple[str, str]:
-    return (
-        f"{name} is a grouping, of which nothing is computed yet.",
-        f"Say what of each group, for example: %dtale {name}.{example}",
-    )
+    return f"{name} ({_kind(value)}) holds no table that can be read.", shown

@@ -329,8 +329,6 @@ class _Reader:
         return self._first(frame)
 
     def _from_protocols(self, value: Any) -> Source | None:
-        import numpy as np  # noqa: PLC0415 (not at %load_ext)
-        import pandas as pd  # noqa: PLC0415 (not at %load_ext)
 
         if hasattr(value, "__arrow_c_stream__"):
             import pyarrow as pa  # noqa: PLC0415 (nobody else reads such a stream)
@@ -342,13 +340,24 @@ class _Reader:
             import pyarrow as pa  # noqa: PLC0415 (nobody else reads it)
 
             return self._from_arrow(pa.array(value))
-        for method in ("toArrow", "to_arrow"):  # Spark 4, and what is like it
-            if callable(getattr(value, method, None)) and callable(getattr(value, "limit", None)):
-                part = getattr(value.limit(self._lazy_rows + 1), method)()
-                return self._first(arrow.frame(part))
-        if callable(getattr(value, "toPandas", None)):
-            part = value.limit(self._lazy_rows + 1) if hasattr(value, "limit") else value
+        return self._from_lazy_method(value) or self._from_method(value)
+
+    def _from_lazy_method(self, value: Any) -> Source | None:
+        """Read what has a way out of its own, as Spark's frames."""
+        part = (
+            value.limit(self._lazy_rows + 1) if callable(getattr(value, "limit", None)) else value
+        )
+        for method in ("toArrow", "to_arrow"):
+            if callable(getattr(part, method, None)):
+                return self._first(arrow.frame(getattr(part, method)()))
+        if callable(getattr(part, "toPandas", None)):
             return self._first(part.toPandas())
+        return None
+
+    def _from_method(self, value: Any) -> Source | None:
+        import numpy as np  # noqa: PLC0415 (not at %load_ext)
+        import pandas as pd  # noqa: PLC0415 (not at %load_ext)
+
         if hasattr(value, "__dataframe__"):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # that it is an old protocol
@@ -406,7 +415,7 @@ def _frame_of_objects(value: Any) -> Any:
     """Make a frame of a list or a dictionary, as D-Tale does."""
     import pandas as pd  # noqa: PLC0415 (not at %load_ext)
 
-    first = value[0] if isinstance(value, list) and value else None
+    first: Any = value[0] if isinstance(value, list) and value else None
     if type(first).__module__ == "sqlite3" and hasattr(first, "keys"):
         names = [str(key) for key in first.keys()]  # noqa: SIM118 (no dictionary)
         frame = _exact(lambda **how: pd.DataFrame(list(map(tuple, value)), **how))

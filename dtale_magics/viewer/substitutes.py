@@ -35,7 +35,8 @@ _here = _Here()
 @contextmanager
 def noted() -> Iterator[list[preparation.Prepared]]:
     """Collect how the frames were prepared that D-Tale loads in this thread meanwhile."""
-    _here.prepared = found = []
+    found: list[preparation.Prepared] = []
+    _here.prepared = found
     try:
         yield found
     finally:
@@ -65,7 +66,7 @@ def _classify_unsigned_numbers(replace: Replace) -> None:
     original = sys.modules["dtale.utils"].classify_type
 
     def classify_type(name: str | None) -> str:
-        return "I" if (name or "").lower().startswith("uint") else original(name)  # type: ignore[no-any-return]
+        return "I" if (name or "").lower().startswith("uint") else original(name)
 
     for module_name, module in list(sys.modules.items()):
         is_dtales = module_name.partition(".")[0] == "dtale"
@@ -77,6 +78,7 @@ def _format_data(original: Callable[..., Any]) -> Callable[..., Any]:
     def format_data(data: Any, inplace: bool = False, drop_index: bool = False) -> Any:  # noqa: FBT001, FBT002 (D-Tale's signature)
         import pandas as pd  # noqa: PLC0415 (imported by then)
 
+        del inplace  # the user's frame is never changed
         if isinstance(data, pd.Series):
             data = data.to_frame(0 if data.name is None else data.name)
         elif isinstance(data, pd.Index):

@@ -86,7 +86,7 @@ class Viewer:
         with self._lock:
             self._apps.clear()
 
-    def show(
+    def show(  # noqa: PLR0913 (each is one thing that can be said of a show)
         self,
         frame: Any,
         name: str,

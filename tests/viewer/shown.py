@@ -1,4 +1,4 @@
-"""D-Tale in this process, as the extension has it: shows objects and asks for what its page asks."""
+"""D-Tale in this process, as the extension has it: shows objects, asks what its page asks."""
 
 from __future__ import annotations
 
@@ -59,7 +59,9 @@ class Shown:
         self._viewer = session._viewer
         self._client = self._viewer.app("").test_client()
 
-    def __call__(self, value: Any, name: str = "x", rows: int | None = None, **options: Any) -> Grid:
+    def __call__(
+        self, value: Any, name: str = "x", rows: int | None = None, **options: Any
+    ) -> Grid:
         instance = self._viewer.show(value, name, options, rows=rows)
         info = next(one for one in self._viewer.frames() if one.data_id == instance._data_id)
         return Grid(self._client, info.data_id, info.notes, instance)

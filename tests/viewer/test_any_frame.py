@@ -7,6 +7,7 @@ import contextlib
 import datetime as dt
 import decimal
 import io
+import itertools
 import sqlite3
 import types
 import uuid
@@ -36,7 +37,7 @@ with warnings.catch_warnings():
     import xarray as xr
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from shown import Shown
 
@@ -211,7 +212,7 @@ VALUES: dict[str, tuple[Any, list[Any]]] = {
     "dates": (objects(dt.date(2024, 2, 1), None), ["2024-02-01", MISSING]),
     "times": (objects(dt.time(1, 2, 3), None), ["01:02:03", MISSING]),
     "datetime objects": (
-        objects(dt.datetime(1, 1, 1, tzinfo=None), dt.datetime(9999, 12, 31, 23, 59, 59, 1), None),
+        objects(dt.datetime.min, dt.datetime(9999, 12, 31, 23, 59, 59, 1), None),  # noqa: DTZ001, DTZ901
         ["0001-01-01", "9999-12-31 23:59:59.000001", MISSING],
     ),
     "several zones": (
@@ -383,7 +384,10 @@ SOURCES: dict[str, tuple[Callable[[], Any], dict[str, list[Any]]]] = {
     "RangeIndex": (lambda: pd.RangeIndex(2), {"0": [0, 1]}),
     "Index": (lambda: pd.Index(["x", "y"], name="k"), {"k": ["x", "y"]}),
     "PeriodIndex": (lambda: pd.period_range("2024", periods=1, freq="M"), {"0": ["2024-01-01"]}),
-    "MultiIndex": (lambda: pd.MultiIndex.from_tuples([(1, 2)], names=["k", "k"]), {"k": [1], "k (2)": [2]}),
+    "MultiIndex": (
+        lambda: pd.MultiIndex.from_tuples([(1, 2)], names=["k", "k"]),
+        {"k": [1], "k (2)": [2]},
+    ),
     "pandas' array": (lambda: pd.array([1, None]), {"0": [1, MISSING]}),
     "Categorical": (lambda: pd.Categorical(["x"]), {"0": ["x"]}),
     "Series": (lambda: pd.Series([1], index=["x"], name="v"), {"index": ["x"], "v": [1]}),
@@ -414,9 +418,12 @@ SOURCES: dict[str, tuple[Callable[[], Any], dict[str, list[Any]]]] = {
     "dictionary": (lambda: {"x": 1}, {"index": ["x"], "0": [1]}),
     "UserDict": (lambda: collections.UserDict(a=[1]), {"a": [1]}),
     "MappingProxy": (lambda: types.MappingProxyType({"a": [1]}), {"a": [1]}),
-    "keys": (lambda: {"x": 1}.keys(), {"0": ["x"]}),
+    "keys": ({"x": 1}.keys, {"0": ["x"]}),
     "deque": (lambda: collections.deque([1]), {"0": [1]}),
-    "cursor": (lambda: sqlite().execute("select * from t"), {"a": [1, str(BIG)], "b": ["x", MISSING]}),
+    "cursor": (
+        lambda: sqlite().execute("select * from t"),
+        {"a": [1, str(BIG)], "b": ["x", MISSING]},
+    ),
     "sqlite3.Row": (sqlite_rows, {"a": [1, str(BIG)], "b": ["x", MISSING]}),
 }
 
@@ -506,15 +513,8 @@ LAZY: dict[str, tuple[Callable[[], Any], str]] = {
     "generator": (lambda: ({"a": i} for i in range(50)), "the first 20 rows"),
     "Spark": (lambda: Spark(50), "the first 20 rows"),
     "in memory": (lambda: pd.DataFrame({"a": range(50)}), "the first 20 of 50 rows"),
-    "endless": (lambda: ({"a": i} for i in iter(_counter())), "the first 20 rows"),
+    "endless": (lambda: ({"a": i} for i in itertools.count()), "the first 20 rows"),
 }
-
-
-def _counter() -> Iterator[int]:
-    number = 0
-    while True:
-        yield number
-        number += 1
 
 
 @pytest.mark.filterwarnings("ignore:.*infer_string.*")
@@ -618,7 +618,10 @@ def test_whole_numbers_keep_every_digit(show: Shown, values: list[int | None]) -
     for frame in (objects(*values), pd.DataFrame([{"v": value} for value in values], dtype=object)):
         assert [str(cell) for cell in show(frame).column("v")] == texts
     if all(value is None or abs(value) < 2**63 for value in values):
-        assert [str(cell) for cell in show(pl.DataFrame({"v": pl.Series(values, dtype=pl.Int64)})).column("v")] == texts
+        assert [
+            str(cell)
+            for cell in show(pl.DataFrame({"v": pl.Series(values, dtype=pl.Int64)})).column("v")
+        ] == texts
 
 
 @settings(
