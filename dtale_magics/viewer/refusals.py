@@ -101,4 +101,4 @@ def _say_of_value(value: Any, name: str) -> tuple[str, str]:
         f"D-Tale shows tables of {_LIBRARIES}, lists, dictionaries, and whatever has "
         f"__arrow_c_stream__, __dataframe__ or __array__. To see it as one value: %dtale [{name}]"
     )
-    return f"{name} ({_kind(value)}) holds no table that can be read.", shown
+    return f"D-Tale cannot show {name} ({_kind(value)}): it holds no table that can be read.", shown
