@@ -140,7 +140,7 @@ DTALE = Magic(
         Example(
             "%dtale df",
             "shows a frame, or any expression; running the cell again updates it in place, and "
-            "filters that still apply stay",
+            "filters, sorting and options that still apply stay",
         ),
         Example(
             "%dtale df --theme dark --hide-columns a,b --sort a:DESC",
@@ -192,15 +192,26 @@ DTALE = Magic(
         ),
         Option(
             "--data",
-            "gives the frame as the grid has it, filtered and edited",
-            "NAME",
+            "gives the frame as the grid has it, filtered, sorted and edited",
+            "NAME…",
             answer=commands.data,
             example="kept = %dtale --data df",
         ),
-        Option("--list", "every D-Tale and its frames", answer=commands.list_all),
+        Option(
+            "--edited",
+            "gives all its rows with what was edited in the grid, also once its cell was run again",
+            "NAME…",
+            answer=commands.edited,
+            example="edited = %dtale --edited df",
+        ),
+        Option(
+            "--list",
+            "every D-Tale and its frames, with their cells and memory",
+            answer=commands.list_all,
+        ),
         Option(
             "--drop",
-            "forgets frames, by their names; `--drop all` forgets every one",
+            "forgets frames, every one of each name; `--drop all` forgets all",
             "NAME…",
             answer=commands.drop,
             example="%dtale --drop df",

@@ -7,10 +7,11 @@ extension is loaded, at the moment ``dtale.app`` is imported by whomever, and pu
 from __future__ import annotations
 
 import importlib.abc
+import secrets
 import sys
 from typing import TYPE_CHECKING, Any, Protocol
 
-from dtale_magics.viewer import substitutes
+from dtale_magics.viewer import store, substitutes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -37,6 +38,9 @@ class Serving(Protocol):
 
     def is_own_url(self, url: str) -> bool:
         """Whether `url` is, or once was, under this kernel's slug."""
+
+    def frame_moved(self, old: str, new: str) -> None:
+        """Hear that a frame was given another data id."""
 
 
 class PlainShow:
@@ -105,14 +109,28 @@ class PlainShow:
                 return root, root
             return base, None
 
+        # D-Tale draws its key from NumPy's global generator: that would take numbers out of the
+        # sequence that the user has seeded, at whatever moment an app is built.
+        self._replace(app, "build_secret_key", secrets.token_hex)
         self._replace(app, "initialize_process_props", initialize_process_props)
         self._replace(app, "is_up", is_up_or_ours)
         self._replace(views, "is_up", is_up_or_ours)
         self._replace(app, "build_startup_url_and_app_root", build_startup_url_and_app_root)
+        state = sys.modules["dtale.global_state"]
+        self._undo.append(store.install(state, serving.frame_moved))
+        chart = store.without_cleanup(app.offline_chart, state)
+        self._replace_everywhere(app, "offline_chart", chart)
         views.DtaleData._url = _CurrentUrl(serving)  # noqa: SLF001 (where D-Tale keeps it)
         self._undo.append(lambda: delattr(views.DtaleData, "_url"))
-        substitutes.install(views, sys.modules["dtale.global_state"], self._replace)
+        substitutes.install(views, state, self._replace)
         self.announce()
+
+    def _replace_everywhere(self, app: ModuleType, name: str, replacement: object) -> None:
+        """Replace what the package ``dtale`` has under the same name, too, if it has it already."""
+        self._replace(app, name, replacement)
+        package = sys.modules["dtale"]
+        if hasattr(package, name):
+            self._replace(package, name, replacement)
 
     def _replace(self, module: ModuleType, name: str, replacement: object) -> None:
         original = getattr(module, name)
