@@ -63,7 +63,7 @@ class Shown:
         self, value: Any, name: str = "x", rows: int | None = None, **options: Any
     ) -> Grid:
         instance = self._viewer.show(value, name, options, rows=rows)
-        info = next(one for one in self._viewer.frames() if one.data_id == instance._data_id)
+        info = next(one for one in self._viewer.shown.frames() if one.data_id == instance._data_id)
         return Grid(self._client, info.data_id, info.notes, instance)
 
 
