@@ -18,13 +18,15 @@ def running_cell(shell: InteractiveShell) -> Cell:
 
     Consoles, nbclient and callbacks of widgets have no cell that could be run again.
     """
+    # Newer IPythons count the shell's own number up when a cell begins, older ones when it ends.
+    number = shell.displayhook.prompt_count
     kernel = getattr(shell, "kernel", None)
     if kernel is None:
-        return Cell(run=str(shell.execution_count), number=shell.execution_count)
+        return Cell(run=str(number), number=number)
     request: dict[str, Any] = kernel.get_parent("shell") or {}
     header, metadata = request.get("header", {}), request.get("metadata", {})
     run = str(header.get("msg_id", ""))
     if header.get("msg_type") != "execute_request":
         return Cell(run=run)
     found = [metadata[name] for name in _CELL_ID if isinstance(metadata.get(name), str)]
-    return Cell(found[0] if found else "", run, shell.execution_count)
+    return Cell(found[0] if found else "", run, number)

@@ -6,14 +6,20 @@ hidden from the hundredth on, a locked index) are not the user's: they follow fr
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import copy
+import logging
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dtale_magics.viewer import kept_filters
+from dtale_magics.viewer.layout import arrange
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from types import ModuleType
+
+    from dtale_magics.viewer.layout import Layout
+
+logger = logging.getLogger(__name__)
 
 _SETTING_OF_OPTION = {
     "range_highlights": "rangeHighlight",
@@ -28,9 +34,6 @@ _SETTING_OF_OPTION = {
 _OF_THE_DATA = frozenset({"indexes", "locked", "startup_code"})
 
 _VISIBILITY = frozenset({"show_columns", "hide_columns"})
-
-_FIRST_HIDDEN = 100
-"""D-Tale hides the columns from this one on."""
 
 _HEATMAP_OF_ONE = "heatmap-col-"
 
@@ -50,82 +53,11 @@ class Tools(NamedTuple):
     utils: ModuleType
 
 
-@dataclass
-class Layout:
-    """How a frame lay before the user did anything in its grid.
-
-    Attributes
-    ----------
-    natural
-        Columns in the order of the frame, its index first.
-    order
-        Columns in the order of the grid.
-    indexes, locked
-        Columns that were the index, and that were locked.
-    rows
-        How many there were.
-    hidden_by_default
-        Columns that D-Tale hid without being asked.
-    visibility
-        Columns that the user has hidden or shown against that.
-    moved
-        Whether the order is the user's.
-    hides_empty
-        Whether the user has asked that empty columns be hidden.
-    """
-
-    natural: tuple[str, ...]
-    order: tuple[str, ...]
-    indexes: tuple[str, ...]
-    locked: tuple[str, ...]
-    rows: int
-    hidden_by_default: frozenset[str]
-    visibility: dict[str, bool] = field(default_factory=dict)
-    moved: bool = False
-    hides_empty: bool = False
-
-    @classmethod
-    def of(cls, loaded: Any, options: Mapping[str, Any]) -> Layout:
-        """Describe what D-Tale has just loaded with these of its options, but for ``locked``."""
-        settings, columns = loaded.settings or {}, tuple(loaded.data.columns)
-        hides_empty = bool(options.get("auto_hide_empty_columns"))
-        hidden = {
-            one["name"]
-            for one in loaded.dtypes
-            if not one["visible"]
-            and (
-                one["index"] >= _FIRST_HIDDEN
-                or (hides_empty and one["hasMissing"] == len(loaded.data))
-            )
-        }
-        return cls(
-            columns,
-            columns,
-            tuple(settings.get("indexes") or ()),
-            tuple(settings.get("locked") or ()),
-            len(loaded.data),
-            frozenset(hidden - set(options.get("hide_columns") or ())),
-            hides_empty=hides_empty,
-        )
-
-
 class Laid(NamedTuple):
     """A frame as D-Tale has it, and how it lay when it was loaded."""
 
     instance: Any
     layout: Layout
-
-
-def edits(instance: Any, layout: Layout) -> int:
-    """Count what was edited in a frame's grid: its values, and which columns and rows it has.
-
-    What is set and not edited (filters, sorting, the order of columns) does not count.
-    """
-    entries = len(instance.history or ())
-    reshaped = (
-        set(instance.data.columns) != set(layout.natural) or len(instance.data) != layout.rows
-    )
-    return max(entries, int(reshaped))
 
 
 def carry_over(former: Laid, fresh: Laid, options: Mapping[str, Any], tools: Tools) -> list[str]:
@@ -171,6 +103,24 @@ def carry_over(former: Laid, fresh: Laid, options: Mapping[str, Any], tools: Too
         _set_visibility(former, fresh)
     layout.hides_empty = layout.hides_empty or before.hides_empty
     return dropped
+
+
+def carry_over_safely(
+    former: Laid, fresh: Laid, options: Mapping[str, Any], tools: Tools
+) -> list[str]:
+    """Do the same, or nothing: code can set anything, and no show may fail because of that."""
+    loaded, layout = fresh
+    names = ("data", "dtypes", "settings", "context_variables")
+    as_loaded = {name: getattr(loaded, name) for name in names}
+    layout_as_loaded = copy.copy(layout)
+    try:
+        return carry_over(former, fresh, options, tools)
+    except Exception as error:
+        logger.exception("what was set in the grid cannot be kept")
+        for name, value in as_loaded.items():
+            setattr(loaded, name, value)
+        vars(layout).update(vars(layout_as_loaded))
+        return [f"all that was set in its grid (reading it failed: {error})"]
 
 
 class _Columns:
@@ -240,36 +190,7 @@ def _sort(loaded: Any, sort: Any, columns: _Columns, utils: Any, dropped: list[s
         dropped.append(f"sorting by {names} (its values cannot be compared)")
     else:
         loaded.data = data
-        loaded.settings["sortInfo"] = pairs
-
-
-def arrange(
-    loaded: Any, layout: Layout, locked: Iterable[str] | None, order: tuple[str, ...] = ()
-) -> None:
-    """Lock columns, and order them.
-
-    Parameters
-    ----------
-    loaded
-        D-Tale's instance.
-    layout
-        How it lies; it is brought up to date.
-    locked
-        Columns to lock instead of those that are locked.
-    order
-        The user's own order, which counts if the user has moved columns.
-    """
-    names = list(loaded.data.columns)
-    first = list(layout.locked if locked is None else locked)
-    first = [name for name in dict.fromkeys(first) if name in names]
-    rest = _merged(order, list(layout.natural)) if layout.moved else layout.natural
-    arranged = [*first, *(name for name in rest if name not in first)]
-    if arranged != names:
-        described = {one["name"]: one for one in loaded.dtypes}
-        loaded.data = loaded.data[arranged]
-        loaded.dtypes = [{**described[one], "index": place} for place, one in enumerate(arranged)]
-    loaded.settings = {**loaded.settings, "locked": first}
-    layout.order, layout.locked = tuple(arranged), tuple(first)
+        loaded.settings = {**loaded.settings, "sortInfo": pairs}
 
 
 def _still_locked(former: Any, before: Layout, layout: Layout) -> list[str]:
@@ -286,15 +207,6 @@ def _note_moves(former: Any, before: Layout, layout: Layout) -> None:
     now = [name for name in former.data.columns if name in before.order and name not in locked]
     was = [name for name in before.order if name in now]
     layout.moved = before.moved or now != was
-
-
-def _merged(wanted: tuple[str, ...], names: list[str]) -> list[str]:
-    """Order `names` as `wanted`; those that are new stand behind the one that they follow."""
-    order = [name for name in wanted if name in names]
-    for place, name in enumerate(names):
-        if name not in order:
-            order.insert(order.index(names[place - 1]) + 1 if place else 0, name)
-    return order
 
 
 def _set_visibility(former: Laid, fresh: Laid) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from dtale_magics.errors import UnknownFrameError
 from dtale_magics.state import FrameInfo, count
-from dtale_magics.viewer import carry_over
+from dtale_magics.viewer import layout
 from dtale_magics.viewer.origin import memory_of
 from dtale_magics.viewer.places import PLACES
 from dtale_magics.viewer.store import CHART_ID
@@ -130,7 +130,7 @@ class ShownFrames:
         place = self.places.get(data_id)
         if place is None or place.layout is None:
             return 0
-        return carry_over.edits(_module("global_state").get_data_inst(data_id), place.layout)
+        return layout.edits(_module("global_state").get_data_inst(data_id), place.layout)
 
     def _as_the_users(self, rows: Any, instance: Any, place: Place | None) -> Any:
         if place is None or place.layout is None:

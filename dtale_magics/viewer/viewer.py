@@ -23,6 +23,7 @@ from dtale_magics.viewer import (
     carry_over,
     column_analysis,
     hardening,
+    layout,
     option_check,
     sources,
     substitutes,
@@ -62,6 +63,8 @@ class Viewer:
         self._lock = threading.RLock()
         self._apps: dict[str, Flask] = {}
         self._secret_key = secrets.token_hex(32)
+        self._signs_in = False
+        """Whether D-Tale asks for a name and a password as well."""
         self.shown = ShownFrames(base_url, self._lock)
 
     def app(self, root: str, prefix: str = "") -> Flask:
@@ -70,7 +73,11 @@ class Viewer:
         D-Tale writes its root into pages and scripts, therefore one app for each; all of them share
         D-Tale's state. `prefix` is what stands before the slug in `root`.
         """
+        signs_in = _dtale("global_state").get_auth_settings()["active"]
         with self._lock:
+            if signs_in != self._signs_in:  # its pages are part of an app only if it was on before
+                self._signs_in = signs_in
+                self._apps.clear()
             if root not in self._apps:
                 self._apps[root] = self._build_app(root, prefix)
             return self._apps[root]
@@ -148,6 +155,7 @@ class Viewer:
             loaded = self._load(source, options, place, None if reset else before, progress)
             _carry_over(former, before, loaded, place, None if reset else options)
             place.memory = memory_of(loaded.data)
+            place.memory += memory_of(place.edited.data) if place.edited is not None else 0
             if data_id is None or former is None:
                 title = _unambiguous(place.label, state)
                 data_id = state.new_data_inst(instance=loaded)
@@ -158,7 +166,7 @@ class Viewer:
             places.put(data_id, place)
             self.shown.drop_surplus(kept_expressions, cell, place)
         instance = views.DtaleData(data_id, self._base_url())
-        if options.get("open_browser"):
+        if _dtale("config").build_show_options(options).get("open_browser"):
             instance.open_browser()
         return instance
 
@@ -206,9 +214,9 @@ class Viewer:
         setattr(loaded, substitutes.INSTANTS, prepared[-1].instants)
         place.notes = sources.notes(place.label, source, prepared[-1].changes)
         place.analysis = analysis
-        place.layout = carry_over.Layout.of(loaded, keywords)
+        place.layout = layout.Layout.of(loaded, keywords)
         if locked:
-            carry_over.arrange(loaded, place.layout, locked)
+            layout.arrange(loaded, place.layout, locked)
         return loaded
 
     def _build_app(self, root: str, prefix: str) -> Flask:
@@ -279,7 +287,7 @@ def _carry_over(
     if before is None:
         return
     notes = list(place.notes)
-    replaced = carry_over.edits(former, before.layout)
+    replaced = layout.edits(former, before.layout)
     if replaced:
         place.edited = former
         notes.append(
@@ -289,7 +297,7 @@ def _carry_over(
     if options is not None:
         tools = carry_over.Tools(_dtale("query"), _dtale("views"), _dtale("utils"))
         laid = (carry_over.Laid(former, before.layout), carry_over.Laid(loaded, place.layout))
-        dropped = carry_over.carry_over(*laid, options, tools)
+        dropped = carry_over.carry_over_safely(*laid, options, tools)
         if dropped:
             notes.append(f"{place.label} is shown without {', '.join(dropped)}.")
     place.notes = tuple(notes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -44,8 +45,15 @@ def page() -> Iterator[NotebookPage]:
         jupyter.write("frames.ipynb", CELLS)
         page = NotebookPage(browser, jupyter, "frames.ipynb", "lab")
         page.page.set_viewport_size({"width": 1100, "height": 5000})
-        page.run(0)
+        run(page, 0)
         yield page
+
+
+def run(page: NotebookPage, cell: int) -> None:
+    """Run a cell, and wait long: the first frame waits for the import of D-Tale."""
+    page.start(cell)
+    prompt = page.cell(cell).locator(".jp-InputPrompt").first
+    expect(prompt).to_have_text(re.compile(r"\[\d+\]"), timeout=120_000)
 
 
 def grid(page: NotebookPage, cell: int, number: int = 0) -> FrameLocator:
@@ -58,17 +66,17 @@ def frame_line(page: NotebookPage, cell: int, number: int = 0) -> Locator:
 
 def test_each_grid_shows_its_own_frame_and_an_old_one_says_so(page: NotebookPage) -> None:
     # A loop: three grids, three frames.
-    page.run(1)
+    run(page, 1)
     expect(page.output(1).locator("iframe.dtale-grid")).to_have_count(3)
     for number, value in enumerate(["one-p", "two-q", "three-r"]):
         expect(grid(page, 1, number).locator("body")).to_contain_text(value)
         expect(frame_line(page, 1, number)).to_contain_text("1 row × 2 columns")
 
     # The same name in a later cell: the older grid stays, and says so.
-    page.run(2)
+    run(page, 2)
     expect(grid(page, 2).locator("body")).to_contain_text("one-p")
     expect(frame_line(page, 2)).to_contain_text("df: 3 rows × 2 columns")
-    page.run(3)
+    run(page, 3)
     expect(grid(page, 3).locator("body")).to_contain_text("changed")
     expect(frame_line(page, 2)).to_contain_text("df as of cell [3]; it was shown again by cell [4]")
     expect(grid(page, 2).locator("body")).to_contain_text("one-p")
@@ -80,14 +88,14 @@ def test_each_grid_shows_its_own_frame_and_an_old_one_says_so(page: NotebookPage
     expect(grid(page, 2).locator("body")).to_contain_text("one-p")
 
     # Run again, the older cell is the newer one.
-    page.run(5)
-    page.run(2)
+    run(page, 5)
+    run(page, 2)
     expect(grid(page, 2).locator("body")).to_contain_text("thrice")
     expect(frame_line(page, 2)).to_contain_text("df: 1 row × 1 column")
     expect(frame_line(page, 3)).to_contain_text("it was shown again by cell [6]")
 
     # Dropped: no broken grid, and why.
-    page.run(4)
+    run(page, 4)
     expect(frame_line(page, 1, 1)).to_contain_text("part (2) was dropped.")
     expect(page.output(1).locator("iframe.dtale-grid")).to_have_count(2)
     expect(grid(page, 1, 1).locator("body")).to_contain_text("three-r")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import pytest
 from support.kernels import Kernel
@@ -137,7 +139,7 @@ def test_what_is_listed_and_dropped(kernel: Kernel) -> None:
     kernel.run(LOOP, cell="loop")
     kernel.run("%dtale df", cell="first")
     kernel.run("%dtale df", cell="second")
-    number = kernel.value("get_ipython().execution_count") - 1
+    number = kernel.value("get_ipython().displayhook.prompt_count") - 1
     listed = kernel.run("%dtale --list").text
     assert f"df (2): 3 rows × 2 columns, cell [{number}], 0.2 kB" in listed
     assert "part (2): 2 rows × 2 columns" in listed
@@ -172,3 +174,48 @@ def test_a_frames_shape_is_its_own(kernel: Kernel) -> None:
         kernel.run(f"%dtale {expression} --name one", cell=expression)
         *_, one = kernel.status()["frames"]
         assert [one["rows"], one["columns"]] == shape, expression
+
+
+def api(kernel: Kernel, name: str, route: str) -> None:
+    base, _, data_id = frames(kernel)[name]["url"].rpartition("/dtale/main/")
+    assert request(f"{base}/dtale/{route.format(id=data_id)}").json()["success"]
+
+
+def test_the_way_back_as_it_is_typed(kernel: Kernel) -> None:
+    kernel.run("df.index = ['x', 'y', 'z']")
+    kernel.run("%dtale df", cell="first")
+    above_one = quote(json.dumps({"type": "int", "operand": ">", "value": 1}))
+    api(kernel, "df", f"save-column-filter/{{id}}?col=a&cfg={above_one}")
+    kernel.run("kept = %dtale --data df")
+    assert kernel.value("kept.equals(df[df.a > 1])")
+    none = kernel.run("edited = %dtale --edited df", ok=False)
+    assert "Nothing was edited in the grid of df." in none.text
+    assert "%dtale --data df" in none.text
+    api(kernel, "df", "edit-cell/{id}?col=k&rowIndex=0&updated=new&type=string")
+    said = kernel.run("%dtale df", cell="first").text
+    assert "1 edit made in the grid of df gave way to its value." in said
+    typed = "edited = %dtale --edited df"
+    assert typed in said
+    kernel.run(typed)
+    assert kernel.value("[*edited.k]") == ["new", "q", "q"]
+    assert kernel.value("[*df.k]") == ["p", "q", "q"]
+    kernel.run("%dtale df", cell="second")
+    assert "df (2), which was shown last. Others: 'df (1)'" in kernel.run("%dtale --data df").text
+    for typed in ("df (1)", "'df (1)'", '"df (1)"'):
+        kernel.run(f"kept = %dtale --data {typed}")
+        assert kernel.value("[*kept.a]") == [3, 2], "that one has the filter"
+    kernel.run("kept = %dtale --data df (2)")
+    assert kernel.value("[*kept.a]") == [3, 1, 2]
+    api(kernel, "df (2)", "edit-cell/{id}?col=k&rowIndex=0&updated=new&type=string")
+    said = kernel.run("%dtale df", cell="second").text
+    assert "edited = %dtale --edited 'df (2)'" in said
+    assert "gone with it: df" not in kernel.run("%dtale --drop df (2)").text
+
+
+def test_what_no_longer_applies_is_said_in_one_line(kernel: Kernel) -> None:
+    kernel.run("%dtale df --sort a:DESC", cell="first")
+    kernel.run("df = df.drop(columns='a')")
+    said = kernel.run("%dtale df", cell="first")
+    lines = [line for line in said.text.splitlines() if "is shown without" in line]
+    assert "df is shown without sorting by a (it is gone)." in lines
+    kernel.run("%dtale df", cell="first")

@@ -335,6 +335,24 @@ def test_columns_that_the_user_moves_stay_there(grid: Grid) -> None:
     assert grid.rows("d") == [4]
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"sortInfo": "x"},
+        {"columnFilters": [1]},
+        {"outlierFilters": {"a": None}},
+        {"columnFormats": 3, "columnFilters": {"a": "nonsense"}},
+        {"locked": 5},
+    ],
+)
+def test_nonsense_in_the_settings_fails_no_show(grid: Grid, settings: dict[str, Any]) -> None:
+    grid.show(pd.DataFrame({"a": [1, 2], "b": [3, 4]}))
+    grid.set(**settings)
+    grid.show(pd.DataFrame({"a": [5, 6], "c": [3, 4]}))
+    assert grid.rows("a") == [5, 6]
+    assert grid.show(pd.DataFrame({"a": [7, 8]})) == ""
+
+
 EDITS: list[tuple[list[tuple[str, dict[str, Any]]], str]] = [
     ([("edit-cell", {"col": "b", "rowIndex": 0, "updated": "new", "type": "string"})], "1 edit"),
     ([("rename-col", {"col": "b", "rename": "z"})], "1 edit"),
