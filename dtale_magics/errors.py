@@ -92,6 +92,10 @@ class FrameRefusedError(DtaleMagicsError):
         self.name = name
 
 
+class StoreRefusedError(DtaleMagicsError):
+    """A store for D-Tale's frames that does not give back what is put into it."""
+
+
 class UnknownFrameError(DtaleMagicsError):
     """A frame name that this kernel's D-Tale does not have.
 

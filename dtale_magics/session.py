@@ -13,15 +13,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dtale_magics import settings
-from dtale_magics.errors import SettingError
+from dtale_magics.errors import PortUnavailableError, SettingError
 from dtale_magics.once import once
 from dtale_magics.serving.assets import Assets
 from dtale_magics.system import notebook
 from dtale_magics.viewer.plain_show import HOST, PlainShow
+from dtale_magics.viewer.preload import Preload
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from _typeshed.wsgi import WSGIApplication
     from werkzeug.wrappers import Request, Response
 
     from dtale_magics.news import Event, News
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
     from dtale_magics.reach.verdict import Verdict
     from dtale_magics.serving import guard
     from dtale_magics.settings import PortRange, Settings
-    from dtale_magics.state import FrameInfo, PortHolder, Status
+    from dtale_magics.state import Cell, FrameInfo, PortHolder, Status
     from dtale_magics.viewer.show_options import ShowOptions
     from dtale_magics.viewer.viewer import Viewer
 
@@ -45,7 +47,7 @@ _CLUSTER = ("JUPYTERHUB_SERVICE_PREFIX", "KUBERNETES_SERVICE_HOST")
 _POLICY_SECONDS = 1.0
 """How long what holds for requests is kept; a change of a setting or a port counts at once."""
 
-_IMPORT_SWITCH_SECONDS = 0.0002
+_NOT_LOADED = "This notebook's D-Tale shows nothing yet. Type in the notebook: %dtale df\n"
 
 TAKEOVER_SECONDS = 5.0
 """How long a takeover may take before it is refused, by default."""
@@ -68,13 +70,15 @@ class Session:
         self.owner = secrets.token_hex(8)
         self.slug = _new_slug()
         self._slugs = {self.slug}
+        self._plain_urls: set[str] = set()
+        self._listening: frozenset[int] = frozenset()
+        """On which ports this process listened when it was last looked for a plain D-Tale in it."""
         self._last_policy: guard.Policy
         self._policy_ports: tuple[int, ...] = ()
         self._policy_until = 0.0
         self._assets = Assets()
         self._plain_show = PlainShow(self)
-        self._preload: threading.Thread | None = None
-        self._preload_error: BaseException | None = None
+        self._preload = Preload(self._load_dtale)
 
     # What %load_ext does not need is imported and made when it is first asked for.
 
@@ -115,9 +119,22 @@ class Session:
         port = self.port
         return None if port is None else f"http://{HOST}:{port}/{self.slug}"
 
+    @property
+    def public_url(self) -> str | None:
+        """The URL by which a reader gets here, with the slug: what a page confirmed, or best known.
+
+        A path where only the page knows the host, as below jupyter-server-proxy.
+        """
+        base = None if self.port is None else self.reach.best_base()
+        return self.base_url if base is None else f"{base}/{self.slug}"
+
     def is_own_url(self, url: str) -> bool:
         """Whether `url` is, or once was, under this kernel's slug, on whatever port."""
-        return any(f"/{slug}" in url for slug in self._slugs)
+        return any(f"/{slug}" in url for slug in self._slugs) or url in self._plain_urls
+
+    def frame_moved(self, old: str, new: str) -> None:
+        """Hear that D-Tale gave a frame another data id."""
+        self._viewer.shown.places.moved(old, new)
 
     def settings(self) -> Settings:
         """Resolve the settings that hold now; `SettingError` when one cannot be used."""
@@ -125,12 +142,19 @@ class Session:
 
     def frames(self) -> tuple[FrameInfo, ...]:
         """Return what D-Tale shows, oldest first."""
-        return self._viewer.frames()
+        return self._viewer.shown.frames()
 
     def status(self) -> Status:
         """Return the state of this kernel's D-Tale; `SettingError` for unusable settings."""
+        self.adopt_plain_dtale()
         ingress_port = self.settings().ingress_port
         return self._status(self._holder(ingress_port))
+
+    def status_here(self) -> Status:
+        """Return what is known without asking a sibling: who else has the ingress port is not."""
+        now = self.settings()
+        own = now.ingress_port in self.ports
+        return self._status(self._own_holder(now.ingress_port) if own else None)
 
     def kernels(self) -> list[dict[str, Any]]:
         """Return the status of every D-Tale of this user in this pod, as `Status.as_dict` does.
@@ -177,42 +201,64 @@ class Session:
     # ---------------------------------------------------------------- loading
 
     def open(self) -> None:
-        """Let plain ``dtale.show`` use this session, and import D-Tale in the background."""
+        """Let plain ``dtale.show`` use this session, and import D-Tale while the kernel is idle."""
         self._plain_show.install()
-        self._preload = threading.Thread(
-            target=self._load_dtale, name="dtale_magics preload", daemon=True
-        )
         self._preload.start()
+        self.adopt_plain_dtale()
+
+    def adopt_plain_dtale(self) -> None:
+        """Stop servers that plain D-Tale runs in this process; their frames and ports go on here.
+
+        They share D-Tale's state with us, and so would serve without a guard what is shown here.
+        """
+        if "dtale.app" not in sys.modules:
+            return
+        from dtale_magics.system import holders  # noqa: PLC0415 (not at %load_ext)
+        from dtale_magics.viewer import plain_server  # noqa: PLC0415 (not at %load_ext)
+
+        listening = holders.own_ports()
+        if listening <= self._listening:  # to look for servers takes 50 ms
+            return
+        self._listening = listening
+        for server in plain_server.stop_servers():
+            self._plain_urls.add(server.base_url)
+            try:
+                self._open_ports().bind(server.port)
+            except PortUnavailableError as error:
+                where = f"its port is lost: {error.what}"
+            else:
+                where = f"port {server.port} and its frames are kept, below new links."
+            self._happened(f"The server of a plain dtale.show() was stopped; {where}")
 
     def close(self) -> None:
         """Free every port and put D-Tale back as it was."""
+        self._preload.stop()
         self.stop()
         self._plain_show.uninstall()
 
     @property
-    def loading(self) -> bool:
-        """Whether D-Tale is still being imported."""
-        return self._preload is not None and self._preload.is_alive()
+    def loaded(self) -> bool:
+        """Whether D-Tale is imported, so that a frame can be shown at once."""
+        return "dtale.app" in sys.modules and self._viewer.loaded
 
-    def wait_until_loaded(self) -> None:
-        """Wait for the import of D-Tale, and raise what it raised."""
-        if self._preload is not None:
-            self._preload.join()
-        if self._preload_error is not None:
-            raise self._preload_error
+    def load(self) -> None:
+        """Import D-Tale if that is still to be done, and raise what the import raises."""
+        self._preload.complete()
 
     # ----------------------------------------------------------------- frames
 
-    def show(
+    def show(  # noqa: PLR0913 (what can be asked for, by keyword)
         self,
         frame: Any,
         name: str,
         options: Mapping[str, Any] | None = None,
         *,
+        cell: Cell | None = None,
+        anonymous: bool = False,
         reset: bool = False,
         progress: Callable[[int, int, str], None] | None = None,
     ) -> tuple[Any, FrameInfo]:
-        """Show a frame, in place if `name` is shown already.
+        """Show a frame, in place if an earlier run of the cell has shown it.
 
         Parameters
         ----------
@@ -222,6 +268,11 @@ class Session:
             Variable or expression that it came from.
         options
             D-Tale's show options by keyword.
+        cell
+            The cell that shows it; without one, `name` alone tells which frame it is.
+        anonymous
+            Whether nothing but the expression `name` leads to the frame; of such ones, the last few
+            are kept.
         reset
             Whether to leave out what earlier shows of it left: filters, sorting, options.
         progress
@@ -237,11 +288,19 @@ class Session:
         FrameRefusedError, PortUnavailableError, SettingError
             Nothing has changed then.
         """
-        self.wait_until_loaded()
+        self.load()
+        self.adopt_plain_dtale()
         self.ensure()
         # Not under the lock: D-Tale may analyse for many seconds, while the port has to move.
         instance = self._viewer.show(
-            frame, name, dict(options or {}), reset=reset, progress=progress
+            frame,
+            name,
+            dict(options or {}),
+            cell=cell,
+            anonymous=anonymous,
+            reset=reset,
+            kept_expressions=self.settings().kept_expressions,
+            progress=progress,
         )
         shown = next(one for one in self.frames() if one.data_id == instance._data_id)  # noqa: SLF001
         self._open_ports().happened(f"Showing {shown}.")
@@ -249,34 +308,57 @@ class Session:
 
     def show_options(self) -> ShowOptions:
         """Read the show options of the installed D-Tale."""
-        self.wait_until_loaded()
+        self.load()
         return self._viewer.show_options()
 
-    def drop(self, *names: str) -> tuple[FrameInfo, ...]:
-        """Forget frames, every one for the name ``all``.
+    def tidy(self, cell: Cell) -> None:
+        """Forget the frames that a cell showed once and in its last run did not."""
+        if self._viewer.shown.tidy(cell):
+            self._happened("")
 
-        Raises
-        ------
-        UnknownFrameError
-            Names the frames there are; none is forgotten then.
-        """
-        if names == ("all",):
-            names = tuple(frame.data_id for frame in self.frames())
-        ids = dict.fromkeys(self._viewer.find(name).data_id for name in names)
-        dropped = tuple(map(self._viewer.drop, ids))
-        for frame in dropped:
-            self._open_ports().happened(f"Forgot {frame}.")
-        return dropped
-
-    def data(self, name: str) -> Any:
-        """Return a frame as its grid has it, filtered and edited.
+    def find(self, *names: str) -> tuple[FrameInfo, ...]:
+        """Find the frames that names mean, of each the one that was shown last at the end.
 
         Raises
         ------
         UnknownFrameError
             Names the frames there are.
         """
-        return self._viewer.data(name)
+        found = [frame for name in names for frame in self._viewer.shown.find_all(name)]
+        return tuple({frame.data_id: frame for frame in found}.values())
+
+    def drop(self, *names: str) -> tuple[FrameInfo, ...]:
+        """Forget frames: every one of each name, and every one at all for the name ``all``.
+
+        Raises
+        ------
+        UnknownFrameError
+            Names the frames there are; none is forgotten then.
+        """
+        dropped = self.frames() if names == ("all",) else self.find(*names)
+        for frame in dropped:
+            self._viewer.shown.drop(frame.data_id)
+            self._open_ports().happened(f"Forgot {frame}.")
+        return dropped
+
+    def why_gone(self, data_id: str) -> str:
+        """Say why there is no frame of that id any more; empty if that is not known."""
+        return self._viewer.shown.why_gone(data_id)
+
+    def data(self, frame: FrameInfo) -> Any:
+        """Return a frame as its grid has it: filtered, sorted and edited, with its own index."""
+        return self._viewer.shown.data(frame.data_id)
+
+    def edited(self, frame: FrameInfo) -> Any:
+        """Return all rows of a frame with what was edited in its grid; None if nothing was.
+
+        What a later run of its cell replaced is there until something else is edited.
+        """
+        return self._viewer.shown.edited(frame.data_id)
+
+    def edits(self, frame: FrameInfo) -> int:
+        """Count what was edited in a frame's grid since its cell has run."""
+        return self._viewer.shown.edits(frame.data_id)
 
     def new_link(self) -> None:
         """Give this kernel a new slug; links with the old one are dead from now on."""
@@ -340,6 +422,7 @@ class Session:
             What happened; a refusal is an outcome, not an error.
         """
         wanted = self.settings().ingress_port if port is None else port
+        self.adopt_plain_dtale()
         outcome = self._open_ports().take(wanted, deadline_seconds)
         self._plain_show.announce()
         return outcome
@@ -389,7 +472,7 @@ class Session:
                 web = Web(
                     self.owner,
                     lambda: self.slug,
-                    self._viewer.app,
+                    self._mount,
                     self._policy,
                     self._answer_outsider,
                     self._stop_soon,
@@ -495,17 +578,19 @@ class Session:
         threading.Thread(target=self.stop, name="dtale_magics stop", daemon=True).start()
 
     def _load_dtale(self) -> None:
-        # An import reads thousands of files and gives up the GIL for each; beside a cell that
-        # computes, it would wait a whole switch interval to get it back.
-        interval = sys.getswitchinterval()
-        sys.setswitchinterval(min(interval, _IMPORT_SWITCH_SECONDS))
-        try:
-            self._viewer.app(f"/{self.slug}")
-            self._assets.compress()
-        except BaseException as error:  # noqa: BLE001 (shown to whoever needs D-Tale)
-            self._preload_error = error
-        finally:
-            sys.setswitchinterval(interval)
+        self._viewer.app(f"/{self.slug}")
+        self._assets.compress()
+
+    def _mount(self, root: str, prefix: str) -> WSGIApplication:
+        """Give D-Tale's app for a public root; a thread that serves a request imports nothing.
+
+        The port can be bound, by ``%dtale_port 40005``, before D-Tale is there.
+        """
+        if self.loaded:
+            return self._viewer.app(root, prefix)
+        from werkzeug.wrappers import Response  # noqa: PLC0415 (not at %load_ext)
+
+        return Response(_NOT_LOADED, 503, {"Retry-After": "2"}, mimetype="text/plain")
 
     def _own_holder(self, port: int) -> PortHolder:
         from dtale_magics.state import PortHolder  # noqa: PLC0415 (not at %load_ext)
@@ -527,7 +612,9 @@ class Session:
         found = holders.find(port)
         if not found or (not found[0].listening and listener.could_bind(port)):
             return None  # connections that our own kind has left in TIME_WAIT do not count
-        return PortHolder(port, "process", str(found[0]), found[0].pid, found[0].since)
+        own = found[0].pid == os.getpid()
+        label = "another server in this notebook" if own else str(found[0])
+        return PortHolder(port, "process", label, found[0].pid, found[0].since)
 
 
 def _new_slug() -> str:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 FIRST_PORT = 40000
 LAST_PORT = 49000
 HIGHEST_PORT = 65535
+KEPT_EXPRESSIONS = 5
 
 Network: TypeAlias = "ipaddress.IPv4Network | ipaddress.IPv6Network"
 
@@ -67,6 +68,8 @@ class Settings:
         Names under which the outside may ask, besides that of `ingress_url`.
     trusted_proxies
         Networks whose forwarded headers are believed.
+    kept_expressions
+        How many expressions that no variable holds are kept in D-Tale.
     """
 
     range: PortRange
@@ -75,6 +78,7 @@ class Settings:
     open_access: bool = False
     allowed_hosts: tuple[str, ...] = ()
     trusted_proxies: tuple[Network, ...] = ()
+    kept_expressions: int = KEPT_EXPRESSIONS
 
 
 def parse_port(value: object, name: str) -> int:
@@ -225,7 +229,16 @@ def resolve(
             url = url_template.expand(str(value), environ, name)
             break
     access = _Access(config, environ)
-    return Settings(chosen, ingress_port, url, access.is_open(), access.hosts(), access.proxies())
+    kept = config.get("kept_expressions")
+    return Settings(
+        chosen,
+        ingress_port,
+        url,
+        access.is_open(),
+        access.hosts(),
+        access.proxies(),
+        KEPT_EXPRESSIONS if kept is None else kept,
+    )
 
 
 @dataclass(frozen=True)

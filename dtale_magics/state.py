@@ -14,9 +14,58 @@ def count(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
+def size_text(number: int) -> str:
+    """Say how much memory: ``12 kB``, ``3.4 MB``."""
+    size, unit = number / 1000, "kB"
+    for unit in ("kB", "MB", "GB"):  # noqa: B007 (the last one is used)
+        if size < 999.5:  # noqa: PLR2004 (rounded, it would have four digits)
+            break
+        size /= 1000
+    return f"{size:.1f} {unit}" if size < 9.95 else f"{size:,.0f} {unit}"  # noqa: PLR2004
+
+
 def frame_text(name: str, rows: int, columns: int) -> str:
     """Say what a frame is: its name and its shape."""
     return f"{name}: {count(rows, 'row')} × {count(columns, 'column')}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Cell:
+    """The cell that runs.
+
+    Attributes
+    ----------
+    cell_id
+        What the front end calls it, whatever is typed into it; empty where it does not say, as in
+        consoles and under nbclient.
+    run
+        Another one each time that it runs.
+    number
+        Its number, as in ``[3]``; 0 if it has none.
+    """
+
+    cell_id: str = ""
+    run: str = ""
+    number: int = 0
+
+    def __str__(self) -> str:
+        return f"[{self.number}]"
+
+
+@dataclasses.dataclass(frozen=True)
+class Newer:
+    """A frame that a later cell showed under the same name.
+
+    Attributes
+    ----------
+    name, data_id, cell, shown
+        As of a `FrameInfo`.
+    """
+
+    name: str
+    data_id: str
+    cell: int
+    shown: int = dataclasses.field(default=0, compare=False)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,14 +75,27 @@ class FrameInfo:
     Attributes
     ----------
     name
-        The variable or expression that it came from.
+        The variable or expression that it came from, shortened; with a number, ``df (2)``, where
+        there are several.
     data_id
         D-Tale's id.
     rows, columns
-        Its shape, as D-Tale shows it (a meaningful index counts as columns).
+        Its own shape: an index does not count as columns.
     url
         Local URL of its grid; None while nothing is bound. A frame that is shown as the value of a
         cell leaves it out, as that is saved with the notebook.
+    cell
+        Number of the cell that showed it; 0 if that is not known.
+    memory
+        Bytes of its values, as D-Tale holds them. What the user's own frame has in common with
+        them is counted here as well.
+    shown
+        Counts shows in this kernel: greater for what was shown later, 0 for what plain
+        ``dtale.show`` brought.
+    newer
+        What a later cell showed under its name: this one is as it was then.
+    notes
+        What the last show of it could not keep.
     """
 
     name: str
@@ -41,6 +103,11 @@ class FrameInfo:
     rows: int
     columns: int
     url: str | None = dataclasses.field(repr=False)
+    cell: int = 0
+    memory: int = 0
+    shown: int = dataclasses.field(default=0, compare=False)
+    newer: Newer | None = None
+    notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return frame_text(self.name, self.rows, self.columns)
@@ -125,5 +192,5 @@ class Status:
             "range": list(self.range),
             "ports": list(self.ports),
             "ingress_holder": None if holder is None else {**vars(holder)},
-            "frames": [{**vars(frame)} for frame in self.frames],
+            "frames": [dataclasses.asdict(frame) for frame in self.frames],
         }

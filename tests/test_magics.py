@@ -109,8 +109,9 @@ def test_everything_that_the_page_loads_is_served(
     url = kernel.status()["url"]
     entrance = request(url)
     assert entrance.status == 302
-    assert entrance.headers["Location"].endswith("/dtale/main/1")
-    page = request(url + "dtale/main/1").text
+    data_id = frame_of(kernel, "df")["data_id"]
+    assert entrance.headers["Location"].endswith(f"/dtale/main/{data_id}")
+    page = request(frame_of(kernel, "df")["url"]).text
     slug = url.rstrip("/").rpartition("/")[2]
     links = [part.split('"')[0] for part in page.split('src="')[1:]]
     assert links

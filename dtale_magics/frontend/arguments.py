@@ -196,7 +196,11 @@ class _Reader:
         if not before.strip() or not name.isidentifier() or not self._knows(name):
             return True
         dtale = self._ask_dtale() if self._ask_dtale else ()
-        return flag in dtale or not _is_expression(look_through(self._rest))
+        if flag in dtale:
+            return True
+        following = (other.start() for other in _FLAG.finditer(self._rest, match.end()))
+        ends = [*following, len(self._rest)]
+        return not any(_is_expression(_without_end(self._rest[:end])) for end in ends)
 
     def _knows(self, name: str) -> bool:
         if self._variable is None:
@@ -250,7 +254,7 @@ class _Reader:
 
     def _is_value_of_switch(self, option: ShowOption, word: str) -> bool:
         """Whether `word`, behind a switch, belongs to it and is not the frame."""
-        if option.is_switch_word(word):
+        if option.is_switch_word(word.removesuffix(";")):
             return True
         if not option.takes_columns:
             return False
@@ -286,7 +290,7 @@ class _Reader:
         return word
 
 
-def look_through(text: str) -> str:
+def _without_end(text: str) -> str:
     """Return `text` without a comment and a semicolon at its end."""
     found = look(text)
     text = text[: found.comment]

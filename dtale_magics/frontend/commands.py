@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from dtale_magics.errors import UsageError
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from dtale_magics.outcome import Outcome
     from dtale_magics.reach.verdict import Verdict
     from dtale_magics.session import Session
+    from dtale_magics.state import FrameInfo
 
 
 @dataclass(frozen=True)
@@ -53,13 +57,69 @@ def list_all(session: Session, _: Any) -> Answer:
 
 def drop(session: Session, names: list[str]) -> Answer:
     """Forget frames, all or none of them."""
+    names = list(_joined(names))
+    found = session.frames() if names == ["all"] else session.find(*names)
+    lost = ", ".join(frame.name for frame in found if session.edits(frame))
     dropped = session.drop(*names)
-    return Answer("Forgotten: " + ", ".join(map(str, dropped)) if dropped else "No frame is shown.")
+    if not dropped:
+        return Answer("No frame is shown.")
+    words = f" What was edited in the grid is gone with it: {lost}." if lost else ""
+    return Answer("Forgotten: " + ", ".join(map(str, dropped)) + "." * bool(words) + words)
 
 
-def data(session: Session, name: str) -> Answer:
+def data(session: Session, names: list[str]) -> Answer:
     """Give a frame as the grid has it."""
-    return Answer("", session.data(name))
+    frame, words = _one_of(session, names)
+    return Answer(words, session.data(frame))
+
+
+def edited(session: Session, names: list[str]) -> Answer:
+    """Give all rows of a frame with what was edited in its grid."""
+    frame, words = _one_of(session, names)
+    found = session.edited(frame)
+    if found is None:
+        raise UsageError(
+            f"Nothing was edited in the grid of {frame.name}.",
+            f"As the grid has it, filtered and sorted: %dtale --data {quoted(frame.name)}",
+        )
+    return Answer(words, found)
+
+
+def _one_of(session: Session, names: list[str]) -> tuple[FrameInfo, str]:
+    """Find the frame that is meant, and say which it is where there are others."""
+    name, *more = _joined(names)
+    if more:
+        raise UsageError(
+            f"One frame at a time, and not {name} and {', '.join(more)}.",
+            f"Type for example: kept = %dtale --data {quoted(name)}",
+        )
+    *others, frame = session.find(name)
+    if not others:
+        return frame, ""
+    listed = ", ".join(quoted(other.name, first=True) for other in others)
+    return frame, f"{frame.name}, which was shown last. Others: {listed}."
+
+
+def _joined(words: list[str]) -> Iterator[str]:
+    """Put a number behind its name again: ``df (2)`` is typed without quotes as well."""
+    held = ""
+    for word in words:
+        if held and re.fullmatch(r"\(\d+\)", word):
+            yield f"{held} {word}"
+            held = ""
+            continue
+        if held:
+            yield held
+        held = word
+    if held:
+        yield held
+
+
+def quoted(name: str, *, first: bool = False) -> str:
+    """Write a frame's name as one word; of the `first` of several, with its number."""
+    if first and not re.search(r" \(\d+\)$", name):
+        name += " (1)"
+    return repr(name) if " " in name else name
 
 
 def stop(session: Session, _: Any) -> Answer:

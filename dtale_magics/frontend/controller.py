@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from dtale_magics.reach.reachability import Reachability
     from dtale_magics.settings import PortRange
-    from dtale_magics.state import Status
+    from dtale_magics.state import FrameInfo, Status
 
 logger = logging.getLogger(__name__)
 
@@ -55,8 +55,17 @@ class SessionLike(Protocol):
     def settings(self) -> settings.Settings:
         """Return what holds now."""
 
+    def why_gone(self, data_id: str) -> str:
+        """Say why there is no frame of that id any more."""
+
+    def frames(self) -> Sequence[FrameInfo]:
+        """Return what D-Tale shows."""
+
     def status(self) -> Status:
         """Return the state of this kernel's D-Tale."""
+
+    def status_here(self) -> Status:
+        """Return what is known of it without asking anybody."""
 
     def kernels(self) -> list[dict[str, Any]]:
         """Return every D-Tale of the pod."""
@@ -92,6 +101,7 @@ class Controller:
         self._publishing = threading.RLock()
         self._activity = Activity()
         self._facts: Facts | DtaleMagicsError | None = None
+        self._turn = self._known_turn = 0
         self._revision = 0
         self._shown: PanelView | None = None
         self._shown_links: dict[str, Any] = {}
@@ -111,7 +121,8 @@ class Controller:
         """Return what every panel says, as last found out."""
         with self._publishing:
             if self._shown is None:
-                self.refresh()
+                self._read_here()
+                self._publish()
             assert self._shown is not None
             return self._shown
 
@@ -153,6 +164,16 @@ class Controller:
         """Find out what holds now, and tell the watchers if it is something new."""
         self._read()
         self._publish()
+
+    def refresh_soon(self) -> None:
+        """Show what is known here, and have a thread ask the siblings, which may be slow."""
+        self._read_here()
+        self._publish()
+        with self._publishing:
+            if self._watching is not None:
+                self._watching.look()
+                return
+        threading.Thread(target=self.refresh, name="dtale_magics refresh", daemon=True).start()
 
     # ---------------------------------------------------------------- watchers
 
@@ -281,6 +302,9 @@ class Controller:
 
     def _read(self) -> None:
         """Find out; never raises, because nobody would see it."""
+        self._know(self._next_turn(), self._find_out())
+
+    def _find_out(self) -> Facts | DtaleMagicsError:
         try:
             status = self.session.status()
             self._follow_ingress(status)
@@ -290,13 +314,41 @@ class Controller:
             if watching is not None:
                 self.session.reach.follow(watching.look)
             events = [(event.time, event.text) for event in self.session.events()]
-            self._facts = Facts(status, kernels, events, self.session.reach.verdict())
+            return Facts(status, kernels, events, self.session.reach.verdict())
         except DtaleMagicsError as error:
-            self._facts = error
+            return error
         except Exception as error:
             logger.exception("the state of D-Tale could not be read")
             what = f"The state cannot be read: {type(error).__name__}: {error}"
-            self._facts = DtaleMagicsError(what, "Type: %dtale_port")
+            return DtaleMagicsError(what, "Type: %dtale_port")
+
+    def _read_here(self) -> None:
+        """Find out what is known without asking a sibling."""
+        turn, found = self._next_turn(), self._find_out_here()
+        self._know(turn, found)
+
+    def _find_out_here(self) -> Facts | DtaleMagicsError:
+        try:
+            events = [(event.time, event.text) for event in self.session.events()]
+            now, before = self.session.status_here(), self._facts
+        except DtaleMagicsError as error:
+            return error
+        if not isinstance(before, Facts):
+            return Facts(now, [], events, asked=False)
+        if not now.holds_ingress and not before.status.holds_ingress:
+            now = dataclasses.replace(now, ingress_holder=before.status.ingress_holder)
+        return dataclasses.replace(before, status=now, events=events)
+
+    def _next_turn(self) -> int:
+        with self._publishing:
+            self._turn += 1
+            return self._turn
+
+    def _know(self, turn: int, found: Facts | DtaleMagicsError) -> None:
+        """Keep what was found, unless somebody who looked later has been quicker."""
+        with self._publishing:
+            if turn > self._known_turn:
+                self._known_turn, self._facts = turn, found
 
     def _follow_ingress(self, now: Status) -> None:
         """Remember whom the ingress port came from; forget it when the port has gone on."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from typing import TYPE_CHECKING, Any
 
-from dtale_magics.state import frame_text
+from dtale_magics.state import frame_text, size_text
 from dtale_magics.system.holders import clock
 
 if TYPE_CHECKING:
@@ -65,11 +65,16 @@ def list_text(kernels: Iterable[dict[str, Any]]) -> str:
     for kernel in kernels:
         ports = ", ".join(str(port) for port in kernel["ports"]) or "none"
         lines.append(f"{kernel['label']}  pid {kernel['pid']}  port {ports}")
-        lines += [
-            f"  {frame_text(frame['name'], frame['rows'], frame['columns'])}"
-            for frame in kernel["frames"]
-        ]
+        lines += [f"  {_frame(frame)}" for frame in kernel["frames"]]
     return "\n".join(lines) or "No D-Tale is running."
+
+
+def _frame(frame: Mapping[str, Any]) -> str:
+    """Say of a frame all that is known."""
+    parts = [frame_text(frame["name"], frame["rows"], frame["columns"])]
+    parts += [f"cell [{frame['cell']}]"] if frame.get("cell") else []
+    parts += [size_text(frame["memory"])] if frame.get("memory") else []
+    return ", ".join(parts)
 
 
 def verdict_text(verdict: Mapping[str, Any]) -> str:

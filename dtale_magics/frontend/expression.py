@@ -188,6 +188,19 @@ def frames_in(names: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def is_reference(text: str) -> bool:
+    """Whether an expression leads to something that the user holds: ``df``, ``a.b``, ``d['x']``."""
+    try:
+        node = ast.parse(text, mode="eval").body
+    except (SyntaxError, ValueError):
+        return False
+    while isinstance(node, ast.Attribute | ast.Subscript):
+        if isinstance(node, ast.Subscript) and not isinstance(node.slice, ast.Constant):
+            return False
+        node = node.value
+    return isinstance(node, ast.Name)
+
+
 class Names:
     """Short names for expressions, another one for each."""
 

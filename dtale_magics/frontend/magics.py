@@ -24,6 +24,7 @@ from dtale_magics.frontend import commands, expression, suggestions
 from dtale_magics.frontend.arguments import Arguments, named_by, parse
 from dtale_magics.frontend.options import DTALE, DTALE_PORT
 from dtale_magics.frontend.progress import Analysis, Line, interrupted
+from dtale_magics.frontend.running import running_cell
 from dtale_magics.settings import parse_port, parse_range
 
 if TYPE_CHECKING:
@@ -112,6 +113,12 @@ class DtaleMagics(Magics):
         help="Addresses and networks of proxies whose X-Forwarded-* headers are believed, by "
         "default loopback and private ones (DTALE_TRUSTED_PROXIES).",
     ).tag(config=True)
+    kept_expressions = Int(
+        5,
+        min=1,
+        help="How many expressions that no variable holds are kept in D-Tale; what the running "
+        "cell shows does not count.",
+    ).tag(config=True)
     large_cells = Int(
         5_000_000,
         min=0,
@@ -176,6 +183,7 @@ class DtaleMagics(Magics):
     def _begin(self, line: str, cell: str | None, frame: FrameType | None) -> _Task:
         """Read what was typed, and do it if there is nothing to evaluate."""
         __tracebackhide__ = True
+        self.session.tidy(running_cell(self._the_shell))
         scope = expression.scope_of(None if cell is not None else frame, self._the_shell)
         waiting = Line(self.session, in_browser=self._in_browser)
         arguments = parse(line, DTALE, lambda: waiting.loaded().show_options(), scope.__getitem__)
@@ -231,6 +239,7 @@ class DtaleMagics(Magics):
         given = {DTALE.options[flag].keyword: one for flag, one in task.arguments.flags.items()}
         port, force = given.pop("port", None), given.pop("force", False)
         name = cells.name_of(task.expression) if task.cell else task.expression.normal_form
+        anonymous = "name" not in given and not expression.is_reference(name)
         name = given.setdefault("name", self._names.of(name))
         rows = given.pop("sample", None)
         if rows is not None:
@@ -243,6 +252,8 @@ class DtaleMagics(Magics):
                 instance, shown = self.session.show(
                     value,
                     options=task.arguments.show_options,
+                    cell=running_cell(self._the_shell),
+                    anonymous=anonymous,
                     progress=analysis.column,
                     **given,
                 )
@@ -253,9 +264,9 @@ class DtaleMagics(Magics):
         except BaseException:
             task.line.clear()
             raise
-        if rows is not None and note:
-            self._say(note)
-        self._show_panel(task.line, shown)
+        for said in [*([note] if rows is not None and note else ()), *shown.notes]:
+            self._say(said)
+        self._show_panel(task.line, shown, instance)
         self.shown.note(instance)
         return None if task.arguments.silent else instance
 
@@ -269,6 +280,9 @@ class DtaleMagics(Magics):
 
     def _set_ports(self, arguments: Arguments) -> Answer:
         words = arguments.words
+        meant = suggestions.single_dash(arguments.expression, DTALE_PORT, None)
+        if meant is not None:
+            raise meant
         if len(words) == 1 and "-" not in words[0]:
             port = parse_port(words[0], "port")
             if "--force" in arguments.flags:
@@ -288,7 +302,7 @@ class DtaleMagics(Magics):
     @property
     def _knows_dtale(self) -> bool:
         """Whether D-Tale's own options can be told without waiting for its import."""
-        return "dtale.app" in sys.modules and not self.session.loading
+        return self.session.loaded
 
     @property
     def _in_browser(self) -> bool:
@@ -313,7 +327,9 @@ class DtaleMagics(Magics):
         if follow is not None:
             follow(lambda text: handle.update(Text(text)))
 
-    def _show_panel(self, waiting: Line, frame: FrameInfo | None = None) -> None:
+    def _show_panel(
+        self, waiting: Line, frame: FrameInfo | None = None, instance: Any = None
+    ) -> None:
         """Show the panel, above the grid of `frame` if there is one; in a terminal, text."""
         if not self._in_browser:
             from dtale_magics.frontend.display import status_text  # noqa: PLC0415 (not at %load_ext)
@@ -324,6 +340,8 @@ class DtaleMagics(Magics):
         from dtale_magics.frontend import panel  # noqa: PLC0415 (ipywidgets, not at %load_ext)
 
         shown = panel.of(self.session, frame)
+        if instance is not None:
+            shown.follow(instance)
         waiting.replace(shown.live)
         display(shown.static)
 

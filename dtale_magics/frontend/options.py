@@ -140,7 +140,7 @@ DTALE = Magic(
         Example(
             "%dtale df",
             "shows a frame, or any expression; running the cell again updates it in place, and "
-            "filters that still apply stay",
+            "filters, sorting and options that still apply stay",
         ),
         Example(
             "%dtale df --theme dark --hide-columns a,b --sort a:DESC",
@@ -185,15 +185,26 @@ DTALE = Magic(
         ),
         Option(
             "--data",
-            "gives the frame as the grid has it, filtered and edited",
-            "NAME",
+            "gives the frame as the grid has it, filtered, sorted and edited",
+            "NAME…",
             answer=commands.data,
             example="kept = %dtale --data df",
         ),
-        Option("--list", "every D-Tale and its frames", answer=commands.list_all),
+        Option(
+            "--edited",
+            "gives all its rows with what was edited in the grid, also once its cell was run again",
+            "NAME…",
+            answer=commands.edited,
+            example="edited = %dtale --edited df",
+        ),
+        Option(
+            "--list",
+            "every D-Tale and its frames, with their cells and memory",
+            answer=commands.list_all,
+        ),
         Option(
             "--drop",
-            "forgets frames, by their names; `--drop all` forgets every one",
+            "forgets frames, every one of each name; `--drop all` forgets all",
             "NAME…",
             answer=commands.drop,
             example="%dtale --drop df",
@@ -207,6 +218,19 @@ DTALE = Magic(
             "--stop",
             "gives the port back; frames are kept, and `%dtale df` goes on",
             answer=commands.stop,
+        ),
+    ),
+    (
+        (
+            "A frame is its name in its cell: run again, the cell updates it in place. The same "
+            "name in a loop or in another cell is a frame of its own, `df (2)`."
+        ),
+        (
+            "What stays when its cell is run again: filters, sorting, formats, locked, hidden and "
+            "moved columns, and what options set, as far as they apply to the new values; what "
+            "does not is named. `--drop-index`, `--inplace`, `--optimize-dataframe` and `--sample` "
+            "hold for one show. What was edited in the grid gives way to the variable, and "
+            "`--edited` has it."
         ),
     ),
 )

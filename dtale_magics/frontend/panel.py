@@ -7,6 +7,7 @@ gets no links.
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import threading
 from pathlib import Path
@@ -55,6 +56,11 @@ class Hub(ipywidgets.Widget):  # type: ignore[misc]
         self._has_page = True
         self.links = self._links()
 
+    @property
+    def closed(self) -> bool:
+        """Whether the user closed it, as ``Widget.close_all()`` does."""
+        return self.comm is None
+
     def _links(self) -> dict[str, Any]:
         links = self._controller.links()
         return links if self._has_page else {**links, "slug": "", "ports": [], "ways": []}
@@ -64,8 +70,7 @@ class Hub(ipywidgets.Widget):  # type: ignore[misc]
         with self._lock:
             if self._unwatch is None:
                 self._unwatch = self._controller.watch(self._follow)
-                self._controller.refresh()
-                self._follow(self._controller.state())
+                self._controller.refresh_soon()
 
     def _sleep(self) -> None:
         with self._lock:
@@ -76,6 +81,7 @@ class Hub(ipywidgets.Widget):  # type: ignore[misc]
     def _follow(self, state: dict[str, Any]) -> None:
         self.links = self._links()  # first: the view may name a port that is new
         self.view = state
+        _follow_frames(self._controller.session)
 
     def _receive(self, _: object, content: Any, __: object) -> None:
         """Answer a browser; nothing that it sends can raise here."""
@@ -111,7 +117,7 @@ class Panel(anywidget.AnyWidget):
     """Shared by all panels of the kernel."""
 
     frame = Dict().tag(sync=True)
-    """``data_id`` and ``title`` of the grid below; empty for the panel alone."""
+    """The grid below, as `_frame_state` describes it; empty for the panel alone."""
 
     def __init__(self, one: Controller, hub: Hub, frame: FrameInfo | None = None) -> None:
         self._controller = one
@@ -123,7 +129,30 @@ class Panel(anywidget.AnyWidget):
         """Show the grid of `frame` below the panel."""
         if frame is not None:
             self._words = str(frame)
-            self.frame = {"data_id": frame.data_id, "title": self._words}
+            size = {name: size for name, size in self.frame.items() if name in {"width", "height"}}
+            self.frame = {**_frame_state(frame), **size}
+
+    def end(self, why: str) -> None:
+        """Say in place of the grid why there is none any more."""
+        self.frame = {**self.frame, "gone": why, "note": "", "newer": None}
+
+    @property
+    def closed(self) -> bool:
+        """Whether the user closed it, as ``Widget.close_all()`` does."""
+        return self.comm is None
+
+    def forget(self) -> None:
+        """Free what a panel takes whose frame is gone."""
+        self.layout.close()
+        self.close()
+
+    def follow(self, instance: Any) -> None:
+        """Have ``instance.adjust_cell_dimensions`` of D-Tale's instance change this grid's size."""
+        instance._notebook_handle = _Grid(self)  # noqa: SLF001 (where D-Tale keeps what it updates)
+
+    def resize(self, width: object, height: object) -> None:
+        """Give the grid another size: pixels, or a length as CSS has it."""
+        self.frame = {**self.frame, "width": _length(width), "height": _length(height)}
 
     @property
     def static(self) -> panel_static.StaticPanel:
@@ -146,6 +175,21 @@ class Panel(anywidget.AnyWidget):
         return {**self.live._repr_mimebundle_(), **self.static._repr_mimebundle_()}
 
 
+class _Grid:
+    """What D-Tale takes for the display of an iframe that it can update."""
+
+    def __init__(self, panel: Panel) -> None:
+        self._panel = panel
+
+    def update(self, iframe: Any) -> None:
+        """Take the size of an ``IPython.display.IFrame``."""
+        self._panel.resize(iframe.width, iframe.height)
+
+
+def _length(size: object) -> str:
+    return f"{size}px" if isinstance(size, int | float) or str(size).isdecimal() else str(size)
+
+
 class Live:
     """The widget without a static form beside it."""
 
@@ -158,8 +202,51 @@ class Live:
         return {"application/vnd.jupyter.widget-view+json": reference, "text/plain": ""}
 
 
+def _frame_state(frame: FrameInfo) -> dict[str, Any]:
+    """Describe the grid of a frame to a page: whether it is older than another one, for example."""
+    newer = frame.newer
+    note = ""
+    if newer is not None:
+        here = f" as of cell [{frame.cell}]" if frame.cell else " as it was"
+        there = f" by cell [{newer.cell}]" if newer.cell else ""
+        note = f"{frame.name}{here}; it was shown again{there} later."
+    return {
+        "data_id": frame.data_id,
+        "title": str(frame),
+        "shown": frame.shown,
+        "note": note,
+        "newer": None if newer is None else {"data_id": newer.data_id, "shown": newer.shown},
+        "gone": "",
+    }
+
+
+def _follow_frames(session: SessionLike) -> None:
+    """Have every panel say what became of its frame."""
+    frames = {frame.data_id: frame for frame in session.frames()}
+    with _Current.lock:
+        panels, ended = _Current.panels, _Current.ended
+        gone = [key for key, panel in panels.items() if key and (key not in frames or panel.closed)]
+        over = [panels.pop(key) for key in gone]
+        kept = list(panels.items())
+    for panel in over:
+        if not panel.closed:
+            data_id = panel.frame["data_id"]
+            panel.end(session.why_gone(data_id) or "D-Tale no longer has this frame.")
+            ended.append(panel)
+    while len(ended) > _KEPT_ENDED:
+        ended.popleft().forget()
+    for key, panel in kept:
+        if key:
+            panel.show_frame(frames[key])
+
+
+_KEPT_ENDED = 50
+"""Panels without a frame that still say why; older ones are closed, for what they take."""
+
+
 class _Current:
     hub: Hub | None = None
+    ended: collections.deque[Panel] = collections.deque()  # noqa: RUF012 (of this process)
     panels: dict[str, Panel] = {}  # noqa: RUF012 (of this process)
     lock = threading.Lock()
 
@@ -172,18 +259,25 @@ def of(session: SessionLike, frame: FrameInfo | None = None) -> Panel:
     """
     one = controller.of(session)
     with _Current.lock:
-        if _Current.hub is None or _Current.hub._controller is not one:  # noqa: SLF001 (its own module)
-            _Current.hub, _Current.panels = Hub(one), {}
-        hub, panels = _Current.hub, _Current.panels
+        hub = _Current.hub
+        if hub is None or hub.closed or hub._controller is not one:  # noqa: SLF001 (its own module)
+            hub = _Current.hub = Hub(one)
+            _Current.panels = {}
+        panels = _Current.panels
         key = "" if frame is None else frame.data_id
+        if key in panels and panels[key].closed:
+            panels.pop(key).forget()
         panel = panels.get(key)
         if panel is None:
             panel = panels[key] = Panel(one, hub, frame)
     panel.show_frame(frame)
+    _follow_frames(session)
     if _asked_by_a_page():
         hub.expect_page()
-    one.refresh()
+    if frame is None:
+        one.refresh()  # the state itself was asked for
     hub.wake()
+    one.refresh_soon()
     return panel
 
 

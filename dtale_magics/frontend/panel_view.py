@@ -55,6 +55,9 @@ class Line:
         return GLYPHS[self.mark]
 
 
+_UNKNOWN = Line("unknown", "Looking for the other notebooks …")
+
+
 @dataclass(frozen=True)
 class Button:
     """Something to click.
@@ -130,12 +133,15 @@ class Facts:
         Time (seconds since the epoch) and text, oldest first.
     verdict
         By which URL this notebook's D-Tale is seen; None where nobody has asked.
+    asked
+        Whether the siblings were asked; before, nobody knows here who else has the ingress port.
     """
 
     status: Status
     kernels: Sequence[Mapping[str, Any]] = ()
     events: Sequence[tuple[float, str]] = ()
     verdict: Verdict | None = None
+    asked: bool = True
 
 
 @dataclass(frozen=True)
@@ -232,12 +238,13 @@ def describe(facts: Facts, activity: Activity | None = None) -> PanelView:
     activity = activity or Activity()
     status = facts.status
     keeper = _keeper(facts)
+    known = facts.asked or status.holds_ingress
     return PanelView(
         label=status.label,
         server=_server(status),
-        ingress=_ingress(status, keeper),
-        outside=_outside(status, facts.verdict),
-        button=_button(facts, keeper, activity.taken_from),
+        ingress=_ingress(status, keeper) if known else _UNKNOWN,
+        outside=_outside(status, facts.verdict) if known else _UNKNOWN,
+        button=_button(facts, keeper, activity.taken_from) if known else None,
         activity=activity,
         news=next((text for moment, text in facts.events[-1:] if moment > activity.ended), ""),
         warning=OPEN_ACCESS if status.open_access else "",

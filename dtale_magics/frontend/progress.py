@@ -43,9 +43,9 @@ class Line:
 
     def loaded(self) -> Session:
         """Wait until D-Tale is there, and say so if that takes time."""
-        if self._session.loading and self._handle is None:
+        if not self._session.loaded and self._handle is None:
             self.say("Loading D-Tale, some seconds, once for each kernel …")
-        self._session.wait_until_loaded()
+        self._session.load()
         return self._session
 
     def say(self, text: str) -> None:

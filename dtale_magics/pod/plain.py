@@ -68,6 +68,8 @@ def prove(port: int, deadline: float) -> PlainDtale | None:
         return None
     holder = found[0]
     assert holder.pid is not None
+    if holder.pid == os.getpid():  # a server of the user's, beside ours: nobody else's to shut down
+        return None
     with contextlib.suppress(psutil.Error):
         if psutil.Process(holder.pid).uids().real == os.getuid():
             host = _host(holder.address)

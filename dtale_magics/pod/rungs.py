@@ -10,6 +10,7 @@ import contextlib
 import enum
 import errno
 import functools
+import os
 import socket
 import time
 from dataclasses import dataclass, field
@@ -276,6 +277,9 @@ def refuse_stranger(port: int) -> Refused:
         one = found[0]
         holder = Party(one.command or f"user {one.user}", one.pid, one.since)
     who = "; ".join(map(str, found)) or holders.describe(port)
+    if os.getpid() in {one.pid for one in found if one.listening}:
+        hint = f"Stop that server, or use another port: %dtale_port {port + 1}"
+        return Refused(port, "a server of your own, in this notebook, has it.", hint, holder)
     listening = any(one.listening for one in found)
     what = "which is no D-Tale of yours, " if listening else ""
     hint = f"End it yourself if it is yours, or use another port: %dtale_port {port + 1}"

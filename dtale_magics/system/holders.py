@@ -115,6 +115,12 @@ def listening_sockets(port: int | None = None) -> list[Listening]:
     ]
 
 
+def own_ports() -> frozenset[int]:
+    """Return the TCP ports that this very process listens on."""
+    connections = psutil.Process().net_connections("tcp")
+    return frozenset(one.laddr.port for one in connections if one.status == psutil.CONN_LISTEN)
+
+
 def same_user(port: int) -> bool:
     """Whether everything that listens on `port` is this user's."""
     return all(entry.uid == os.getuid() for entry in listening_sockets(port))

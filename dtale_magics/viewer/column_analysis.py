@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import threading
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -38,7 +39,7 @@ class ColumnAnalysis:
     Attributes
     ----------
     columns
-        D-Tale's description of a column, by fingerprint and range of its values.
+        D-Tale's description of a column, by its fingerprint, and what else it depends on.
     ranges
         D-Tale's smallest and greatest values of the columns, by name.
     fingerprints
@@ -130,8 +131,9 @@ def _build(
         ranges = views.calc_data_ranges(data, views.get_dtypes(data))
     if not ranges:  # D-Tale looks for them once more then, and has to see all columns for that
         return list(analyse(data))
+    # D-Tale takes some columns for coordinates by their name, and dates as local time.
     keys = {
-        name: (fingerprint, repr(ranges.get(name)))
+        name: (fingerprint, repr((name, ranges.get(name), time.tzname, time.timezone)))
         for name, fingerprint in fingerprints.items()
         if fingerprint is not None
     }

@@ -6,9 +6,13 @@ extension is loaded, at the moment ``dtale.app`` is imported by whomever, and pu
 
 from __future__ import annotations
 
+import functools
 import importlib.abc
+import secrets
 import sys
 from typing import TYPE_CHECKING, Any, Protocol
+
+from dtale_magics.viewer import instance_api, store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -27,6 +31,10 @@ class Serving(Protocol):
         """Local URL without a trailing slash; None while nothing is bound."""
 
     @property
+    def public_url(self) -> str | None:
+        """The same as a reader sees it."""
+
+    @property
     def port(self) -> int | None:
         """Port of that URL."""
 
@@ -35,6 +43,9 @@ class Serving(Protocol):
 
     def is_own_url(self, url: str) -> bool:
         """Whether `url` is, or once was, under this kernel's slug."""
+
+    def frame_moved(self, old: str, new: str) -> None:
+        """Hear that a frame was given another data id."""
 
 
 class PlainShow:
@@ -76,25 +87,32 @@ class PlainShow:
         serving = self._serving
         is_up = views.is_up
         startup_url = app.build_startup_url_and_app_root
+        initialize = app.initialize_process_props
+
+        is_ours = functools.partial(_is_ours, app)
 
         def initialize_process_props(
             host: str | None = None,
             port: object = None,
             force: bool = False,  # noqa: FBT001, FBT002 (D-Tale's signature)
         ) -> None:
-            del host  # the server listens on every address
+            if not is_ours():
+                initialize(host, port, force)
+                return
             serving.ensure(int(str(port)) if port else None, force=bool(force))
             self.announce()
 
         def is_up_or_ours(base: str) -> Any:
             # D-Tale's own check goes through environment proxies and believes any 200.
+            if not is_ours():
+                return is_up(base)
             if base == f"http://{HOST}:{serving.port}" or serving.is_own_url(base):
                 return serving.port is not None
             return is_up(base)
 
         def build_startup_url_and_app_root(app_root: str | None = None) -> tuple[str, str | None]:
             base = serving.base_url
-            if base is None:
+            if base is None or not is_ours():
                 url, root = startup_url(app_root)
                 return url, root
             if app.JUPYTER_SERVER_PROXY:
@@ -103,18 +121,39 @@ class PlainShow:
                 return root, root
             return base, None
 
+        # D-Tale draws its key from NumPy's global generator: that would take numbers out of the
+        # sequence that the user has seeded, at whatever moment an app is built.
+        self._replace(app, "build_secret_key", secrets.token_hex)
         self._replace(app, "initialize_process_props", initialize_process_props)
         self._replace(app, "is_up", is_up_or_ours)
         self._replace(views, "is_up", is_up_or_ours)
         self._replace(app, "build_startup_url_and_app_root", build_startup_url_and_app_root)
+        state = sys.modules["dtale.global_state"]
+        self._undo.append(store.install(state, serving.frame_moved))
+        self._undo.append(instance_api.install(views.DtaleData, serving, app))
+        self._replace_everywhere(app, "show", instance_api.checked_show(app.show, is_ours))
+        chart = store.without_cleanup(app.offline_chart, state)
+        self._replace_everywhere(app, "offline_chart", chart)
         views.DtaleData._url = _CurrentUrl(serving)  # noqa: SLF001 (where D-Tale keeps it)
         self._undo.append(lambda: delattr(views.DtaleData, "_url"))
         self.announce()
+
+    def _replace_everywhere(self, app: ModuleType, name: str, replacement: object) -> None:
+        """Replace what the package ``dtale`` has under the same name, too, if it has it already."""
+        self._replace(app, name, replacement)
+        package = sys.modules["dtale"]
+        if hasattr(package, name):
+            self._replace(package, name, replacement)
 
     def _replace(self, module: ModuleType, name: str, replacement: object) -> None:
         original = getattr(module, name)
         setattr(module, name, replacement)
         self._undo.append(lambda: setattr(module, name, original))
+
+
+def _is_ours(app: Any) -> bool:
+    """Whether D-Tale is served by us: Colab and ngrok give addresses that we cannot know."""
+    return not (app.USE_COLAB or app.USE_NGROK)
 
 
 class _CurrentUrl:

@@ -5,6 +5,7 @@ The only module that imports dtale, and only when it is needed: that takes secon
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import inspect
 import itertools
@@ -15,11 +16,21 @@ import threading
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from dtale_magics.errors import FrameRefusedError, UnknownFrameError, UsageError
-from dtale_magics.state import FrameInfo
-from dtale_magics.viewer import column_analysis, hardening, option_check, page_policy
-from dtale_magics.viewer.carry_over import carry_over, columns_to_lock
+from dtale_magics.errors import FrameRefusedError, UsageError
+from dtale_magics.settings import KEPT_EXPRESSIONS
+from dtale_magics.state import Cell, count
+from dtale_magics.viewer import (
+    carry_over,
+    column_analysis,
+    hardening,
+    layout,
+    option_check,
+    page_policy,
+)
+from dtale_magics.viewer.origin import Origin, memory_of
 from dtale_magics.viewer.show_options import ShowOptions
+from dtale_magics.viewer.shown_frames import STAGING, ShownFrames, items
+from dtale_magics.viewer.store import default_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,18 +39,9 @@ if TYPE_CHECKING:
     from flask import Flask, Response
 
     from dtale_magics.serving.assets import Assets
-
-_STAGING = "loading"
-"""Id under which D-Tale analyses a frame before it takes its place; not a number, so that it does
-not count when D-Tale looks for the next one."""
+    from dtale_magics.viewer.places import Place
 
 _ASKED_FOR_AGAIN = {"text/html", "application/json"}
-
-_NAME = "_dtale_magics_name"
-"""Attribute of D-Tale's instance with the name that the user sees; it goes where the frame goes."""
-
-_ANALYSIS = "_dtale_magics_analysis"
-"""Attribute of D-Tale's instance with the `ColumnAnalysis` of what was shown last."""
 
 
 class Viewer:
@@ -59,6 +61,9 @@ class Viewer:
         self._lock = threading.RLock()
         self._apps: dict[str, Flask] = {}
         self._secret_key = secrets.token_hex(32)
+        self._signs_in = False
+        """Whether D-Tale asks for a name and a password as well."""
+        self.shown = ShownFrames(base_url, self._lock)
 
     def app(self, root: str, prefix: str = "") -> Flask:
         """D-Tale's WSGI application for a public root, built once for each.
@@ -66,37 +71,56 @@ class Viewer:
         D-Tale writes its root into pages and scripts, therefore one app for each; all of them share
         D-Tale's state. `prefix` is what stands before the slug in `root`.
         """
+        signs_in = _dtale("global_state").get_auth_settings()["active"]
         with self._lock:
+            if signs_in != self._signs_in:  # its pages are part of an app only if it was on before
+                self._signs_in = signs_in
+                self._apps.clear()
             if root not in self._apps:
                 self._apps[root] = self._build_app(root, prefix)
             return self._apps[root]
+
+    @property
+    def loaded(self) -> bool:
+        """Whether D-Tale is imported, and not just being imported by another thread."""
+        spec = getattr(_dtale("app", load=False), "__spec__", None)
+        return spec is not None and not getattr(spec, "_initializing", False)
 
     def forget_roots(self) -> None:
         """Drop the apps of every root: the roots have changed."""
         with self._lock:
             self._apps.clear()
 
-    def show(
+    def show(  # noqa: PLR0913 (what can be asked for, by keyword)
         self,
         frame: Any,
         name: str,
         options: dict[str, Any],
         *,
+        cell: Cell | None = None,
+        anonymous: bool = False,
         reset: bool = False,
+        kept_expressions: int = KEPT_EXPRESSIONS,
         progress: Callable[[int, int, str], None] | None = None,
     ) -> Any:
-        """Show `frame` as `name`, in place if that name is shown already.
+        """Show `frame` as `name`, in place if an earlier run of the cell has shown it.
 
         Parameters
         ----------
         frame
             Whatever ``dtale.show`` takes.
         name
-            Variable or expression; the frame's identity from one call to the next.
+            Variable or expression.
         options
             D-Tale's show options by keyword, only those that the user gave.
+        cell
+            The cell that shows it; the frame's identity together with `name`, see `places`.
+        anonymous
+            Whether nothing but the expression `name` leads to the frame.
         reset
             Whether to leave out what earlier shows of it left.
+        kept_expressions
+            How many of the anonymous ones are kept.
         progress
             See `column_analysis.followed`.
 
@@ -111,68 +135,33 @@ class Viewer:
             When D-Tale cannot show it. Frames that were shown before are as they were.
         """
         state, views = _dtale("global_state"), _dtale("views")
+        cell = cell or Cell()
+        places = self.shown.places
         with self._lock:
-            data_id, former = _find(name, state)
-            loaded = self._load(frame, name, options, None if reset else former, progress)
-            setattr(loaded, _NAME, name)
-            if former is None:
+            places.keep_only(state.keys())
+            data_id, place = places.find(name, cell)
+            place.anonymous = anonymous
+            place.origin = Origin.of(frame)
+            former = None if data_id is None else state.get_data_inst(data_id)
+            before = None if data_id is None else places[data_id]
+            place.analysis = before.analysis if before else None
+            loaded = self._load(frame, options, place, None if reset else before, progress)
+            _carry_over(former, before, loaded, place, None if reset else options)
+            place.memory = memory_of(loaded.data)
+            place.memory += memory_of(place.edited.data) if place.edited is not None else 0
+            if data_id is None or former is None:
+                title = _unambiguous(place.label, state)
                 data_id = state.new_data_inst(instance=loaded)
-                state.set_name(data_id, _unambiguous(name, state))
+                state.set_name(data_id, title)
             else:
-                if not reset:
-                    carry_over(former, loaded, options)
                 loaded.name = former.name
                 state.new_data_inst(data_id, loaded)
+            places.put(data_id, place)
+            self.shown.drop_surplus(kept_expressions, cell, place)
         instance = views.DtaleData(data_id, self._base_url())
-        if options.get("open_browser"):
+        if _dtale("config").build_show_options(options).get("open_browser"):
             instance.open_browser()
         return instance
-
-    def frames(self) -> tuple[FrameInfo, ...]:
-        """List what D-Tale has, also what plain ``dtale.show`` brought, oldest first."""
-        state = _dtale("global_state", load=False)
-        if state is None:
-            return ()
-        base = self._base_url()
-        return tuple(
-            FrameInfo(
-                getattr(instance, _NAME, None) or instance.name or f"data {data_id}",
-                data_id,
-                len(instance.data),
-                len(instance.dtypes),
-                base and f"{base}/dtale/main/{data_id}",
-            )
-            for data_id, instance in list(state.items())
-            if data_id != _STAGING and instance.data is not None and instance.dtypes is not None
-        )
-
-    def find(self, name: str) -> FrameInfo:
-        """Find a frame by the name that the user sees or by its data id.
-
-        Raises
-        ------
-        UnknownFrameError
-            Names the frames that there are.
-        """
-        frames = self.frames()
-        for frame in frames:
-            if name in (frame.name, frame.data_id):
-                return frame
-        known = ", ".join(frame.name for frame in frames)
-        hint = f"There are: {known}." if known else "There is none yet; show one with: %dtale df"
-        raise UnknownFrameError(name, f"D-Tale has no frame {name!r}.", hint)
-
-    def drop(self, name: str) -> FrameInfo:
-        """Forget a frame, which `find` finds."""
-        with self._lock:
-            frame = self.find(name)
-            _dtale("global_state").cleanup(frame.data_id)
-        return frame
-
-    def data(self, name: str) -> Any:
-        """Return a frame, which `find` finds, as its grid has it: filtered and edited."""
-        frame = self.find(name)
-        return _dtale("views").DtaleData(frame.data_id, self._base_url()).view_data
 
     def show_options(self) -> ShowOptions:
         """Read the show options of the installed D-Tale."""
@@ -184,39 +173,46 @@ class Viewer:
     def _load(
         self,
         frame: Any,
-        name: str,
         options: dict[str, Any],
-        former: Any,
+        place: Place,
+        before: Place | None,
         progress: Callable[[int, int, str], None] | None,
     ) -> Any:
         """Let D-Tale analyse `frame` aside, so that a failure leaves no trace."""
         state, views, config = _dtale("global_state"), _dtale("views"), _dtale("config")
+        name = place.name
         if frame is None:
             raise FrameRefusedError(
                 name, f"{name} is None.", "Assign a frame first, or check what the call returned."
             )
+        # Locked columns are put in front once D-Tale has told their order in the frame.
         given = {key: value for key, value in options.items() if key != "open_browser"}
-        if former is not None and "locked" not in given:
-            given["locked"] = columns_to_lock(former, frame)
+        if before is not None and before.layout is not None and before.layout.hides_empty:
+            given.setdefault("auto_hide_empty_columns", True)
         accepted = inspect.signature(views.startup).parameters
         keywords = {
             key: value for key, value in config.build_show_options(given).items() if key in accepted
         }
+        locked = keywords.pop("locked", None)
         try:
             with (
-                column_analysis.spared(views, getattr(former, _ANALYSIS, None)) as analysis,
+                column_analysis.spared(views, place.analysis) as analysis,
                 column_analysis.followed(views, progress),
                 option_check.before_analysis(views, options, name),
             ):
-                views.startup(self._base_url(), data=frame, data_id=_STAGING, **keywords)
-            loaded = state.get_data_inst(_STAGING)
+                views.startup(self._base_url(), data=frame, data_id=STAGING, **keywords)
+            loaded = state.get_data_inst(STAGING)
         except UsageError:
             raise
         except Exception as error:
             raise _refused(frame, name, error) from error
         finally:
-            state.store.pop(_STAGING, None)
-        setattr(loaded, _ANALYSIS, analysis)
+            with contextlib.suppress(KeyError):  # a store needs no `pop`
+                del default_store(state).store[STAGING]
+        place.analysis = analysis
+        place.layout = layout.Layout.of(loaded, keywords)
+        if locked:
+            layout.arrange(loaded, place.layout, locked)
         if hardening.ENABLE_HTML in options:
             html = {hardening.ENABLE_HTML: options[hardening.ENABLE_HTML]}
             loaded.settings = {**loaded.settings, **html}
@@ -273,11 +269,6 @@ def _let_be_asked_for_changes(response: Response) -> Response:
     return response
 
 
-def preload() -> None:
-    """Import D-Tale; takes seconds the first time."""
-    _dtale("app")
-
-
 def _dtale(module: str, *, load: bool = True) -> Any:
     """Return one of D-Tale's modules; None if it is not imported and `load` is false."""
     name = f"dtale.{module}"
@@ -285,18 +276,38 @@ def _dtale(module: str, *, load: bool = True) -> Any:
         return sys.modules.get(name)
     if "dtale" not in sys.modules:
         hardening.check_version()
-    # The package first: to wait for it with the lock of one of its modules in hand is a deadlock
-    # with a cell that imports dtale meanwhile, which Python ends by an ImportError in either.
-    importlib.import_module("dtale")
     return importlib.import_module(name)
 
 
-def _find(name: str, state: ModuleType) -> tuple[Any, Any]:
-    """Find id and instance of the frame that was shown as `name`; (None, None) if there is none."""
-    for data_id, instance in list(state.items()):
-        if getattr(instance, _NAME, None) == name:
-            return data_id, instance
-    return None, None
+def _carry_over(
+    former: Any, before: Place | None, loaded: Any, place: Place, options: dict[str, Any] | None
+) -> None:
+    """Give `loaded` what `former` had of the user's, and note in `place` what it could not.
+
+    Without `options`, it starts afresh; edits are told of all the same.
+    """
+    if before is None:
+        return
+    notes = []
+    replaced = layout.edits(former, before.layout)
+    if replaced:
+        place.edited = former
+        notes.append(
+            f"{count(replaced, 'edit')} made in the grid of {place.label} gave way to its value. "
+            f"To get the edited frame: edited = %dtale --edited {_quoted(place.label)}"
+        )
+    if options is not None:
+        tools = carry_over.Tools(_dtale("query"), _dtale("views"), _dtale("utils"))
+        laid = (carry_over.Laid(former, before.layout), carry_over.Laid(loaded, place.layout))
+        dropped = carry_over.carry_over_safely(*laid, options, tools)
+        if dropped:
+            notes.append(f"{place.label} is shown without {', '.join(dropped)}.")
+    place.notes = tuple(notes)
+
+
+def _quoted(label: str) -> str:
+    """Write a frame's name as one word."""
+    return repr(label) if " " in label else label
 
 
 def _refused(frame: Any, name: str, error: Exception) -> FrameRefusedError:
@@ -318,7 +329,7 @@ def _unambiguous(name: str, state: ModuleType) -> str:
     D-Tale drops punctuation from names in URLs, so that ``my_df`` and ``mydf`` meet, and looks a
     name up before an id, so that ``_1`` would take the place of frame 1.
     """
-    taken = {state.convert_name_to_url_path(instance.name) for _, instance in state.items()}
+    taken = {state.convert_name_to_url_path(instance.name) for _, instance in items(state)}
     candidates = itertools.chain(
         [name, f"{name} frame"], (f"{name} frame {number}" for number in itertools.count(2))
     )

@@ -9,7 +9,7 @@ from dtale_magics.news import Event
 from dtale_magics.outcome import Free, Outcome
 from dtale_magics.reach.reachability import Reachability
 from dtale_magics.settings import PortRange, Settings
-from dtale_magics.state import Status
+from dtale_magics.state import FrameInfo, Status
 
 if TYPE_CHECKING:
     import threading
@@ -52,6 +52,16 @@ class FakeSession:
             ingress_holder=None,
             frames=(),
         )
+
+    def status_here(self) -> Status:
+        return self.status()
+
+    def frames(self) -> tuple[FrameInfo, ...]:
+        return ()
+
+    def why_gone(self, data_id: str) -> str:
+        del data_id
+        return ""
 
     def kernels(self) -> list[dict[str, Any]]:
         return []

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import http.client
 import json
 import re
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import pytest
 from playwright.sync_api import expect
@@ -32,7 +33,8 @@ FRAME = f"""
 %load_ext dtale_magics
 import pandas as pd
 df = pd.DataFrame({{"moon": ["Io", "Europa", {MARKUP!r}] * 4, "mass": range(12),
-                   "period": [n % 5 / 2 for n in range(12)], "to": ["a", "b"] * 6, "size": range(12, 24)}})
+                   "period": [n % 5 / 2 for n in range(12)], "to": ["a", "b"] * 6,
+                   "size": range(12, 24)}})
 """
 PAGES = (
     "main/1",
@@ -127,10 +129,6 @@ def _restore(url: str, data_id: str) -> None:
     _get(f"{url}cleanup-datasets", dataIds=data_id)
 
 
-def _policy(answer: plain_http.Response) -> str:
-    return ", ".join(answer.headers.get_all("Content-Security-Policy"))  # type: ignore[attr-defined]
-
-
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_what_a_link_holder_stores_is_text_in_every_page(url: str, attack: str) -> None:
     data_id = _store(url, attack)
@@ -150,43 +148,31 @@ def test_what_a_link_holder_stores_is_text_in_every_page(url: str, attack: str) 
 
 def test_the_policy_names_dtales_own_scripts_and_no_others(url: str) -> None:
     for page in PAGES:
-        with plain_http_headers(f"{url}{page}") as (headers, text):
-            policies = [value for name, value in headers if name == "Content-Security-Policy"]
-            if "<script" not in text:
-                continue
-            (policy,) = [one for one in policies if "script-src" in one]
-            assert "'unsafe-inline'" not in policy
-            assert "object-src 'none'" in policy
-            assert "base-uri 'none'" in policy
-            named = set(re.findall(r"'sha256-([^']+)'", policy))
-            scripts = re.findall(r"<script((?![^>]*\bsrc=)[^>]*)>(.*?)</script>", text, re.DOTALL)
-            inline = [body for attributes, body in scripts if "json" not in attributes]
-            found = {
-                base64.b64encode(hashlib.sha256(one.encode()).digest()).decode() for one in inline
-            }
-            assert found == named, page
+        headers, text = _with_every_header(f"{url}{page}")
+        policies = [value for name, value in headers if name == "Content-Security-Policy"]
+        if "<script" not in text:
+            continue
+        (policy,) = [one for one in policies if "script-src" in one]
+        assert "'unsafe-inline'" not in policy
+        assert "object-src 'none'" in policy
+        assert "base-uri 'none'" in policy
+        named = set(re.findall(r"'sha256-([^']+)'", policy))
+        scripts = re.findall(r"<script((?![^>]*\bsrc=)[^>]*)>(.*?)</script>", text, re.DOTALL)
+        inline = [body for attributes, body in scripts if "json" not in attributes]
+        found = {base64.b64encode(hashlib.sha256(one.encode()).digest()).decode() for one in inline}
+        assert found == named, page
 
 
-class plain_http_headers:  # noqa: N801
-    """All headers of an answer, also those of one name."""
-
-    def __init__(self, url: str) -> None:
-        self._url = url
-
-    def __enter__(self) -> tuple[list[tuple[str, str]], str]:
-        import http.client
-        from urllib.parse import urlsplit
-
-        parts = urlsplit(self._url)
-        connection = http.client.HTTPConnection(parts.netloc, timeout=SECONDS)
+def _with_every_header(url: str) -> tuple[list[tuple[str, str]], str]:
+    """Ask for a page; gives all its headers, also those of one name."""
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(parts.netloc, timeout=SECONDS)
+    try:
         connection.request("GET", f"{parts.path}?{parts.query}")
         answer = connection.getresponse()
-        text = answer.read().decode()
+        return answer.getheaders(), answer.read().decode()
+    finally:
         connection.close()
-        return answer.getheaders(), text
-
-    def __exit__(self, *_: object) -> None:
-        pass
 
 
 def test_rendering_cells_as_html_is_for_the_notebook_to_allow(kernel: Kernel, url: str) -> None:

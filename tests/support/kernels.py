@@ -161,19 +161,37 @@ class Kernel:
     def start(self) -> Self:
         return self.launch().wait_until_ready()
 
-    def run(self, code: str, timeout: float = RUN_SECONDS, *, ok: bool = True) -> Result:
+    def run(
+        self, code: str, timeout: float = RUN_SECONDS, *, ok: bool = True, cell: str = ""
+    ) -> Result:
         """Execute a cell and return what it showed.
+
+        Parameters
+        ----------
+        cell
+            Its id, as JupyterLab and others tell it to the kernel; consoles do not.
 
         Raises
         ------
         CellError
             When it raised and `ok` was expected.
         """
-        return self.finish(self.send(code), timeout, ok=ok)
+        return self.finish(self.send(code, cell=cell), timeout, ok=ok)
 
-    def send(self, code: str) -> str:
+    def send(self, code: str, *, cell: str = "") -> str:
         """Start a cell without waiting for its end; `finish` takes the id that is returned."""
-        return self.client.execute(code, allow_stdin=False)
+        content = {
+            "code": code,
+            "silent": False,
+            "store_history": True,
+            "user_expressions": {},
+            "allow_stdin": False,
+            "stop_on_error": True,
+        }
+        metadata = {"cellId": cell} if cell else {}
+        message = self.client.session.msg("execute_request", content, metadata=metadata)
+        self.client.shell_channel.send(message)
+        return str(message["header"]["msg_id"])
 
     def finish(self, message_id: str, timeout: float = RUN_SECONDS, *, ok: bool = True) -> Result:
         """Wait for the end of a cell; cells must be finished in the order they were sent."""

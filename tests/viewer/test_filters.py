@@ -13,33 +13,86 @@ from hypothesis import strategies as st
 
 from dtale_magics.viewer.filters import is_plain
 
-PLAIN = (
-    """
-i % 2 == 0 | i + op > 3 | abs(f) < 1 | i.between(1, 5) | i > i.mean() | f.round(1) == 0.1
-s.str.strip() == 'foo' | d.dt.month_name() == 'March' | -i < 3 | i in [1, 2] | i not in (1, 2)
-not i > 3 | ~(i > 3) and (s == 'x' or `c d` == 1) | i ** 2 > 4 | 1 < i < 3 | sqrt(i) > 1
-i / 2 > f | i // 2 == 1 | s.str.len() + 1 > 3 | s.str.lower().str.startswith('f') | d > '2024-02-01'
-f.isnull() | i.rank() > 2 | i.clip(lower=2) == 2 | s.str.contains('o', regex=False) | i == op
-s == '`' | s == '# @pd' | s == \"'''\" | `c d` > 1 and s != '@x' | d.dt.day_of_week < 5 | i.isin([1, 2])
-""".replace("\n", " | ")
-    .strip(" |")
-    .split(" | ")
-)
+PLAIN = [
+    'i % 2 == 0',
+    'i + op > 3',
+    'abs(f) < 1',
+    'i.between(1, 5)',
+    'i > i.mean()',
+    'f.round(1) == 0.1',
+    "s.str.strip() == 'foo'",
+    "d.dt.month_name() == 'March'",
+    '-i < 3',
+    'i in [1, 2]',
+    'i not in (1, 2)',
+    'not i > 3',
+    "~(i > 3) and (s == 'x' or `c d` == 1)",
+    'i ** 2 > 4',
+    '1 < i < 3',
+    'sqrt(i) > 1',
+    'i / 2 > f',
+    'i // 2 == 1',
+    's.str.len() + 1 > 3',
+    "s.str.lower().str.startswith('f')",
+    "d > '2024-02-01'",
+    'f.isnull()',
+    'i.rank() > 2',
+    'i.clip(lower=2) == 2',
+    "s.str.contains('o', regex=False)",
+    'i == op',
+    "s == '`'",
+    "s == '# @pd'",
+    's == "\'\'\'"',
+    "`c d` > 1 and s != '@x'",
+    'd.dt.day_of_week < 5',
+    'i.isin([1, 2])',
+]
 
-CODE = (
-    """
-i.to_csv('x') ;; i.map(print) ;; @pd.read_csv('x') ;; i == @pd ;; __import__('os') ;; (lambda: 1)()
-[x for x in i] ;; f'{i}' == 1 ;; '%s' % i == 'x' ;; '{}'.format(i) == '' ;; i.__class__ == 1
-i[0] == 1 ;; i.round(out=f) == 1 ;; i.fillna(1, inplace=True) == 1 ;; 9**9**9 == i ;; (9**99)**99 == i
-9**(9**9) == i ;; 'x' * 999999999 == s ;; ['x'] * 999999999 == s ;; (i := 1) ;; i = 1 ;; i if f else s
-eval('1') ;; list(i) ;; __pd_eval_local_pd == 1 ;; s.str.cat(i.to_csv('x')) == 1 ;; i.mean(**f) == 1
-i.mean(*f) == 1 ;; i.apply(len) ;; i @ f == 1 ;; {1: 2} ;; {1} ;; i.values.tofile('x') ;; pd.read_csv('x')
-'''`''' == i.to_csv('x') or '''`''' == s ;; i.plot() ;; i.pipe(len)
-s.str.format ;; i.eq(f.to_pickle('x')) ;; `i`.to_sql('x') ;; @cfg.mean() > 1 ;; (@cfg).max() > 1 ;; await i
-""".replace("\n", " ;; ")
-    .strip(" ;")
-    .split(" ;; ")
-)
+CODE = [
+    "i.to_csv('x')",
+    'i.map(print)',
+    "@pd.read_csv('x')",
+    'i == @pd',
+    "__import__('os')",
+    '(lambda: 1)()',
+    '[x for x in i]',
+    "f'{i}' == 1",
+    "'%s' % i == 'x'",
+    "'{}'.format(i) == ''",
+    'i.__class__ == 1',
+    'i[0] == 1',
+    'i.round(out=f) == 1',
+    'i.fillna(1, inplace=True) == 1',
+    '9**9**9 == i',
+    '(9**99)**99 == i',
+    '9**(9**9) == i',
+    "'x' * 999999999 == s",
+    "['x'] * 999999999 == s",
+    '(i := 1)',
+    'i = 1',
+    'i if f else s',
+    "eval('1')",
+    'list(i)',
+    '__pd_eval_local_pd == 1',
+    "s.str.cat(i.to_csv('x')) == 1",
+    'i.mean(**f) == 1',
+    'i.mean(*f) == 1',
+    'i.apply(len)',
+    'i @ f == 1',
+    '{1: 2}',
+    '{1}',
+    "i.values.tofile('x')",
+    "pd.read_csv('x')",
+    "'''`''' == i.to_csv('x') or '''`''' == s",
+    'i.plot()',
+    'i.pipe(len)',
+    's.str.format',
+    "i.eq(f.to_pickle('x'))",
+    "`i`.to_sql('x')",
+    '@cfg.mean() > 1',
+    '(@cfg).max() > 1',
+    'await i',
+]
 
 
 def _frame() -> pd.DataFrame:
@@ -72,28 +125,8 @@ def test_variables_are_those_that_the_notebook_has_set() -> None:
     assert not is_plain("i > @limit.mean()", {"limit"})
 
 
-PIECES = st.sampled_from(
-    [
-        "`",
-        "``",
-        "'",
-        "''",
-        "'''",
-        '"',
-        '"""',
-        "\\",
-        "\n",
-        "\r",
-        "\t",
-        " ",
-        "@pd",
-        "#",
-        "{",
-        "%s",
-        "é",
-    ]
-    + ["日", "\u2028", "\x00", "a", "B", "and", "i.to_csv", "(", ")", ",", "~", "&", "|", "\x85"]
-)
+_SEEN = r"` `` ' '' # @pd { %s é 日 a B and i.to_csv ( ) , ~ & | \"
+PIECES = st.sampled_from([*_SEEN.split(), '"', "'" * 3, '"' * 3, *"\n\r\t \u2028\x00\x85"])
 VALUES = st.lists(PIECES, min_size=1, max_size=6).map("".join)
 COLUMNS = st.sampled_from(
     ["s", "c d", "a'b", 'a"b', "a.b", "a-b", "é", "日本", "if", "1a", "a#b", "a@b"]
@@ -180,11 +213,12 @@ def test_numbers_and_dates_of_every_column_may_run(column: str, operand: str, nu
         assert is_plain(query)
 
 
-TOKENS = st.sampled_from(
+_TOKENS = (
     "i f s d op `c d` 1 2.5 'x' '`' ( ) [ ] , . == != < + - * / % ** and or not in ~ & | @ pd @pd "
     ".mean() .map(print) .str .dt .len() .to_csv('x') __import__ lambda : if else for = # \\ ; "
-    "open('x') .apply .values .__class__ {} f'{i}' '''".split()
+    "open('x') .apply .values .__class__ {} f'{i}' '''"
 )
+TOKENS = st.sampled_from(_TOKENS.split())
 _FORBIDDEN = ("open", "os.", "subprocess.", "socket.", "shutil.", "pathlib.", "code.__new__")
 
 

@@ -42,7 +42,7 @@ async function render({ model, el }) {
   const id = random();
   const parts = build(el);
   const reach = Reach.of(hub);
-  const local = { pending: "", asking: false, note: "", newest: null, dirty: false };
+  const local = { pending: "", asking: false, note: "", newest: null, dirty: false, instead: false };
 
   // ------------------------------------------------------------------ drawing
 
@@ -61,10 +61,29 @@ async function render({ model, el }) {
     drawReach(view);
     text(parts.warning, view.warning ? `▲ ${view.warning}` : "");
     show(parts.warning, Boolean(view.warning));
+    drawFrame();
     drawLinks();
     drawButton(view, live);
     drawSaid(view, live);
     drawDetails(view, live);
+  }
+
+  /** Which frame the grid shows: the panel's, or the newer one of its name. */
+  function shownFrame() {
+    const { data_id, shown, newer } = model.get("frame");
+    return local.instead && newer ? newer : { data_id, shown };
+  }
+
+  function drawFrame() {
+    const { title, note, newer, gone: why } = model.get("frame");
+    show(parts.frame.box, Boolean(title));
+    if (!title) return;
+    if (!newer) local.instead = false;
+    parts.frame.box.dataset.mark = why ? "lost" : note ? "stranger" : "";
+    text(parts.frame.mark, why ? "✗" : note ? "▲" : "▦");
+    text(parts.frame.words, why || (local.instead ? `Newer than this cell: ${note}` : note || title));
+    show(parts.newer, Boolean(newer));
+    text(parts.newer, local.instead ? "Back to this cell’s" : "Show the newer one here");
   }
 
   function drawReach(view) {
@@ -168,29 +187,37 @@ async function render({ model, el }) {
     const links = hub.get("links");
     const way = links.ports.length ? reach.likely() : null;
     if (!way) return "";
-    const id = model.get("frame").data_id;
+    const id = model.get("frame").gone ? "" : shownFrame().data_id;
     return `${way.url}/${links.slug}/${id ? `dtale/main/${id}` : ""}`;
   }
 
   async function drawGrid() {
     const frame = model.get("frame");
-    if (!frame.data_id) return;
+    if (frame.gone && parts.grid) {
+      parts.grid.remove();
+      parts.grid = null;
+    }
+    if (!frame.data_id || frame.gone) return;
     const best = await reach.find();
     const links = hub.get("links");
-    if (!best || gone.signal.aborted) return; // no blank frame: the panel says what is the matter
+    if (!best || gone.signal.aborted || model.get("frame").gone) return; // no blank frame: the panel says what is the matter
     const grid = parts.grid || el.appendChild(make("iframe", "dtale-grid"));
     parts.grid = grid;
     grid.title = `D-Tale: ${frame.title}`;
+    grid.style.width = frame.width ?? "";
+    grid.style.height = frame.height ?? "";
     // An iframe that still works is left alone: loading it again would lose its place.
     const works =
       grid.dataset.source === best.source &&
       links.ports.some((port) => grid.dataset.port === String(port)) &&
       grid.src.includes(`/${links.slug}/`);
-    if (works && grid.dataset.frame === frame.data_id) return;
+    const { data_id, shown } = shownFrame();
+    const key = `${data_id} ${shown}`; // shown again, its columns may be others: it has to be loaded
+    if (works && grid.dataset.frame === key) return;
     grid.dataset.source = best.source;
     grid.dataset.port = String(best.port);
-    grid.dataset.frame = frame.data_id;
-    grid.src = `${best.url}/${links.slug}/dtale/iframe/${encodeURIComponent(frame.data_id)}`;
+    grid.dataset.frame = key;
+    grid.src = `${best.url}/${links.slug}/dtale/iframe/${encodeURIComponent(data_id)}`;
   }
 
   function found() {
@@ -296,6 +323,10 @@ async function render({ model, el }) {
     const { undo } = current().activity;
     if (undo) act(undo.action, undo.value).then(() => parts.primary.focus());
   });
+  on(parts.newer, "click", () => {
+    local.instead = !local.instead;
+    found();
+  });
   on(parts.copy, "click", copy);
   on(parts.range, "input", () => {
     local.dirty = true;
@@ -332,7 +363,7 @@ async function render({ model, el }) {
   const unwatch = reach.watch(found);
   hub.on("change:view", draw);
   hub.on("comm_live_update", draw);
-  model.on("change:frame", drawGrid);
+  model.on("change:frame", found);
 
   draw();
   say("here");
@@ -343,6 +374,7 @@ async function render({ model, el }) {
     unwatch();
     hub.off("change:view", draw);
     hub.off("comm_live_update", draw);
+    model.off("change:frame", found);
     say("gone");
   };
 }
@@ -675,10 +707,12 @@ function build(el) {
     noEvents,
   );
   region.append(details);
+  const newer = button("");
+  const frame = row("frame", newer);
   el.append(region);
   return {
     region, name, server, ingress, reach, here, outside, warning, open, copy, primary, status, undo, cancel,
-    form, range, set, reset, error, kernels, noKernels, ways, events, noEvents, grid: null,
+    form, range, set, reset, error, kernels, noKernels, ways, events, noEvents, frame, newer, grid: null,
   };
 }
 

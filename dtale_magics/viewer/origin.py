@@ -1,0 +1,135 @@
+"""The way back: D-Tale's frame as the user's own was, with its index and its column names.
+
+D-Tale makes columns of the index, text of column names, and takes time zones away.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Sequence
+
+_SAMPLE = 1000
+"""Objects in a column that are measured; the others are taken to be like them."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a frame was to the user.
+
+    Attributes
+    ----------
+    is_series
+        Whether it was one column without a frame.
+    columns
+        Names of the columns; None where it had none, as an array.
+    columns_name
+        Names of the columns' own levels.
+    index_names
+        Names of the index.
+    zones
+        Time zones, of columns by position and of the index by ``-1``, ``-2`` ….
+    """
+
+    is_series: bool = False
+    columns: tuple[Hashable, ...] | None = None
+    columns_name: tuple[Hashable, ...] = ()
+    index_names: tuple[Hashable, ...] = ()
+    zones: dict[int, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, frame: Any) -> Origin:
+        """Describe whatever the user shows."""
+        import pandas as pd  # noqa: PLC0415 (imported by then)
+
+        is_series = isinstance(frame, pd.Series)
+        if is_series:
+            frame = frame.to_frame()
+        elif not isinstance(frame, pd.DataFrame):
+            return cls()
+        zones = {
+            position: dtype.tz
+            for position, dtype in enumerate(frame.dtypes)
+            if isinstance(dtype, pd.DatetimeTZDtype)
+        }
+        levels = frame.index.levels if isinstance(frame.index, pd.MultiIndex) else [frame.index]
+        zones |= {
+            -1 - position: level.dtype.tz
+            for position, level in enumerate(levels)
+            if isinstance(level.dtype, pd.DatetimeTZDtype)
+        }
+        return cls(
+            is_series,
+            tuple(frame.columns),
+            tuple(frame.columns.names),
+            tuple(frame.index.names),
+            zones,
+        )
+
+    def restore(self, data: Any, layout: Sequence[str], indexes: Sequence[str]) -> Any:
+        """Make of `data`, as D-Tale has it, what the user would have made.
+
+        Parameters
+        ----------
+        data
+            Rows and columns, filtered or not; it is left as it is.
+        layout
+            D-Tale's names of the columns when it was shown, the index' first.
+        indexes
+            Those of the index.
+        """
+        if self.columns is None:
+            return data.copy()
+        own = [name for name in layout if name not in indexes]
+        known = dict(zip(own, self.columns, strict=False)) if len(own) == len(self.columns) else {}
+        zones = {name: self.zones.get(place) for place, name in enumerate(own)}
+        levels = [name for name in self.index_names if name is not None]
+        if len(indexes) == len(self.index_names):
+            zones |= {name: self.zones.get(-1 - place) for place, name in enumerate(indexes)}
+        data = data.copy()
+        for name, zone in zones.items():
+            if zone is not None and name in data and data[name].dtype.kind == "M":
+                data[name] = _in_zone(data[name], zone)
+        has_index = bool(indexes) and all(name in data for name in indexes)
+        if has_index:
+            data = data.set_index(list(indexes))
+            data.index.names = levels if len(levels) == len(indexes) else [None] * len(indexes)
+        data.columns = self._columns([known.get(name, name) for name in data.columns])
+        if self.is_series and len(data.columns) == 1:
+            series = data.iloc[:, 0]
+            series.name = self.columns[0] if known else series.name
+            return series
+        return data
+
+    def _columns(self, names: list[Any]) -> Any:
+        import pandas as pd  # noqa: PLC0415 (imported by then)
+
+        if len(self.columns_name) > 1 and all(isinstance(name, tuple) for name in names):
+            return pd.MultiIndex.from_tuples(names, names=self.columns_name)
+        name = self.columns_name[0] if len(self.columns_name) == 1 else None
+        return pd.Index(names, name=name, tupleize_cols=False)
+
+
+def _in_zone(column: Any, zone: Any) -> Any:
+    """Give wall times their zone again; without it where a time occurred twice, or never."""
+    try:
+        return column.dt.tz_localize(zone)
+    except (ValueError, TypeError):
+        return column
+
+
+def memory_of(data: Any) -> int:
+    """Estimate the bytes that the values of a frame take."""
+    total = int(data.index.memory_usage())
+    for name in data.columns:
+        column = data[name]
+        size = int(column.memory_usage(index=False, deep=False))
+        if column.dtype == object and len(column):
+            step = max(1, len(column) // _SAMPLE)
+            sample = list(itertools.islice(column.iloc[::step], _SAMPLE))
+            size += sum(one.__sizeof__() for one in sample) * len(column) // len(sample)
+        total += size
+    return total

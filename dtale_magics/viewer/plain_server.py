@@ -1,0 +1,56 @@
+"""Servers of plain D-Tale in this very process, which serve its frames without a guard.
+
+``dtale.show()`` before ``%load_ext`` starts one, and it shares D-Tale's state with us: what is
+shown later is seen on its port, too, by whoever reaches it.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+import threading
+from typing import Any, NamedTuple
+
+_STOP_SECONDS = 5.0
+"""Werkzeug's server looks twice a second whether it is to stop."""
+
+
+class PlainServer(NamedTuple):
+    """A server that was stopped: its port, and the start of the links that led to it."""
+
+    port: int
+    base_url: str
+
+
+def stop_servers() -> list[PlainServer]:
+    """Stop every Werkzeug server of this process whose application is D-Tale's, and nothing else.
+
+    D-Tale's own ``/shutdown`` would stop the first Werkzeug server that the garbage collector
+    lists, also one of the user's, and would forget all frames.
+
+    Returns
+    -------
+    list of PlainServer
+        Those that were stopped; their ports are free.
+    """
+    app, serving = sys.modules.get("dtale.app"), sys.modules.get("werkzeug.serving")
+    if app is None or serving is None:
+        return []
+    stopped = []
+    for server in _instances(serving.BaseWSGIServer):
+        flask = server.app
+        if not isinstance(flask, app.DtaleFlask) or server.socket.fileno() < 0:
+            continue
+        flask.reaper_on = False  # it would ask whoever has the port then to shut down
+        flask.clear_reaper()
+        thread = threading.Thread(target=server.shutdown, daemon=True)
+        thread.start()
+        thread.join(_STOP_SECONDS)
+        server.server_close()
+        stopped.append(PlainServer(server.port, str(flask.base_url or "")))
+    return stopped
+
+
+def _instances(kind: type) -> list[Any]:
+    """Find what lives of a class; its subclasses' instances as well."""
+    return [found for found in gc.get_objects() if issubclass(type(found), kind)]

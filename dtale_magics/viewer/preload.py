@@ -1,0 +1,122 @@
+"""D-Tale's import, a piece at a time, in the kernel's main thread while no cell runs.
+
+To import D-Tale takes two seconds. A thread that did it beside a cell would share Python's import
+locks and process-wide state with that cell: ``import dtale.global_state`` in the cell and
+``import dtale`` in the thread wait for each other, Python ends that by giving one of them a
+half-made module, and ``warnings.catch_warnings`` in the thread undoes what the cell sets meanwhile.
+So the kernel's event loop does it between cells. Whoever needs D-Tale before it is there imports
+the rest at once, in their own thread, as ``import dtale`` would.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import logging
+import sys
+import threading
+import warnings
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+logger = logging.getLogger(__name__)
+
+PIECES = (
+    "flask",
+    "numpy",
+    "pandas",
+    "requests",
+    "dash",
+    "dash_bootstrap_components",
+    "plotly.express",
+    "scipy.special",
+    "scipy.linalg",
+    "scipy.sparse",
+    "scipy.spatial",
+    "scipy.optimize",
+    "scipy.integrate",
+    "scipy.interpolate",
+    "scipy.stats",
+    "matplotlib.pyplot",
+    "seaborn",
+    "missingno",
+    "networkx",
+    "xarray",
+    "statsmodels.tsa.filters.bk_filter",
+)
+"""What takes long of all that D-Tale imports; a cell that comes meanwhile waits for one of them."""
+
+_PAUSE_SECONDS = 0.1
+"""The kernel must have been idle for so long before the next piece."""
+
+_LATE_SECONDS = 0.05
+"""A callback that comes so late shows that the loop was busy: a cell ran."""
+
+
+class Preload:
+    """The import of D-Tale.
+
+    Parameters
+    ----------
+    load
+        Imports D-Tale and prepares it, in the calling thread; quick once `PIECES` are imported.
+    """
+
+    def __init__(self, load: Callable[[], object]) -> None:
+        self._load = load
+        self._done = False
+        self._lock = threading.RLock()
+        self._pieces = list(PIECES)
+        self._timer: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        """Import while the kernel is idle; where no event loop runs, as in a terminal, at need."""
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return
+        self._wait(loop)
+
+    def stop(self) -> None:
+        """Import nothing more before it is needed."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def complete(self) -> None:
+        """Import what is left, in this thread, and raise what the import raises.
+
+        A failed import is tried again the next time: a package may have been installed meanwhile.
+        """
+        self.stop()
+        with self._lock:
+            if not self._done:
+                with warnings.catch_warnings():  # drops the filters of imports, as D-Tale does
+                    self._load()
+                self._done = True
+
+    def _wait(self, loop: asyncio.AbstractEventLoop) -> None:
+        due = loop.time() + _PAUSE_SECONDS
+        self._timer = loop.call_at(due, self._go_on, loop, due)
+
+    def _go_on(self, loop: asyncio.AbstractEventLoop, due: float) -> None:
+        self._timer = None
+        if loop.time() - due < _LATE_SECONDS:
+            try:
+                self._import_piece()
+            except BaseException as error:  # noqa: BLE001 (it would end the kernel's event loop)
+                logger.debug("D-Tale is not imported ahead: %r", error)
+                return
+        if not self._done:
+            self._wait(loop)
+
+    def _import_piece(self) -> None:
+        while self._pieces and self._pieces[0] in sys.modules:
+            del self._pieces[0]
+        if not self._pieces:
+            self.complete()
+            return
+        with self._lock, warnings.catch_warnings():
+            importlib.import_module(self._pieces.pop(0))

@@ -1,0 +1,241 @@
+"""Options are checked before anything changes; help; values for code."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from support.plain_http import data_url, request
+from typed_kernel import last_shown, refusal
+
+if TYPE_CHECKING:
+    from support.kernels import Kernel
+
+REFUSED = [
+    ("--show-columns nope", ["no column 'nope'", "Columns: a, zip, k"]),
+    ("--hide-columns a,zap", ["no column 'zap'", "Did you mean zip?"]),
+    ("--hide-columns 'a,zip'", ["type: --hide-columns a,zip"]),
+    ("--locked nope", ["no column 'nope', which --locked names"]),
+    ("--sort nope", ["no column 'nope'", "Columns: a, zip, k"]),
+    ("--sort a,K", ["no column 'K'", "Did you mean k?"]),
+    ("--sort a:UP", ["'UP' is no direction", "ASC and DESC", "--sort a:DESC"]),
+    ("--sort [('a','UP')]", ["'UP' is no direction"]),
+    ("--column-formats {'nope':{'fmt':'0.0'}}", ["no column 'nope'"]),
+    ("--column-formats {'a':1}", ["does not say what to do with which column"]),
+    ("--column-formats 5", ["does not say what to do"]),
+    ("--column-formats x", ["takes a value of type dict"]),
+    ("--range-highlights {'a':1}", ["does not say what to do with which column"]),
+    ("--range-highlights {'q':{'active':True}}", ["no column 'q'"]),
+    ("--range-highlights {'a':{'bigger':5}}", ["does not say what to do"]),
+    ("--column-edit-options {'q':['x']}", ["no column 'q'"]),
+    ("--allow-cell-edits a,b", ["no column 'b', which --allow-cell-edits names"]),
+    ("--theme purple", ["--theme purple is not known", "light, dark"]),
+    ("--theme drak", ["Did you mean dark?"]),
+    ("--background-mode x", ["heatmap-all", "outliers"]),
+    ("--background-mode heatmap-col-nope", ["no column 'nope'"]),
+    ("--precision -1", ["0 to 100"]),
+    ("--precision 2.5", ["takes a value of type int"]),
+    ("--hide-columns a,zip,k", ["Every column of df would be hidden"]),
+    ("--show-columns a --hide-columns a", ["Every column of df would be hidden"]),
+    ("-theme dark", ["Did you mean --theme?"]),
+    ("-theme", ["Did you mean --theme?"]),
+    ("-sort a", ["Did you mean --sort?"]),
+    ("--themee dark", ["Did you mean --theme?"]),
+    ("--dark", ["Did you mean --theme dark?"]),
+    ("--columns a", ["--show-columns"]),
+    ("--title Sales", ["--main-title"]),
+    ("--host 0.0.0.0", ["no option --host", "whoever has the link"]),
+    ("--app-root /x", ["no option --app-root", "%dtale_port --check"]),
+    ("--sample many", ["--sample takes a number of rows"]),
+    ("--sample 0", ["--sample takes a number of rows"]),
+    ("--zzz", ["%dtale -h lists the options"]),
+    ("--hide-columns", ["--hide-columns needs a value"]),
+]
+
+
+@pytest.mark.parametrize(("options", "says"), REFUSED)
+def test_what_does_not_fit_is_refused(kernel: Kernel, options: str, says: list[str]) -> None:
+    answer = refusal(kernel, f"%dtale df {options}")
+    for part in says:
+        assert part in answer, answer
+
+
+def test_refusals_change_nothing(kernel: Kernel) -> None:
+    kernel.run("%dtale --drop all\n%dtale df --sort a:DESC --theme dark")
+    before = look_of(kernel)
+    for options, _ in REFUSED:
+        kernel.run(f"%dtale df {options}", ok=False)
+    assert look_of(kernel) == before
+    kernel.run("%dtale --drop all")
+    for options, _ in REFUSED[::3]:
+        kernel.run(f"%dtale df {options}", ok=False)
+    assert kernel.status()["frames"] == []
+
+
+def look_of(kernel: Kernel) -> Any:
+    """How the one frame looks: its settings, its columns and their order, and its rows."""
+    (frame,) = kernel.status()["frames"]
+    data = request(data_url(frame["url"])).json()
+    settings = kernel.value(
+        f"__import__('dtale.global_state').global_state.get_settings('{frame['data_id']}')"
+    )
+    visible = [
+        one["name"] for one in data["columns"] if one["visible"] and one["name"] != "dtale_index"
+    ]
+    return frame["name"], settings, visible, data["results"]
+
+
+def test_many_columns_are_not_all_listed(kernel: Kernel) -> None:
+    kernel.run("many = pd.DataFrame([range(500)]).add_prefix('c')")
+    answer = refusal(kernel, "%dtale many --sort nope")
+    assert "c0, c1" in answer
+    assert "480 more" in answer
+    assert len(answer) < 400
+
+
+ODD = (
+    'odd = pd.DataFrame([[1, 2, 3, 4, 5, 6]], columns=["a,b", "c:d", "e f", 7, "it\'s", "x:DESC"])'
+)
+
+
+@pytest.mark.parametrize(
+    ("options", "visible"),
+    [
+        ("--hide-columns 'a,b'", ["c:d", "e f", "7", "it's", "x:DESC"]),
+        ("--hide-columns 'a,b',\"it's\", 7", ["c:d", "e f", "x:DESC"]),
+        ("--show-columns 'e f','c:d'", ["c:d", "e f"]),
+        ("--show-columns ['e f', 7]", ["e f", "7"]),
+        ("--show-columns c:d,7", ["c:d", "7"]),
+        ("--show-columns=7", ["7"]),
+        ("--sort c:d", ["a,b", "c:d", "e f", "7", "it's", "x:DESC"]),
+        ("--sort c:d:DESC,'e f':ASC", ["a,b", "c:d", "e f", "7", "it's", "x:DESC"]),
+        ("--sort 'x:DESC'", ["a,b", "c:d", "e f", "7", "it's", "x:DESC"]),
+        ("--locked 'e f',7", ["e f", "7", "a,b", "c:d", "it's", "x:DESC"]),
+    ],
+)
+def test_columns_are_named_as_they_are_called(
+    kernel: Kernel, options: str, visible: list[str]
+) -> None:
+    kernel.run(ODD)
+    kernel.run(f"%dtale --drop all\n%dtale odd {options}")
+    assert look_of(kernel)[2] == visible
+
+
+@pytest.mark.parametrize(
+    ("line", "edits"),
+    [
+        ("%dtale df --allow-cell-edits a,k", ["a", "k"]),
+        ("%dtale --allow-cell-edits a,k df", ["a", "k"]),
+        ("%dtale df --allow-cell-edits a, k", ["a", "k"]),
+        ("%dtale df --allow-cell-edits false", False),
+        ("%dtale --allow-cell-edits no df", False),
+        ("%dtale df --allow-cell-edits", True),
+        ("%dtale --allow-cell-edits df", True),
+        ("%dtale --allow-cell-edits df.copy() --name df", True),
+        ("%dtale df --allow-cell-edits a --theme dark", ["a"]),
+    ],
+)
+def test_a_switch_does_not_eat_the_expression(kernel: Kernel, line: str, edits: Any) -> None:
+    name, _ = last_shown(kernel, line)
+    assert name == "df"
+    assert look_of(kernel)[1]["allow_cell_edits"] == edits
+
+
+def test_a_name_and_a_fresh_start(kernel: Kernel) -> None:
+    kernel.run(
+        "%dtale --drop all\n%dtale df.head(2) --name 'the first two' --sort a:ASC --theme dark"
+    )
+    name, settings, _, _ = look_of(kernel)
+    assert name == "the first two"
+    assert settings["theme"] == "dark"
+    kernel.run("%dtale --drop 'the first two'")
+    assert kernel.status()["frames"] == []
+
+
+def test_a_sample_is_the_same_each_time_and_leaves_random_numbers_alone(kernel: Kernel) -> None:
+    kernel.run("long = pd.DataFrame({'n': np.arange(1000)}); np.random.seed(3)")
+    before = kernel.value("str(np.random.get_state()[1].tolist())")
+    shown = kernel.run("%dtale long --sample 10")
+    assert "long: a random sample of 10 of 1,000 rows" in shown.text
+    first = last_shown(kernel, "%dtale long --sample 10")[1]
+    numbers = [row["n"] for row in first]
+    assert kernel.status()["frames"][0]["rows"] == 10
+    assert numbers == sorted(numbers)
+    assert numbers[-1] > 10, "not the first ones"
+    assert last_shown(kernel, "%dtale long --sample 1e1")[1] == first
+    assert kernel.value("str(np.random.get_state()[1].tolist())") == before
+    assert "sample" not in kernel.run("%dtale long --sample 5000").text
+
+
+@pytest.mark.parametrize("line", ["-h", "--help", "help", "help;", "df --help"])
+@pytest.mark.parametrize("magic", ["%dtale", "%dtale_port"])
+def test_help_is_help(kernel: Kernel, magic: str, line: str) -> None:
+    shown = kernel.run(f"{magic} {line}")
+    assert f"{magic}  " in shown.text
+    assert ("--take" if magic == "%dtale_port" else "--hide-columns") in shown.text
+
+
+def test_help_is_a_frame_where_there_is_one_of_that_name(kernel: Kernel) -> None:
+    kernel.run("help = df.head(1)")
+    assert last_shown(kernel, "%dtale help")[0] == "help"
+    kernel.run("del help")
+
+
+def test_the_port_and_the_list_are_values(kernel: Kernel) -> None:
+    shown = kernel.run("x = %dtale_port")
+    assert "bound port" in shown.text
+    assert kernel.value("type(x).__name__") == "Status"
+    assert kernel.value("x.port") == kernel.status()["port"]
+    kernel.run("y = %dtale --list")
+    assert kernel.value("[one['pid'] for one in y]")[0] == kernel.pid
+    kernel.run("z = %dtale_port --take")
+    assert kernel.value("z.ours") is True
+
+
+@pytest.mark.parametrize("line", ["%dtale_port", "%dtale --list", "%dtale_port --take"])
+def test_a_value_is_shown_once_and_in_words(kernel: Kernel, line: str) -> None:
+    shown = kernel.run(line)
+    assert len(shown.displays) == 1
+    assert shown.value is None
+    kernel.run(f"value = {line}")
+    later = kernel.run("value")
+    assert len(later.displays) == 1
+    assert "(" not in later.displays[0]["text/plain"].partition("\n")[0], "no dataclass's repr"
+    slug = kernel.status()["url"].rstrip("/").rpartition("/")[2]
+    assert slug not in later.text, "what is saved with the notebook holds no link"
+
+
+@pytest.mark.parametrize(
+    "line", ["%dtale_port --take  # mine", "%dtale_port # Ada's", "%dtale --list;  # all"]
+)
+def test_comments_behind_options(kernel: Kernel, line: str) -> None:
+    assert kernel.run(line).error is None
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("%dtale_port --resett", "Did you mean --reset"),
+        ("%dtale_port -take", "Did you mean --take?"),
+        ("%dtale --drop nope", "no frame 'nope'"),
+        ("%dtale --drop", "--drop needs a value"),
+        ("%dtale --drop df nope", "no frame 'nope'"),
+        ("%dtale --stop df", "--stop stands alone"),
+        ("%dtale --name x", "needs a frame"),
+    ],
+)
+def test_what_is_not_possible_is_said(kernel: Kernel, line: str, says: str) -> None:
+    kernel.run("%dtale df")
+    before = kernel.status()
+    assert says in refusal(kernel, line)
+    assert kernel.status() == before
+
+
+def test_several_frames_are_dropped_at_once(kernel: Kernel) -> None:
+    kernel.run("%dtale --drop all\none, two = df.head(1), df.head(2)")
+    kernel.run("%dtale one\n%dtale two\n%dtale df")
+    kernel.run("%dtale --drop one two")
+    assert [one["name"] for one in kernel.status()["frames"]] == ["df"]
+    kernel.run("%dtale --drop all")
+    assert kernel.status()["frames"] == []
+    assert "No frame is shown" in kernel.run("%dtale --drop all").text
