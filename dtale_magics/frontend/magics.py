@@ -189,7 +189,8 @@ class DtaleMagics(Magics):
         arguments = parse(line, DTALE, lambda: waiting.loaded().show_options(), scope.__getitem__)
         task = _Task(arguments, scope, waiting)
         if arguments.wants_help:
-            self._say(DTALE.help())
+            options = self.session.show_options() if self._knows_dtale else None
+            self._say(DTALE.help("" if options is None else options.summary()))
             return task
         alone = _what_stands_alone(arguments, DTALE)
         if alone is not None and cell is None:
