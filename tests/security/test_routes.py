@@ -376,7 +376,7 @@ def test_values_of_every_kind_and_harmless_chart_queries_run(kernel: Kernel, url
     code = "text.astype('str') != '-'"  # of the notebook's own it is not asked what it does
     assert "Custom filters are off" in _type_chart_query(url, code).text
     kernel.run(
-        f"import dtale\ndtale.get_instance('1').notebook_charts('line', query={code!r}, x='a', y='a')"
+        f"import dtale\ndtale.get_instance('1').notebook_charts(query={code!r}, x='a', y='a')"
     )
     assert _type_chart_query(url, code).json()["response"]["query-data"]["data"] == code
     assert "Custom filters are off" in _type_chart_query(url, f"{code} and a.map(print)").text
