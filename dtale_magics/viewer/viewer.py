@@ -25,6 +25,7 @@ from dtale_magics.viewer import (
     hardening,
     layout,
     option_check,
+    page_policy,
     sources,
     substitutes,
 )
@@ -173,7 +174,9 @@ class Viewer:
     def show_options(self) -> ShowOptions:
         """Read the show options of the installed D-Tale."""
         app, views, config = _dtale("app"), _dtale("views"), _dtale("config")
-        return ShowOptions.read(config.build_show_options({}), (app.show, views.startup))
+        names = {**config.build_show_options({}), hardening.ENABLE_HTML: False}
+        documented = (app.show, views.startup, hardening.documented_options)
+        return ShowOptions.read(names, documented)
 
     def _load(
         self,
@@ -217,6 +220,9 @@ class Viewer:
         place.layout = layout.Layout.of(loaded, keywords)
         if locked:
             layout.arrange(loaded, place.layout, locked)
+        if hardening.ENABLE_HTML in options:
+            html = {hardening.ENABLE_HTML: options[hardening.ENABLE_HTML]}
+            loaded.settings = {**loaded.settings, **html}
         return loaded
 
     def _build_app(self, root: str, prefix: str) -> Flask:
@@ -227,7 +233,10 @@ class Viewer:
         )
         app.config["SECRET_KEY"] = self._secret_key
         app.after_request(_let_be_asked_for_changes)  # hooks run in reverse order: after the others
-        hardening.harden(app, _dtale("global_state"), _dtale("query"))
+        state, query, views = _dtale("global_state"), _dtale("query"), _dtale("views")
+        hardening.harden(app, state, query, views)
+        charts, layout = _dtale("dash_application.views"), _dtale("dash_application.layout.layout")
+        page_policy.install(app, charts, layout)
         dtale_url_for = app.url_for
 
         def keep_root(response: Response) -> Response:
