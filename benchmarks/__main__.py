@@ -47,6 +47,7 @@ GROUPS: dict[str, Callable[[Plan], Iterator[Row]]] = {
     "panel": idle.panel,
     "check": idle.check,
     "growth": growth.growth,
+    "siblings": growth.siblings,
     "routes": routes.rows,
 }
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+from support.kernels import Kernel
+from support.ports import PortClaims
+
 from benchmarks.idle import WATCH, cpu_in_a_minute
-from benchmarks.notebooks import MAGIC, notebook, numbers
+from benchmarks.notebooks import MAGIC, Notebook, notebook, numbers
 from benchmarks.rows import Row, Sample
 from benchmarks.takeovers import TAKE, back_and_forth, contenders
 
@@ -16,6 +20,14 @@ if TYPE_CHECKING:
 
 _FEW, _MANY = 2, 6
 _PANELS = 20
+
+_SHOW = "get_ipython().run_line_magic('dtale', 'df')"
+_COMPUTE = """
+import threading
+def compute():
+    while True: sum(range(1000))
+threading.Thread(target=compute, daemon=True).start()
+"""
 
 
 def growth(plan: Plan) -> Iterator[Row]:
@@ -45,3 +57,29 @@ def growth(plan: Plan) -> Iterator[Row]:
         Sample.of([first]),
         beside="1",
     )
+
+
+def siblings(plan: Plan) -> Iterator[Row]:
+    """Show a frame beside notebooks that compute: with the extension in them, and without.
+
+    They take the same part of the processors in both cases, so that the ratio is what it costs that
+    they are siblings.
+    """
+    with PortClaims() as claims, ExitStack() as stack:
+        ports = claims.take()
+        kernels = [stack.enter_context(Kernel(ports)).start() for _ in range(1 + _MANY)]
+        one, *others = (Notebook(kernel, MAGIC) for kernel in kernels)
+        one.load()
+        one.run("import pandas as pd; df = pd.DataFrame({'a': [1, 2, 3]})")
+        one.run(_SHOW)
+        for other in others:
+            other.run(_COMPUTE)
+        rounds = plan.rounds(15)
+        found = [[1000 * one.seconds_of(_SHOW) for _ in range(rounds)]]
+        for other in others:
+            other.load()
+            other.run("from dtale_magics import session; session.current().ensure()")
+        found.append([1000 * one.seconds_of(_SHOW) for _ in range(rounds)])
+    alone, beside = found
+    name = f"%dtale df beside {_MANY} computing notebooks with the extension"
+    yield Row(name, "ms", Sample.of(beside), Sample.of(alone), 1.2, beside="without")

@@ -119,6 +119,15 @@ class Session:
         port = self.port
         return None if port is None else f"http://{HOST}:{port}/{self.slug}"
 
+    @property
+    def public_url(self) -> str | None:
+        """The URL by which a reader gets here, with the slug: what a page confirmed, or best known.
+
+        A path where only the page knows the host, as below jupyter-server-proxy.
+        """
+        base = None if self.port is None else self.reach.best_base()
+        return self.base_url if base is None else f"{base}/{self.slug}"
+
     def is_own_url(self, url: str) -> bool:
         """Whether `url` is, or once was, under this kernel's slug, on whatever port."""
         return any(f"/{slug}" in url for slug in self._slugs) or url in self._plain_urls

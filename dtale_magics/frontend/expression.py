@@ -8,6 +8,7 @@ import difflib
 import inspect
 import io
 import itertools
+import re
 import sys
 import tokenize
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 _FRAME_TYPES = {"DataFrame", "Series", "MultiIndex", "DatetimeIndex", "ndarray", "Dataset"}
 _FRAME_TYPES |= {"DataArray", "LazyFrame", "GeoDataFrame", "Table", "RecordBatch"}
+_FIELD = re.compile(r"\$[^\W\d]\w*")
 LONGEST_NAME = 48
 """Expressions that are longer are named by their beginning."""
 
@@ -118,9 +120,11 @@ class Expression:
 
 def read(text: str, shell: InteractiveShell) -> Expression:
     """Compile `text`; `UsageError` where that is no expression."""
+    history = shell.history_manager
+    cell = 0 if history is None else len(history.input_hist_parsed) - 1
+    filename = shell.compile.cache(text, max(cell, 0))
     try:
-        tree = ast.parse(text, shell.compile.cache(text), mode="eval")
-        return compiled(tree, shell.compile.cache(text), shell)
+        return compiled(ast.parse(text, filename, mode="eval"), filename, shell)
     except (SyntaxError, ValueError) as error:
         raise _no_expression(text, error) from None
 
@@ -151,6 +155,8 @@ def _no_expression(text: str, error: SyntaxError | ValueError) -> UsageError:
         statements = len(ast.parse(text).body)
     except (SyntaxError, ValueError):
         words = text.split()
+        if _FIELD.search(text):
+            hint = "{name} and $name stand for a variable's name only where they stand alone."
         if len(words) > 1 and all(map(str.isidentifier, words)):
             lines = "   and   ".join(f"%dtale {word}" for word in words)
             hint = f"One frame at a time, each on a line of its own: {lines}"
@@ -184,7 +190,8 @@ def frames_in(names: Mapping[str, Any]) -> list[str]:
     return [
         name
         for name, value in list(names.items())
-        if not name.startswith("_") and type(value).__name__ in _FRAME_TYPES
+        if not name.startswith("_")
+        and not _FRAME_TYPES.isdisjoint(kind.__name__ for kind in type(value).__mro__)
     ]
 
 

@@ -189,7 +189,8 @@ class DtaleMagics(Magics):
         arguments = parse(line, DTALE, lambda: waiting.loaded().show_options(), scope.__getitem__)
         task = _Task(arguments, scope, waiting)
         if arguments.wants_help:
-            self._say(DTALE.help())
+            options = self.session.show_options() if self._knows_dtale else None
+            self._say(DTALE.help("" if options is None else options.summary()))
             return task
         alone = _what_stands_alone(arguments, DTALE)
         if alone is not None and cell is None:
@@ -266,7 +267,7 @@ class DtaleMagics(Magics):
             raise
         for said in [*([note] if rows is not None and note else ()), *shown.notes]:
             self._say(said)
-        self._show_panel(task.line, shown)
+        self._show_panel(task.line, shown, instance)
         self.shown.note(instance)
         return None if task.arguments.silent else instance
 
@@ -327,7 +328,9 @@ class DtaleMagics(Magics):
         if follow is not None:
             follow(lambda text: handle.update(Text(text)))
 
-    def _show_panel(self, waiting: Line, frame: FrameInfo | None = None) -> None:
+    def _show_panel(
+        self, waiting: Line, frame: FrameInfo | None = None, instance: Any = None
+    ) -> None:
         """Show the panel, above the grid of `frame` if there is one; in a terminal, text."""
         if not self._in_browser:
             from dtale_magics.frontend.display import status_text  # noqa: PLC0415 (not at %load_ext)
@@ -338,6 +341,8 @@ class DtaleMagics(Magics):
         from dtale_magics.frontend import panel  # noqa: PLC0415 (ipywidgets, not at %load_ext)
 
         shown = panel.of(self.session, frame)
+        if instance is not None:
+            shown.follow(instance)
         waiting.replace(shown.live)
         display(shown.static)
 

@@ -129,7 +129,8 @@ class Panel(anywidget.AnyWidget):
         """Show the grid of `frame` below the panel."""
         if frame is not None:
             self._words = str(frame)
-            self.frame = _frame_state(frame)
+            size = {name: size for name, size in self.frame.items() if name in {"width", "height"}}
+            self.frame = {**_frame_state(frame), **size}
 
     def end(self, why: str) -> None:
         """Say in place of the grid why there is none any more."""
@@ -144,6 +145,14 @@ class Panel(anywidget.AnyWidget):
         """Free what a panel takes whose frame is gone."""
         self.layout.close()
         self.close()
+
+    def follow(self, instance: Any) -> None:
+        """Have ``instance.adjust_cell_dimensions`` of D-Tale's instance change this grid's size."""
+        instance._notebook_handle = _Grid(self)  # noqa: SLF001 (where D-Tale keeps what it updates)
+
+    def resize(self, width: object, height: object) -> None:
+        """Give the grid another size: pixels, or a length as CSS has it."""
+        self.frame = {**self.frame, "width": _length(width), "height": _length(height)}
 
     @property
     def static(self) -> panel_static.StaticPanel:
@@ -164,6 +173,21 @@ class Panel(anywidget.AnyWidget):
     ) -> dict[str, Any]:
         self._controller.refresh()
         return {**self.live._repr_mimebundle_(), **self.static._repr_mimebundle_()}
+
+
+class _Grid:
+    """What D-Tale takes for the display of an iframe that it can update."""
+
+    def __init__(self, panel: Panel) -> None:
+        self._panel = panel
+
+    def update(self, iframe: Any) -> None:
+        """Take the size of an ``IPython.display.IFrame``."""
+        self._panel.resize(iframe.width, iframe.height)
+
+
+def _length(size: object) -> str:
+    return f"{size}px" if isinstance(size, int | float) or str(size).isdecimal() else str(size)
 
 
 class Live:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.display import display
 
+from dtale_magics import session as sessions
 from dtale_magics.frontend.commands import Listing
 from dtale_magics.outcome import Outcome
 from dtale_magics.state import Status
@@ -32,7 +33,7 @@ class Shown:
         """Be asked before IPython displays such a value."""
         for kind in _WITH_WORDS:
             self._formatter.for_type(kind, self._show_in_words)
-        self._formatter.for_type_by_name(*_INSTANCE, self._leave_to_others)
+        self._formatter.for_type_by_name(*_INSTANCE, self._show_instance)
         self._shell.events.register("pre_execute", self._forget)
 
     def uninstall(self) -> None:
@@ -60,6 +61,20 @@ class Shown:
         is_status = isinstance(value, Status)
         display(Text(status_text(value, links=False) if is_status else str(value)))
 
-    def _leave_to_others(self, value: Any) -> None:
-        if not self._is_shown(value):
+    def _show_instance(self, instance: Any) -> None:
+        """Show the panel and the grid of an instance of D-Tale's, wherever it is displayed."""
+        if self._is_shown(instance):
+            return
+        session = sessions.current()
+        data_id = str(instance._data_id)  # noqa: SLF001 (D-Tale has no other name for it)
+        frames = {frame.data_id: frame for frame in session.frames()}
+        if data_id not in frames or not hasattr(self._shell, "kernel"):
             raise NotImplementedError  # IPython goes on to the next way to show it
+        from dtale_magics.frontend import panel  # noqa: PLC0415 (ipywidgets, not at %load_ext)
+
+        session.load()
+        session.ensure()
+        shown = panel.of(session, frames[data_id])
+        shown.follow(instance)
+        display(shown.live)
+        display(shown.static)

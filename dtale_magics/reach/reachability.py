@@ -139,6 +139,25 @@ class Reachability:
             self._current_round(urls)
             return verdict.judge(self._rows(urls), running=bool(self._session.ports))
 
+    def best_base(self) -> str | None:
+        """Return where a reader most probably gets here, without the slug; None if only locally.
+
+        What a page has confirmed counts first, then what this kernel has, then what is configured.
+        """
+        urls = self.urls()
+        with self._changed:
+            self._current_round(urls)
+            rows = list(self._rows(urls))
+        ports = self._session.ports
+        own = [row for row in rows if row.port in ports]
+        outside = [row for row in own if row.source != "loopback"]
+        likely = [
+            *(row for row in own if isinstance(row.browser, finding.Ours)),
+            *(row for row in outside if isinstance(row.kernel, finding.Ours)),
+            *(row for row in outside if row.source in {"ingress", "hub"}),
+        ]
+        return likely[0].base if likely else None
+
     def follow(self, changed: Callable[[], None]) -> None:
         """Let the kernel probe in the background, once for each round."""
         with self._changed:

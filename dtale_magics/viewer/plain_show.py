@@ -6,12 +6,13 @@ extension is loaded, at the moment ``dtale.app`` is imported by whomever, and pu
 
 from __future__ import annotations
 
+import functools
 import importlib.abc
 import secrets
 import sys
 from typing import TYPE_CHECKING, Any, Protocol
 
-from dtale_magics.viewer import store
+from dtale_magics.viewer import instance_api, store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,6 +29,10 @@ class Serving(Protocol):
     @property
     def base_url(self) -> str | None:
         """Local URL without a trailing slash; None while nothing is bound."""
+
+    @property
+    def public_url(self) -> str | None:
+        """The same as a reader sees it."""
 
     @property
     def port(self) -> int | None:
@@ -82,25 +87,32 @@ class PlainShow:
         serving = self._serving
         is_up = views.is_up
         startup_url = app.build_startup_url_and_app_root
+        initialize = app.initialize_process_props
+
+        is_ours = functools.partial(_is_ours, app)
 
         def initialize_process_props(
             host: str | None = None,
             port: object = None,
             force: bool = False,  # noqa: FBT001, FBT002 (D-Tale's signature)
         ) -> None:
-            del host  # the server listens on every address
+            if not is_ours():
+                initialize(host, port, force)
+                return
             serving.ensure(int(str(port)) if port else None, force=bool(force))
             self.announce()
 
         def is_up_or_ours(base: str) -> Any:
             # D-Tale's own check goes through environment proxies and believes any 200.
+            if not is_ours():
+                return is_up(base)
             if base == f"http://{HOST}:{serving.port}" or serving.is_own_url(base):
                 return serving.port is not None
             return is_up(base)
 
         def build_startup_url_and_app_root(app_root: str | None = None) -> tuple[str, str | None]:
             base = serving.base_url
-            if base is None:
+            if base is None or not is_ours():
                 url, root = startup_url(app_root)
                 return url, root
             if app.JUPYTER_SERVER_PROXY:
@@ -118,6 +130,8 @@ class PlainShow:
         self._replace(app, "build_startup_url_and_app_root", build_startup_url_and_app_root)
         state = sys.modules["dtale.global_state"]
         self._undo.append(store.install(state, serving.frame_moved))
+        self._undo.append(instance_api.install(views.DtaleData, serving, app))
+        self._replace_everywhere(app, "show", instance_api.checked_show(app.show, is_ours))
         chart = store.without_cleanup(app.offline_chart, state)
         self._replace_everywhere(app, "offline_chart", chart)
         views.DtaleData._url = _CurrentUrl(serving)  # noqa: SLF001 (where D-Tale keeps it)
@@ -135,6 +149,11 @@ class PlainShow:
         original = getattr(module, name)
         setattr(module, name, replacement)
         self._undo.append(lambda: setattr(module, name, original))
+
+
+def _is_ours(app: Any) -> bool:
+    """Whether D-Tale is served by us: Colab and ngrok give addresses that we cannot know."""
+    return not (app.USE_COLAB or app.USE_NGROK)
 
 
 class _CurrentUrl:

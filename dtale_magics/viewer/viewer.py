@@ -54,6 +54,8 @@ class Viewer:
         self._lock = threading.RLock()
         self._apps: dict[str, Flask] = {}
         self._secret_key = secrets.token_hex(32)
+        self._signs_in = False
+        """Whether D-Tale asks for a name and a password as well."""
         self.shown = ShownFrames(base_url, self._lock)
 
     def app(self, root: str, prefix: str = "") -> Flask:
@@ -62,7 +64,11 @@ class Viewer:
         D-Tale writes its root into pages and scripts, therefore one app for each; all of them share
         D-Tale's state. `prefix` is what stands before the slug in `root`.
         """
+        signs_in = _dtale("global_state").get_auth_settings()["active"]
         with self._lock:
+            if signs_in != self._signs_in:  # its pages are part of an app only if it was on before
+                self._signs_in = signs_in
+                self._apps.clear()
             if root not in self._apps:
                 self._apps[root] = self._build_app(root, prefix)
             return self._apps[root]
@@ -146,7 +152,7 @@ class Viewer:
             places.put(data_id, place)
             self.shown.drop_surplus(kept_expressions, cell, place)
         instance = views.DtaleData(data_id, self._base_url())
-        if options.get("open_browser"):
+        if _dtale("config").build_show_options(options).get("open_browser"):
             instance.open_browser()
         return instance
 

@@ -204,6 +204,8 @@ async function render({ model, el }) {
     const grid = parts.grid || el.appendChild(make("iframe", "dtale-grid"));
     parts.grid = grid;
     grid.title = `D-Tale: ${frame.title}`;
+    grid.style.width = frame.width ?? "";
+    grid.style.height = frame.height ?? "";
     // An iframe that still works is left alone: loading it again would lose its place.
     const works =
       grid.dataset.source === best.source &&
