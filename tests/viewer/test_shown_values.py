@@ -8,17 +8,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import pytest
+from support import in_process
 
-from dtale_magics.serving.assets import Assets
 from dtale_magics.state import Cell
-from dtale_magics.viewer.viewer import Viewer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+
+    from dtale_magics.viewer.viewer import Viewer
 
 pytestmark = pytest.mark.filterwarnings("ignore:The inplace keyword")  # D-Tale's, too
 
-VIEWER = Viewer(lambda: "http://127.0.0.1:1/slug", Assets())
+
+@pytest.fixture(scope="module")
+def viewer() -> Iterator[Viewer]:
+    with in_process.viewer() as one:
+        yield one
 
 
 def _change_array(array: Any) -> None:
@@ -81,6 +86,7 @@ OF_FRAMES = [case for case in CASES if list(getattr(case[0], "columns", ())) == 
     [*((*case, False) for case in CASES), *((*case, True) for case in OF_FRAMES)],
 )
 def test_what_is_shown_is_not_what_the_variable_becomes(
+    viewer: Viewer,
     shown: Any,
     change: Callable[[Any], None],
     inplace: bool,  # noqa: FBT001
@@ -88,8 +94,8 @@ def test_what_is_shown_is_not_what_the_variable_becomes(
     cell = Cell("cell", str(id(shown)), 1)
     copied = copy.deepcopy(shown)
     options = {"inplace": True} if inplace else {}
-    instance = VIEWER.show(copied, "shown", options, cell=cell)
-    client = VIEWER.app("").test_client()
+    instance = viewer.show(copied, "shown", options, cell=cell)
+    client = viewer.app("").test_client()
 
     def grid() -> Any:
         answer = client.get(f'/dtale/data/{instance._data_id}?ids=["0-9"]').get_json()
@@ -100,4 +106,4 @@ def test_what_is_shown_is_not_what_the_variable_becomes(
         change(copied)
         assert grid() == before
     finally:
-        VIEWER.shown.drop(instance._data_id)
+        viewer.shown.drop(instance._data_id)
