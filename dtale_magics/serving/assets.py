@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from dtale_magics.serving import packer, user_cache
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
     from werkzeug.datastructures import Accept
@@ -61,6 +61,7 @@ _COMPRESSIBLE = {
 _MIN_BYTES = 500  # smaller answers gain nothing
 
 _PACK_SECONDS = 600.0
+_PIECE = 64 * 1024
 
 
 class _Stamp(NamedTuple):
@@ -181,12 +182,16 @@ class Assets:
             coding = self._coding(name, request.accept_encodings)
         try:
             fresh = _Stamp.of(self._root / name) == stamp
-            body = self._packed(name, coding) if coding and fresh else self._read(name)
+            packed = self._packed(name, coding) if coding and fresh else None
+            size = (self._root / name).stat().st_size
         except OSError:  # removed since, by an update of D-Tale
             return Response(status=404)
+        response = Response(packed or self._pieces(name), mimetype=kind)
+        response.content_length = len(packed) if packed else size
         if not fresh:  # the path names another version
-            return Response(body, mimetype=kind, headers={"Cache-Control": "no-store"})
-        response = Response(body, mimetype=kind, headers={"Cache-Control": _FOREVER})
+            response.headers["Cache-Control"] = "no-store"
+            return response
+        response.headers["Cache-Control"] = _FOREVER
         response.vary.add("Accept-Encoding")
         if coding:
             response.content_encoding = coding
@@ -203,6 +208,12 @@ class Assets:
             if (name, coding) not in self._compressed:
                 self._compressed[name, coding] = gzip.compress(self._read(name), 6)
             return self._compressed[name, coding]
+
+    def _pieces(self, name: str) -> Iterator[bytes]:
+        """Read a file while it is sent: the largest have megabytes, and many may ask for them."""
+        with (self._root / name).open("rb") as file:
+            while piece := file.read(_PIECE):
+                yield piece
 
     def _read(self, name: str) -> bytes:
         return (self._root / name).read_bytes()
