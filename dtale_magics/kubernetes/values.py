@@ -30,8 +30,8 @@ _UNPRIVILEGED = {
     "capabilities": {"drop": ["ALL"]},
     "seccompProfile": {"type": "RuntimeDefault"},
 }
-"""The chart's pod must not run as root (``hub.podSecurityContext``, chart 4), which the image would.
-It also passes the Pod Security level *restricted* with this."""
+"""The chart's pod must not run as root (``hub.podSecurityContext``), and the image would. This also
+passes the Pod Security level *restricted*."""
 
 TARGET = "/opt/dtale-magics"
 """Where the hub finds this package when its image does not have it."""
