@@ -19,6 +19,7 @@ from dtale_magics.serving.assets import Assets
 from dtale_magics.system import notebook
 from dtale_magics.viewer.plain_show import HOST, PlainShow
 from dtale_magics.viewer.preload import Preload
+from dtale_magics.viewer.sources import LAZY_ROWS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -256,6 +257,7 @@ class Session:
         cell: Cell | None = None,
         anonymous: bool = False,
         reset: bool = False,
+        rows: int | None = None,
         progress: Callable[[int, int, str], None] | None = None,
     ) -> tuple[Any, FrameInfo]:
         """Show a frame, in place if an earlier run of the cell has shown it.
@@ -263,7 +265,7 @@ class Session:
         Parameters
         ----------
         frame
-            Whatever ``dtale.show`` takes.
+            Whatever `dtale_magics.viewer.sources` reads.
         name
             Variable or expression that it came from.
         options
@@ -275,6 +277,9 @@ class Session:
             are kept.
         reset
             Whether to leave out what earlier shows of it left: filters, sorting, options.
+        rows
+            How many rows to show; by default all that are in memory, and of a lazy source as many
+            as the setting `rows` says.
         progress
             Called before D-Tale analyses a column: with its number, how many there are, its name.
 
@@ -301,6 +306,8 @@ class Session:
             reset=reset,
             kept_expressions=self.settings().kept_expressions,
             progress=progress,
+            rows=rows,
+            lazy_rows=self._config().get("rows") or LAZY_ROWS,
         )
         shown = next(one for one in self.frames() if one.data_id == instance._data_id)  # noqa: SLF001
         self._open_ports().happened(f"Showing {shown}.")

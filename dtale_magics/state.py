@@ -95,7 +95,7 @@ class FrameInfo:
     newer
         What a later cell showed under its name: this one is as it was then.
     notes
-        What the last show of it could not keep.
+        What the reader has to know of the values, and what the last show of it could not keep.
     """
 
     name: str

@@ -152,7 +152,7 @@ def _no_expression(text: str, error: SyntaxError | ValueError) -> UsageError:
     message = error.msg if isinstance(error, SyntaxError) else str(error)
     hint = _EXAMPLE
     try:
-        statements = len(ast.parse(text).body)
+        statements = ast.parse(text).body
     except (SyntaxError, ValueError):
         words = text.split()
         if _FIELD.search(text):
@@ -161,8 +161,9 @@ def _no_expression(text: str, error: SyntaxError | ValueError) -> UsageError:
             lines = "   and   ".join(f"%dtale {word}" for word in words)
             hint = f"One frame at a time, each on a line of its own: {lines}"
     else:
-        kind = "several statements" if statements > 1 else "a statement"
-        message, hint = f"it is {kind}", "Statements stand in a cell: begin it with %%dtale"
+        if len(statements) > 1 or not isinstance(statements[0], ast.Expr):
+            kind = "several statements" if len(statements) > 1 else "a statement"
+            message, hint = f"it is {kind}", "Statements stand in a cell: begin it with %%dtale"
     return UsageError(f"{text!r} is no Python expression: {message}.", hint)
 
 

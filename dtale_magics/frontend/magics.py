@@ -124,6 +124,11 @@ class DtaleMagics(Magics):
         min=0,
         help="From so many cells on, %dtale says that --sample shows a part of a frame.",
     ).tag(config=True)
+    rows = Int(
+        100_000,
+        min=1,
+        help="How many rows are shown of what is not in memory: lazy frames, queries, cursors.",
+    ).tag(config=True)
 
     def __init__(self, shell: InteractiveShell, shown: Shown, rewriting: Rewriting) -> None:
         super().__init__(shell=shell, parent=shell)

@@ -195,6 +195,13 @@ DTALE = Magic(
             keyword="reset",
         ),
         Option(
+            "--rows",
+            "shows the first N rows; of a lazy frame, a query or a cursor it is 100,000 otherwise",
+            "N",
+            keyword="rows",
+            convert=count_from,
+        ),
+        Option(
             "--sample",
             "shows so many of its rows, chosen at random; of a large frame that is quicker",
             "10000",
