@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core import interactiveshell
 
-from dtale_magics.errors import UsageError
+from dtale_magics.errors import FrameRefusedError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, MutableMapping
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _FRAME_TYPES = {"DataFrame", "Series", "MultiIndex", "DatetimeIndex", "ndarray", "Dataset"}
 _FRAME_TYPES |= {"DataArray", "LazyFrame", "GeoDataFrame", "Table", "RecordBatch"}
+_WHOLE_FRAMES = {"DataFrame", "LazyFrame", "Table"}
 _FIELD = re.compile(r"\$[^\W\d]\w*")
 LONGEST_NAME = 48
 """Expressions that are longer are named by their beginning."""
@@ -207,6 +208,20 @@ def is_reference(text: str) -> bool:
             return False
         node = node.value
     return isinstance(node, ast.Name)
+
+
+def refuse_several(value: Any, name: str, typed: str) -> None:
+    """Refuse a list, tuple or dict of data frames, which would be shown as their text."""
+    if not isinstance(value, (list, tuple, dict)) or not value:
+        return
+    parts = list(value.items()) if isinstance(value, dict) else list(enumerate(value))
+    kinds = [{kind.__name__ for kind in type(part).__mro__} for _, part in parts]
+    if all(not _WHOLE_FRAMES.isdisjoint(kind) for kind in kinds):
+        raise FrameRefusedError(
+            name,
+            f"{name} holds {len(parts)} frames, and a grid shows one.",
+            f"One frame at a time, for example: %dtale {typed}[{parts[0][0]!r}]",
+        )
 
 
 class Names:

@@ -247,6 +247,7 @@ class DtaleMagics(Magics):
         name = cells.name_of(task.expression) if task.cell else task.expression.normal_form
         anonymous = "name" not in given and not expression.is_reference(name)
         name = given.setdefault("name", self._names.of(name))
+        expression.refuse_several(value, name, task.expression.normal_form)
         rows = given.pop("sample", None)
         if rows is not None:
             value, note = _sampled(value, rows, name)
