@@ -36,6 +36,11 @@ if TYPE_CHECKING:
 PATH = "/dtale/static/"
 """Where D-Tale has its static files."""
 
+EXACT = "magics/exact.js"
+"""Script of our own that D-Tale's pages load as well."""
+
+_OWN = {EXACT: Path(__file__).parents[1] / "viewer" / "exact.js"}
+
 _FOREVER = "private, max-age=31536000, immutable"
 """RFC 8246; a year is what RFC 2616 called never."""
 
@@ -117,7 +122,7 @@ class Assets:
                 os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
             with contextlib.suppress(OSError, subprocess.SubprocessError):  # gzip will do
                 if not self._unpack():
-                    jobs = [(self._root / name, kept) for name, kept in self._kept().items()]
+                    jobs = [(self._path(name), kept) for name, kept in self._kept().items()]
                     packer.start(jobs).wait(_PACK_SECONDS)
                     self._unpack()
 
@@ -181,9 +186,9 @@ class Assets:
         if kind in _COMPRESSIBLE and stamp.size >= _MIN_BYTES:
             coding = self._coding(name, request.accept_encodings)
         try:
-            fresh = _Stamp.of(self._root / name) == stamp
+            fresh = _Stamp.of(self._path(name)) == stamp
             packed = self._packed(name, coding) if coding and fresh else None
-            size = (self._root / name).stat().st_size
+            size = (self._path(name)).stat().st_size
         except OSError:  # removed since, by an update of D-Tale
             return Response(status=404)
         response = Response(packed or self._pieces(name), mimetype=kind)
@@ -211,12 +216,15 @@ class Assets:
 
     def _pieces(self, name: str) -> Iterator[bytes]:
         """Read a file while it is sent: the largest have megabytes, and many may ask for them."""
-        with (self._root / name).open("rb") as file:
+        with (self._path(name)).open("rb") as file:
             while piece := file.read(_PIECE):
                 yield piece
 
     def _read(self, name: str) -> bytes:
-        return (self._root / name).read_bytes()
+        return (self._path(name)).read_bytes()
+
+    def _path(self, name: str) -> Path:
+        return _OWN[name] if name in _OWN else self._root / name
 
     @functools.cached_property
     def _root(self) -> Path:
@@ -233,7 +241,7 @@ class Assets:
             path.relative_to(root).as_posix(): _Stamp.of(path)
             for path in sorted(root.rglob("*"))
             if path.is_file()
-        }
+        } | {name: _Stamp.of(path) for name, path in _OWN.items()}
 
     @functools.cached_property
     def _token(self) -> str:

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2 import BaseLoader
 
+from dtale_magics.serving.assets import EXACT
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import ModuleType
@@ -30,6 +32,10 @@ _MARK = f'<script data-mark="{secrets.token_hex(16)}"'
 
 _MARKED = re.compile(re.escape(_MARK) + r"([^>]*)>(.*?)</script>", re.DOTALL)
 _UNQUOTED = re.compile(r"(?<=\bvalue=)({{[^{}]*}})")
+_BUNDLE = re.compile(r"<script[^>]*dist/dtale_bundle\.js")
+_EXACT = f"<script src=\"{{{{ url_for('static', filename='{EXACT}') }}}}\"></script>\n"
+"""Stands before D-Tale's own bundle, see ``exact.js``."""
+
 _EXPORTS = frozenset({"dtale/html_export.html"})
 """What is saved as a file, and has no header then."""
 
@@ -95,6 +101,7 @@ class _OwnScripts(BaseLoader):
         """Read a template's source as Jinja asks for it."""
         source, filename, current = self._loader.get_source(environment, template)
         source = _UNQUOTED.sub(r'"\1"', source)
+        source = _BUNDLE.sub(lambda bundle: _EXACT + bundle[0], source)
         if template not in _EXPORTS:
             source = source.replace("<script", _MARK)
         return source, filename, current
