@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import dtale_magics
 from dtale_magics.kubernetes.manifests import from_controller
 from dtale_magics.kubernetes.options import FIRST_PORT, LAST_PORT, Options
+from dtale_magics.version import VERSION
 
 if TYPE_CHECKING:
     from dtale_magics.kubernetes.output import Notes
@@ -76,7 +76,7 @@ def values(options: Options, controller_namespace: str | None = None) -> dict[st
     install = {
         "name": "install-dtale-magics",
         "image": "python:3.12-slim",
-        "command": [*_INSTALL, "--target", TARGET, f"dtale_magics=={dtale_magics.__version__}"],
+        "command": [*_INSTALL, "--target", TARGET, f"dtale_magics=={VERSION}"],
         "volumeMounts": [dict(mount)],
         "securityContext": _UNPRIVILEGED,
     }
