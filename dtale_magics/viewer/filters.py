@@ -183,6 +183,56 @@ class Notebook:
         views.DtaleData.notebook_charts = notebook_charts
 
 
+class _Text(str):
+    """Text of a filter's value, which every reader of its literal takes for the same.
+
+    After a quoted text that ends with a backslash, pandas takes the next backtick for a column's
+    (3.1), and finds other rows without a word.
+    """
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        escaped = super().__repr__()[1:-1].replace("\\\\", "\\x5c").replace("\\'", "'")
+        return "'" + escaped.replace("'", "\\x27").replace("`", "\\x60") + "'"
+
+    def lower(self) -> _Text:
+        return _Text(super().lower())
+
+
+def quote_values(column_filters: ModuleType) -> None:
+    """Have D-Tale's menus quote the texts that are looked for so; may be called again.
+
+    Parameters
+    ----------
+    column_filters
+        ``dtale.column_filters``.
+    """
+    menu = column_filters.StringFilter
+    original = getattr(menu.build_filter, "_dtale_magics_original", menu.build_filter)
+
+    def build_filter(instance: Any) -> Any:
+        given = instance.cfg
+        if isinstance(given, dict):
+            instance.cfg = {key: _as_text(value) for key, value in given.items()}
+        try:
+            built = original(instance)
+        finally:
+            instance.cfg = given
+        if built is not None:
+            built |= {key: given[key] for key in ("value", "raw") if key in given and key in built}
+        return built
+
+    build_filter._dtale_magics_original = original  # type: ignore[attr-defined] # noqa: SLF001
+    menu.build_filter = build_filter
+
+
+def _as_text(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_as_text(one) for one in value]
+    return _Text(value) if isinstance(value, str) else value
+
+
 def install(
     query_module: Any,
     allowed: Callable[[], bool],

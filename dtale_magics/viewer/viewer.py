@@ -22,6 +22,7 @@ from dtale_magics.state import Cell, count
 from dtale_magics.viewer import (
     carry_over,
     column_analysis,
+    filters,
     hardening,
     layout,
     option_check,
@@ -235,6 +236,7 @@ class Viewer:
         app.after_request(_let_be_asked_for_changes)  # hooks run in reverse order: after the others
         state, query, views = _dtale("global_state"), _dtale("query"), _dtale("views")
         hardening.harden(app, state, query, views)
+        filters.quote_values(_dtale("column_filters"))
         charts, layout = _dtale("dash_application.views"), _dtale("dash_application.layout.layout")
         page_policy.install(app, charts, layout)
         dtale_url_for = app.url_for

@@ -191,12 +191,12 @@ def test_rendering_cells_as_html_is_for_the_notebook_to_allow(kernel: Kernel, ur
     assert "custom" not in _get(f"{url}update-settings/1", settings=json.dumps(filters)).text
     other = _get(f"{url}update-formats/1", col="moon", format='{"fmt": {"link": true}}')
     assert other.json()["success"]
-    kernel.run("%dtale df --enable-html")
+    kernel.run("other = df.copy()\n%dtale other --enable-html")  # its leave is the kernel's
     try:
         for way, arguments in ways.items():
             assert _get(f"{url}{way}", **arguments).json()["success"], way
     finally:
-        kernel.run("%dtale df --reset")
+        kernel.run("%dtale --drop other")
     assert _get(f"{url}update-formats/1", **ways["update-formats/1"]).status == 403
 
 
@@ -233,13 +233,15 @@ def test_in_a_browser_no_stored_script_runs_and_dtale_works(kernel: Kernel, url:
         finally:
             _restore(url, data_id)
         # Where markup does get into a page, its scripts have no leave.
-        kernel.run("%dtale df --enable-html")
+        kernel.run("other = df.copy()\n%dtale other --enable-html")
         _get(f"{url}update-formats/1", col="moon", format='{"fmt": {"html": true}}')
         page.goto(f"{url}main/1")
         expect(page.locator("img[src=nowhere]").first).to_be_attached()
         traffic.wait_until_idle()
         assert page.evaluate("window.ran") is None
         assert problems, "the browser says that it did not run the handler"
+        kernel.run("%dtale --drop other")
+        _get(f"{url}update-formats/1", col="moon", format="{}")
 
 
 def _refused(said: Any) -> bool:
