@@ -18,7 +18,23 @@ MAX_LABEL = 63
 MAX_HOST = 253
 """Longest DNS name in its written form (RFC 1035, section 2.3.4)."""
 
+RESERVED = frozenset(
+    {
+        *("hub", "user", "users", "services", "api", "login", "logout", "oauth", "oauth2"),
+        *("auth", "sso", "id", "accounts", "account", "admin", "home", "static", "assets"),
+        *("www", "mail", "smtp", "imap", "ftp", "ns", "ns1", "ns2", "mx", "localhost", "wpad"),
+        *("autodiscover", "autoconfig", "metrics", "health", "healthz", "status", "jupyter"),
+        *("jupyterhub", "dashboard", "traefik", "grafana", "prometheus", "kubernetes", "dtale"),
+        *(".well-known", "robots.txt", "favicon.ico", "dex", "vault", "git", "registry"),
+    }
+)
+"""Parts of a host or a path that a user's name must not become: they are somebody else's.
+
+A user called ``hub`` would otherwise get the Hub's own login page with ``/{user}``, and
+``hub.example.org`` with ``{user}.example.org``."""
+
 _HASH_LENGTH = 13
+_OBJECT = "dtale--"
 _HASHED = re.compile(rf"(^|-)[a-z2-7]{{{_HASH_LENGTH}}}$")
 _DNS_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 _SERVICE_NAME = re.compile(r"[a-z]([a-z0-9-]*[a-z0-9])?")
@@ -65,24 +81,48 @@ def slug(*parts: str, max_length: int = 40) -> str:
         plain = is_dns_label(name) and len(name) <= max_length
         if plain and "--" not in name and not _HASHED.search(name):
             return name
-    data = json.dumps(parts).encode()  # escapes everything, so lone surrogates are no trouble
-    digest = base64.b32encode(hashlib.sha256(data).digest()).decode().lower()[:_HASH_LENGTH]
+    digest = _digest(parts)
     ascii_text = unicodedata.normalize("NFKD", "-".join(parts)).encode("ascii", "ignore").decode()
     readable = re.sub(r"[^a-z0-9]+", "-", ascii_text.lower()).strip("-")
     readable = readable[: max_length - _HASH_LENGTH - 1].rstrip("-")
     return f"{readable}-{digest}" if readable else digest
 
 
-def object_name(pod: str, suffix: str) -> str:
+def joined(text: str, parts: tuple[str, ...], max_length: int = MAX_LABEL) -> str:
+    """Make one part of a host or a path out of `text`, which several names were put together in.
+
+    ``ada-gpu`` and ``default`` look like ``ada`` and ``gpu-default`` when a hyphen joins them. So
+    the result carries 65 bits of the SHA-256 of the names as they were, whatever joins them.
+
+    Parameters
+    ----------
+    text
+        Readable, of the characters of a DNS label.
+    parts
+        The names; see `slug`.
+    max_length
+        Longest result, in characters.
+    """
+    readable = text[: max_length - _HASH_LENGTH - 1].rstrip("-.")
+    return f"{readable}-{_digest(parts)}"
+
+
+def object_name(pod: str) -> str:
     """Name a Service or a route after the pod that it belongs to.
 
     The pod's name is unique in its namespace, whatever template the hub uses for it, so two hubs
-    in one namespace do not meet. ``jupyter-ada`` and ``dtale`` give ``jupyter-ada-dtale``.
+    in one namespace do not meet. No pod is called so, and no Service that KubeSpawner makes, whose
+    names begin as the pods' do: ``jupyter-ada-dtale`` is the pod of a user called ``ada-dtale``.
     """
-    name = f"{pod}-{suffix}"
+    name = f"{_OBJECT}{pod}"
     if is_service_name(name):
         return name
-    return f"jupyter-{slug(pod, max_length=MAX_LABEL - len(suffix) - 9)}-{suffix}"
+    return _OBJECT + slug(pod, max_length=MAX_LABEL - len(_OBJECT))
+
+
+def _digest(parts: tuple[str, ...]) -> str:
+    data = json.dumps(parts).encode()  # escapes everything, so lone surrogates are no trouble
+    return base64.b32encode(hashlib.sha256(data).digest()).decode().lower()[:_HASH_LENGTH]
 
 
 def kubespawner_label(name: str) -> str:

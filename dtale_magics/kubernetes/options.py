@@ -230,6 +230,9 @@ def _check_ports(options: Options) -> None:
     if notebook in ports:
         what = f"Port {notebook} is the notebook server's, D-Tale cannot have it."
         raise SettingError("ports", notebook, what, "Choose other ports, for example 40000.")
+    if len({len(str(port)) for port in ports}) > 1:
+        what = f"The ports {', '.join(map(str, ports))} have different numbers of digits."
+        raise SettingError("ports", ports, what, "Choose ports of as many digits, such as 40001.")
     if len(ports) > 1 and "port" not in options.fields:
         raise SettingError(
             "ports",

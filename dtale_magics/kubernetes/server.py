@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from dtale_magics.errors import SettingError
 from dtale_magics.kubernetes.names import (
+    MAX_LABEL,
+    RESERVED,
     is_host,
     is_label_value,
+    joined,
     kubespawner_label,
     object_name,
     slug,
@@ -18,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from dtale_magics.kubernetes.options import Options
+
+_PORT_LENGTH = len("-65535")
 
 DEFAULT_SERVER = "default"
 """What ``{server}`` says for the server that has no name."""
@@ -79,7 +85,7 @@ class Server:
     @property
     def name(self) -> str:
         """Name of its Service and of its route."""
-        return object_name(self.pod, "dtale")
+        return object_name(self.pod)
 
 
 @dataclass(frozen=True)
@@ -135,21 +141,52 @@ def url_template(options: Options, server: Server) -> str:
     return f"{options.scheme}://{host}{path.rstrip('/')}"
 
 
+_FIELD = re.compile(r"\{(\w+)\}")
+
+
 def _fill(template: str, options: Options, server: Server, port: str) -> str:
+    """Fill in a host or a path, part by part: what one server gets, no other can get.
+
+    A part with one field is a `slug`. A part with several is `joined`, so that hyphens in names
+    cannot shift the border between them; and so is one that became a reserved name.
+    """
+    readable, exact = _values(options, server)
+    readable["port"] = port
+
+    def fill(part: str) -> str:
+        fields = _FIELD.findall(part)
+        text = _FIELD.sub(lambda found: readable[found[1]], part)
+        named = [name for name in fields if name != "port"]
+        if len(named) < 2 and not (named and text in RESERVED):  # noqa: PLR2004
+            return text
+        names = tuple(one for name in named for one in exact[name])
+        if "port" not in fields:
+            return joined(text, names)
+        # The kernel fills the port in, which is why it stands behind the hash.
+        without = _FIELD.sub(lambda found: {**readable, "port": ""}[found[1]], part).strip("-")
+        return f"{joined(without, names, MAX_LABEL - _PORT_LENGTH)}-{port}"
+
+    border = "/" if template.startswith("/") else "."
+    return border.join(fill(part) for part in template.split(border))
+
+
+def _values(options: Options, server: Server) -> tuple[dict[str, str], dict[str, tuple[str, ...]]]:
+    """Give the fields' values: as safe text, and the names that each stands for."""
     told_apart = options.fields & {"server", "pod"}
     both = bool(server.server) and not told_apart
-    user = slug(server.user, server.server) if both else slug(server.user)
-    name = slug(server.server) if server.server else DEFAULT_SERVER
-    if server.server == DEFAULT_SERVER:
-        # A server that is really called "default" must not meet the one without a name.
-        name = slug(DEFAULT_SERVER, "")
-    return template.format(
-        user=user,
-        server=name,
-        pod=slug(server.pod),
-        namespace=slug(server.namespace or "default"),
-        port=port,
-    )
+    user = (server.user, server.server) if both else (server.user,)
+    # A server that is really called "default" must not meet the one without a name.
+    named = (server.server,) if server.server != DEFAULT_SERVER else (DEFAULT_SERVER, "")
+    exact: dict[str, tuple[str, ...]] = {
+        "user": user,
+        "server": named if server.server else ("",),
+        "pod": (server.pod,),
+        "namespace": (server.namespace or "default",),
+    }
+    readable = {name: slug(*parts) for name, parts in exact.items()}
+    if not server.server:
+        readable["server"] = DEFAULT_SERVER
+    return readable, exact
 
 
 def _host(options: Options, host: str) -> str:

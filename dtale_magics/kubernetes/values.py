@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import dtale_magics
 from dtale_magics.kubernetes.manifests import from_controller
 from dtale_magics.kubernetes.options import FIRST_PORT, LAST_PORT, Options
 
@@ -15,6 +16,22 @@ MAGICS = ("dtale", "dtale_port")
 
 IPYTHON_CONFIG = "/etc/ipython/ipython_config.py"
 """IPython reads its system-wide configuration there (``ipython --paths``)."""
+
+CONFIG_KEY = "zz-dtale"
+"""The chart runs ``extraConfig`` in the order of its keys: the admin's own come first."""
+
+_INSTALL = ("pip", "install", "--no-deps", "--no-cache-dir")
+
+_UNPRIVILEGED = {
+    "runAsNonRoot": True,
+    "runAsUser": 1000,
+    "runAsGroup": 1000,
+    "allowPrivilegeEscalation": False,
+    "capabilities": {"drop": ["ALL"]},
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
+"""The chart's pod must not run as root (``hub.podSecurityContext``), and the image would. This also
+passes the Pod Security level *restricted*."""
 
 TARGET = "/opt/dtale-magics"
 """Where the hub finds this package when its image does not have it."""
@@ -59,16 +76,16 @@ def values(options: Options, controller_namespace: str | None = None) -> dict[st
     install = {
         "name": "install-dtale-magics",
         "image": "python:3.12-slim",
-        "command": ["pip", "install", "--no-deps", "--no-cache-dir"],
+        "command": [*_INSTALL, "--target", TARGET, f"dtale_magics=={dtale_magics.__version__}"],
         "volumeMounts": [dict(mount)],
+        "securityContext": _UNPRIVILEGED,
     }
-    install["command"] = [*install["command"], "--target", TARGET, "dtale_magics"]
     hub = {
         "initContainers": [install],
         "extraVolumes": [{"name": "dtale-magics", "emptyDir": {}}],
         "extraVolumeMounts": [mount],
         "extraEnv": {"PYTHONPATH": TARGET},
-        "extraConfig": {"dtale": hub_config(options)},
+        "extraConfig": {CONFIG_KEY: hub_config(options)},
     }
     return {"singleuser": singleuser, "hub": hub}
 

@@ -116,7 +116,7 @@ def test_chart_values_lead_a_real_spawner_to_service_ingress_and_settings(
     config = hub_config(None, api)
     config.KubeSpawner.environment = values["singleuser"]["extraEnv"]
     config.KubeSpawner.extra_pod_config = values["singleuser"]["extraPodConfig"]
-    exec(values["hub"]["extraConfig"]["dtale"], {"c": config})
+    exec(values["hub"]["extraConfig"]["zz-dtale"], {"c": config})
 
     async def hub() -> None:
         async with hub_loop():

@@ -176,7 +176,7 @@ def test_somebody_elses_object_is_left_alone(api: ApiStub, log: pytest.LogCaptur
     theirs = {
         "apiVersion": "v1",
         "kind": "Service",
-        "metadata": {"name": "jupyter-ada-dtale"},
+        "metadata": {"name": "dtale--jupyter-ada"},
         "spec": {"selector": {"app": "else"}, "ports": []},
     }
     api.put(theirs)
@@ -190,7 +190,7 @@ def test_somebody_elses_object_is_left_alone(api: ApiStub, log: pytest.LogCaptur
     asyncio.run(hub())
     (service,) = api.find("Service")
     assert service["spec"]["selector"] == {"app": "else"}
-    assert "Service jupyter-ada-dtale belongs to somebody else" in log.text
+    assert "Service dtale--jupyter-ada belongs to somebody else" in log.text
 
 
 @pytest.mark.parametrize(
@@ -241,7 +241,7 @@ def test_a_lost_answer_does_not_make_the_retry_fail(api: ApiStub) -> None:
             seen.append(path)
             metadata = {"labels": {"app.kubernetes.io/managed-by": "dtale-magics"}}
             marks = {"dtale-magics/user": "ada", "dtale-magics/server": ""}
-            metadata |= {"name": "jupyter-ada-dtale", "annotations": marks}
+            metadata |= {"name": "dtale--jupyter-ada", "annotations": marks}
             ingress = {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress"}
             api.put({**ingress, "metadata": metadata, "spec": {}})
 
@@ -337,7 +337,7 @@ def test_an_address_that_gets_too_long_costs_the_route_and_not_the_spawn(
 ) -> None:
     async def hub() -> None:
         async with hub_loop():
-            exposure = expose(host="{user}-{server}-{pod}.example.org")
+            exposure = expose(host=f"{{user}}.{{server}}.{{pod}}.{'.'.join(3 * ['d' * 60])}.org")
             server = spawner(hub_config(exposure, api), "a" * 30, "b" * 30)
             await server.start()
 

@@ -117,7 +117,7 @@ def _selector(documents: list[dict[str, Any]]) -> None:
         _target_port,
         _backend(port={"number": 40009}),
         _backend(port={"name": "http-notebook-dtale"}),
-        _backend(name="jupyter-eve-dtale"),
+        _backend(name="dtale--jupyter-eve"),
         _class,
         _selector,
     ],
