@@ -83,7 +83,7 @@ def restrict_scripts(response: Response) -> Response:
         response.set_data(_MARKED.sub(unmark, body))
         sources = ["'self'", *hashes]
         if request.path.startswith(_CHARTS):
-            sources.append("'unsafe-eval'")  # Plotly compiles what draws 3D charts
+            sources.append("'unsafe-eval'")  # Plotly's regl compiles; most charts do without
         policy = f"script-src {' '.join(sources)}; worker-src 'self' blob:; {_ALWAYS}"
     response.headers.add("Content-Security-Policy", policy)
     return response
