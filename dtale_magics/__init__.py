@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dtale_magics.version import VERSION
+
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["load_ipython_extension", "status", "take_over", "unload_ipython_extension"]
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 
 def status() -> Status:

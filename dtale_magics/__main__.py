@@ -6,8 +6,8 @@ import argparse
 import json
 import sys
 
-from dtale_magics import __version__
 from dtale_magics.errors import DtaleMagicsError
+from dtale_magics.version import VERSION
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -15,7 +15,7 @@ def main(arguments: list[str] | None = None) -> int:
     from dtale_magics.kubernetes import cli as manifests  # noqa: PLC0415 (needs a YAML library)
 
     parser = argparse.ArgumentParser(prog="python -m dtale_magics", description=__doc__)
-    parser.add_argument("--version", action="version", version=f"dtale_magics {__version__}")
+    parser.add_argument("--version", action="version", version=f"dtale_magics {VERSION}")
     commands = parser.add_subparsers(required=True)
     listing = commands.add_parser("list", help="list every D-Tale of this user in this pod")
     listing.add_argument("--json", action="store_true", help="for programs")

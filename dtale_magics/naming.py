@@ -13,6 +13,7 @@ import json
 import re
 import unicodedata
 from dataclasses import dataclass
+from typing import Any
 
 MAX_LABEL = 63
 """Longest DNS label and longest label value in Kubernetes (RFC 1123, section 2.1)."""
@@ -103,9 +104,14 @@ def slug(*parts: str, max_length: int = MAX_FIELD, hashed: bool = False) -> str:
         plain = is_dns_label(name) and len(name) <= max_length
         if plain and "--" not in name and not looks_hashed(name):
             return name
-    data = json.dumps(parts).encode()  # escapes everything, so lone surrogates are no trouble
+    return _hashed("-".join(parts), list(parts), max_length)
+
+
+def _hashed(text: str, exact: list[Any], max_length: int) -> str:
+    """Make text readable, and append 65 bits of the SHA-256 of what it stands for exactly."""
+    data = json.dumps(exact).encode()  # escapes everything, so lone surrogates are no trouble
     digest = base64.b32encode(hashlib.sha256(data).digest()).decode().lower()[:_HASH_LENGTH]
-    ascii_text = unicodedata.normalize("NFKD", "-".join(parts)).encode("ascii", "ignore").decode()
+    ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     readable = re.sub(r"[^a-z0-9]+", "-", ascii_text.lower()).strip("-")
     readable = readable[: max_length - _HASH_LENGTH - 1].rstrip("-")
     return f"{readable}-{digest}" if readable else digest
@@ -115,7 +121,9 @@ def fill(template: str, names: Names, port: str = "{port}", context: str = "") -
     """Fill the placeholders of a host, a path or a URL.
 
     Where nothing in the template tells the servers of a user apart, ``{user}`` stands for the user
-    *and* the named server. A part that would become a reserved word is hashed.
+    *and* the named server. A part that would become a reserved word is hashed, and so are two names
+    together whose border hyphens could shift, as in ``{user}-{server}``: user ``ada-gpu`` and
+    a server of user ``ada`` would meet.
 
     Parameters
     ----------
@@ -139,29 +147,14 @@ def fields(template: str) -> frozenset[str]:
     return frozenset(_FIELD.findall(template))
 
 
-def joins_ambiguously(template: str) -> str | None:
-    """Find two placeholders whose values could be divided in another way, as ``{user}-{server}``.
+def _has_borders(segment: str) -> bool:
+    """Whether names in a part of an address could be divided in one way only.
 
     A slug holds letters, digits and single hyphens. So ``--``, and in a path any other character
-    as well, marks the border between two; a single hyphen does not: user ``a-b`` with server ``c``
-    and user ``a`` with server ``b-c`` would meet.
-
-    Returns
-    -------
-    str or None
-        The part of the template that has them.
+    as well, marks the border between two; a single hyphen does not.
     """
-    for segment in _SEGMENT.findall(template):
-        _, *rest = _FIELD.split(segment)
-        used, between = rest[::2], rest[1:-1:2]
-        if len(between) == 1 and used.count("port") == 1:
-            # A port is digits without a hyphen, so one hyphen beside it is border enough.
-            beside = between[0][:1] if used[0] == "port" else between[0][-1:]
-            if beside == "-":
-                continue
-        if any("--" not in text and not re.search(r"[^a-z0-9-]", text) for text in between):
-            return str(segment)
-    return None
+    between = _FIELD.split(segment)[2:-1:2]
+    return all("--" in text or re.search(r"[^a-z0-9-]", text) for text in between)
 
 
 def _fill_segment(segment: str, names: Names, port: str, *, apart: bool) -> str:
@@ -169,6 +162,8 @@ def _fill_segment(segment: str, names: Names, port: str, *, apart: bool) -> str:
     texts = [name for name in used if name != "port"]
     if not texts:
         return segment.replace("{port}", port)
+    if len(texts) > 1 and not _has_borders(segment):
+        return _joined(segment, names, port, apart=apart)
     literal = len(_FIELD.sub("", segment)) + _PORT_DIGITS * (len(used) - len(texts))
     room = min(MAX_FIELD, max(_SHORTEST_FIELD, (MAX_LABEL - literal) // len(texts)))
 
@@ -185,6 +180,20 @@ def _fill_segment(segment: str, names: Names, port: str, *, apart: bool) -> str:
     # "xn--…" and its like are internationalised names to DNS.
     moved = text in RESERVED or text[2:4] == "--"
     return filled(hashed=True) if moved else text
+
+
+def _joined(segment: str, names: Names, port: str, *, apart: bool) -> str:
+    """Hash the names of a part together. A kernel fills in the port, so that stands behind it."""
+    used = _FIELD.findall(segment)
+    exact = [list(_parts(name, names, apart=apart)) for name in used if name != "port"]
+
+    def value(found: re.Match[str]) -> str:
+        return "" if found[1] == "port" else slug(*_parts(found[1], names, apart=apart))
+
+    text = _FIELD.sub(value, segment)
+    if "port" not in used:
+        return _hashed(text, exact, MAX_LABEL)
+    return f"{_hashed(text, exact, MAX_LABEL - _PORT_DIGITS - 1)}-{port}"
 
 
 def _parts(field: str, names: Names, *, apart: bool) -> tuple[str, ...]:

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from dtale_magics.errors import PortUnavailableError
-from dtale_magics.system import holders
+from dtale_magics.state import clock
 
 if TYPE_CHECKING:
-    from dtale_magics.pod.peers import Frame, Identity
+    from dtale_magics.state import Frame
 
 
 @dataclass(frozen=True)
@@ -35,14 +35,8 @@ class Party:
 
     def __str__(self) -> str:
         process = "" if self.pid is None else f" (process {self.pid})"
-        since = "" if self.since is None else f", there since {holders.clock(self.since)}"
+        since = "" if self.since is None else f", there since {clock(self.since)}"
         return f"{self.label}{process}{since}"
-
-    @classmethod
-    def of(cls, identity: Identity, port: int) -> Party:
-        """Return the party that `identity` is on `port`."""
-        since = identity.since.get(port)
-        return cls(identity.label, identity.pid, since, identity.owner)
 
 
 @dataclass(frozen=True)

@@ -19,22 +19,22 @@ from dtale_magics.serving.assets import Assets
 from dtale_magics.system import notebook
 from dtale_magics.viewer.plain_show import HOST, PlainShow
 from dtale_magics.viewer.preload import Preload
+from dtale_magics.viewer.sources import LAZY_ROWS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
-    from _typeshed.wsgi import WSGIApplication
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
     from werkzeug.wrappers import Request, Response
 
-    from dtale_magics.news import Event, News
     from dtale_magics.outcome import Outcome
-    from dtale_magics.pod.peers import Frame
+    from dtale_magics.pod.news import Event, News
     from dtale_magics.pod.ports import Ports
     from dtale_magics.reach.reachability import Reachability
     from dtale_magics.reach.verdict import Verdict
     from dtale_magics.serving import guard
     from dtale_magics.settings import PortRange, Settings
-    from dtale_magics.state import Cell, FrameInfo, PortHolder, Status
+    from dtale_magics.state import Cell, Frame, FrameInfo, PortHolder, Status
     from dtale_magics.viewer.show_options import ShowOptions
     from dtale_magics.viewer.viewer import Viewer
 
@@ -79,6 +79,10 @@ class Session:
         self._assets = Assets()
         self._plain_show = PlainShow(self)
         self._preload = Preload(self._load_dtale)
+        self.panel_api: WSGIApplication | None = None
+        """Answers the panel's clicks; whoever shows panels sets it."""
+        self.is_watched: Callable[[], bool] = lambda: False
+        """Whether a page shows a panel; whoever shows panels sets it."""
 
     # What %load_ext does not need is imported and made when it is first asked for.
 
@@ -97,7 +101,7 @@ class Session:
 
     @once
     def _news(self) -> News:
-        from dtale_magics.news import News  # noqa: PLC0415
+        from dtale_magics.pod.news import News  # noqa: PLC0415
 
         return News()
 
@@ -174,14 +178,16 @@ class Session:
         changed
             Called whenever more is known, which ``reach.verdict()`` then says.
         """
-        controller = sys.modules.get("dtale_magics.frontend.controller")
-        pages = controller is not None and controller.is_watched(self)
+        from dtale_magics.pod import peers  # noqa: PLC0415 (not at %load_ext)
+
+        def siblings(seconds: float) -> list[dict[str, Any]]:
+            return [sibling.to_json() for sibling in peers.identities(seconds)]
 
         def tell() -> None:
             self._news.tell()
             changed()
 
-        return self.reach.check(tell, pages=pages)
+        return self.reach.check(tell, siblings=siblings, pages=self.is_watched())
 
     def events(self) -> tuple[Event, ...]:
         """Return the last events of this kernel's D-Tale, oldest first."""
@@ -256,6 +262,7 @@ class Session:
         cell: Cell | None = None,
         anonymous: bool = False,
         reset: bool = False,
+        rows: int | None = None,
         progress: Callable[[int, int, str], None] | None = None,
     ) -> tuple[Any, FrameInfo]:
         """Show a frame, in place if an earlier run of the cell has shown it.
@@ -263,7 +270,7 @@ class Session:
         Parameters
         ----------
         frame
-            Whatever ``dtale.show`` takes.
+            Whatever `dtale_magics.viewer.sources` reads.
         name
             Variable or expression that it came from.
         options
@@ -275,6 +282,9 @@ class Session:
             are kept.
         reset
             Whether to leave out what earlier shows of it left: filters, sorting, options.
+        rows
+            How many rows to show; by default all that are in memory, and of a lazy source as many
+            as the setting `rows` says.
         progress
             Called before D-Tale analyses a column: with its number, how many there are, its name.
 
@@ -301,6 +311,8 @@ class Session:
             reset=reset,
             kept_expressions=self.settings().kept_expressions,
             progress=progress,
+            rows=rows,
+            lazy_rows=self._config().get("rows") or LAZY_ROWS,
         )
         shown = next(one for one in self.frames() if one.data_id == instance._data_id)  # noqa: SLF001
         self._open_ports().happened(f"Showing {shown}.")
@@ -464,7 +476,6 @@ class Session:
     def _open_ports(self) -> Ports:
         with self._lock:
             if self._ports is None or not self._ports.alive:
-                from dtale_magics.frontend.actions import Actions  # noqa: PLC0415 (not at %load_ext)
                 from dtale_magics.pod.ports import Ports  # noqa: PLC0415 (not at %load_ext)
                 from dtale_magics.serving.activity import Activity  # noqa: PLC0415 (not at %load_ext)
                 from dtale_magics.serving.web import Web  # noqa: PLC0415
@@ -476,7 +487,7 @@ class Session:
                     self._policy,
                     self._answer_outsider,
                     self._stop_soon,
-                    Actions(self),
+                    self._answer_click,
                     Activity().note,
                     self._assets,
                 )
@@ -489,6 +500,14 @@ class Session:
                     self._happened,
                 )
             return self._ports
+
+    def _answer_click(
+        self, environ: WSGIEnvironment, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        from werkzeug.wrappers import Response  # noqa: PLC0415 (not at %load_ext)
+
+        answer = self.panel_api or Response("There is no panel.", 404)
+        return answer(environ, start_response)
 
     def _happened(self, text: str) -> None:
         """Pass an event on, or the news that something changed elsewhere."""
@@ -527,7 +546,7 @@ class Session:
         return {**status.as_dict(), "ingress_holder": holder, "responding": True}
 
     def _describe(self) -> tuple[str, tuple[Frame, ...]]:
-        from dtale_magics.pod.peers import Frame  # noqa: PLC0415 (not at %load_ext)
+        from dtale_magics.state import Frame  # noqa: PLC0415 (not at %load_ext)
 
         frames = (Frame(one.name, one.data_id, one.rows, one.columns) for one in self.frames())
         return notebook.name(), tuple(frames)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from dtale_magics.settings import PortRange
@@ -27,6 +28,22 @@ def size_text(number: int) -> str:
 def frame_text(name: str, rows: int, columns: int) -> str:
     """Say what a frame is: its name and its shape."""
     return f"{name}: {count(rows, 'row')} × {count(columns, 'column')}"
+
+
+def clock(seconds: float) -> str:
+    """Format the time of day of `seconds` since the epoch, with the date if it is not today's."""
+    moment = time.localtime(seconds)
+    today = moment[:3] == time.localtime()[:3]
+    return time.strftime("%H:%M" if today else "%Y-%m-%d %H:%M", moment)
+
+
+class Frame(NamedTuple):
+    """A frame that a kernel shows."""
+
+    name: str
+    data_id: str
+    rows: int
+    columns: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,7 +112,7 @@ class FrameInfo:
     newer
         What a later cell showed under its name: this one is as it was then.
     notes
-        What the last show of it could not keep.
+        What the reader has to know of the values, and what the last show of it could not keep.
     """
 
     name: str

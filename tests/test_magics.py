@@ -213,7 +213,7 @@ BAD_INPUT = [
     ("%dtale 1 / 0", "ZeroDivisionError", "division by zero"),
     ("%dtale None", "FrameRefusedError", "None is None"),
     ("%dtale object()", "FrameRefusedError", "D-Tale cannot show object()"),
-    ("%dtale twins", "FrameRefusedError", "duplicated column names: a"),
+    ("%dtale df.groupby('a')", "FrameRefusedError", "%dtale df.groupby('a').size()"),
     ("%dtale df --themee dark", "UsageError", "Did you mean --theme"),
     ("%dtale df --port 99999", "SettingError", "outside 1-65535"),
     ("%dtale --drop nope", "UnknownFrameError", "There are: df"),
@@ -225,7 +225,7 @@ BAD_INPUT = [
 
 
 def test_bad_input_is_explained_once_and_changes_nothing(kernel: Kernel) -> None:
-    kernel.run("my_frame = df; twins = pd.DataFrame([[1, 2]], columns=['a', 'a'])")
+    kernel.run("my_frame = df")
     kernel.run("%dtale df")
     before = kernel.status()
     for code, error, says in BAD_INPUT:
@@ -240,6 +240,20 @@ def test_bad_input_is_explained_once_and_changes_nothing(kernel: Kernel) -> None
     assert column(kernel, "df", "a") == [3, 1, 2]
     processes = request(before["url"] + "dtale/processes").json()
     assert [one["name"] for one in processes["data"]] == ["df"]
+
+
+def test_whatever_holds_a_table_is_shown_and_changes_are_said(kernel: Kernel) -> None:
+    kernel.run("twins = pd.DataFrame([[1, 2]], columns=['a', 'a'])")
+    assert "names made different" in str(kernel.run("%dtale twins").displays)
+    assert (column(kernel, "twins", "a"), column(kernel, "twins", "a (2)")) == ([1], [2])
+    assert "['a', 'a']" in str(kernel.run("list(twins.columns)").value)
+    kernel.run("import polars as pl; lazy = pl.LazyFrame({'n': [2**53 + 1, None, 3]})")
+    assert "the first 2 rows" in str(kernel.run("%dtale lazy --rows 2").displays)
+    assert column(kernel, "lazy", "n") == ["9007199254740993", "nan"]
+    kernel.run("reset = pd.DataFrame({'v': [1, 2]}, index=['x', 'y']).reset_index()")
+    kernel.run("%dtale reset --inplace")
+    assert column(kernel, "reset", "index") == ["x", "y"]
+    assert "['index', 'v']" in str(kernel.run("list(reset.columns)").value)
 
 
 def test_odd_frames_are_shown(kernel: Kernel) -> None:

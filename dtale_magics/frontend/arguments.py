@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from dtale_magics.errors import UsageError
 from dtale_magics.frontend import suggestions
-from dtale_magics.frontend.options import HELP
+from dtale_magics.frontend.options import HELP, SEVERAL
 from dtale_magics.frontend.python_text import look
+from dtale_magics.viewer.show_options import WAYS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +31,7 @@ _PIECE = re.compile(
 )
 """A quoted string, white space, a run of other characters, or one bracket or stray quote."""
 
+_HELP_BEHIND = re.compile(r"\s-h$")
 _FIELD = re.compile(r"\{\s*([^\W\d]\w*)\s*\}|\$([^\W\d]\w*)")
 """What IPython replaces in a magic's line: ``{name}`` and ``$name``."""
 
@@ -154,9 +156,11 @@ class _Reader:
             raise UsageError(
                 f"There are two expressions, {first!r} and {second!r}.",
                 f"One frame at a time: {self._magic.name} {first}   and, on a line of its own: "
-                f"{self._magic.name} {second}",
+                f"{self._magic.name} {second}\nA value of an option that has spaces needs quotes.",
             )
         arguments.expression = "".join(self._expressions)
+        if _HELP_BEHIND.search(arguments.expression) and not self._knows("h"):
+            arguments.wants_help = True
         if arguments.expression in HELP and not arguments.flags:
             # `help` may well be a frame's name.
             arguments.wants_help = arguments.expression != "help" or self._is_pythons("help")
@@ -190,9 +194,10 @@ class _Reader:
 
     def _is_flag(self, flag: str, match: re.Match[str]) -> bool:
         """Whether `flag` is an option, and not Python's ``a --b``, which is ``a - (-b)``."""
+        flag = flag.replace("_", "-")
         if flag in self._options or flag in HELP:
             return True
-        before, name = self._rest[: match.start()], flag[2:]
+        before, name = self._rest[: match.start()], match[0][2:]
         if not before.strip() or not name.isidentifier() or not self._knows(name):
             return True
         dtale = self._ask_dtale() if self._ask_dtale else ()
@@ -221,6 +226,7 @@ class _Reader:
         if flag in HELP:
             self._arguments.wants_help = True
             return
+        flag = flag.replace("_", "-")  # --hide_columns, as D-Tale's keyword is called
         option = self._options.get(flag)
         if option is not None:
             self._arguments.flags[flag] = self._value_of(option)
@@ -250,7 +256,16 @@ class _Reader:
             word = self._next_word()
             if word is None or not self._is_value_of_switch(option, word):
                 return True
-        return option.parse(self._take_value(option.flag, option.placeholder))
+        value = self._take_value(option.flag, option.placeholder)
+        while option.name == "sort":  # --sort a DESC, b ASC
+            word = self._next_word() or ""
+            if word and value.endswith(","):
+                value += self._take_word(word)
+            elif word.strip(",;").upper() in WAYS:
+                value += f":{self._take_word(word)}"
+            else:
+                break
+        return option.parse(value)
 
     def _is_value_of_switch(self, option: ShowOption, word: str) -> bool:
         """Whether `word`, behind a switch, belongs to it and is not the frame."""
@@ -266,7 +281,9 @@ class _Reader:
         self._rest = self._rest.removeprefix("=")
         word = self._next_word()
         if word is None:
-            raise UsageError(f"{flag} needs a value.", f"Type for example: {flag} {placeholder}")
+            raise UsageError(
+                f"{flag} needs a value.", f"Type for example: {flag} {placeholder.rstrip(SEVERAL)}"
+            )
         value = self._take_word(word)
         while word is not None and (value.endswith(",") or self._rest.lstrip().startswith(",")):
             word = self._next_word()  # a, b

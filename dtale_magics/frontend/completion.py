@@ -31,7 +31,7 @@ _WORD = re.compile(r"[^\s,]*$")
 _PLAIN = re.compile(r"[\w.-]+")
 """A column that can be typed without quotes."""
 
-_OF_SHOWN = {"--drop": ["all"], "--data": []}
+_OF_SHOWN: dict[str, list[str]] = {"--drop": ["all"], "--data": [], "--edited": []}
 """Options that take names of frames that are shown, and what else they take."""
 
 

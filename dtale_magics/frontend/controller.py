@@ -39,6 +39,7 @@ class SessionLike(Protocol):
 
     slug: str
     owner: str
+    is_watched: Callable[[], bool]
 
     @property
     def reach(self) -> Reachability:
@@ -428,15 +429,9 @@ def of(session: SessionLike) -> Controller:
     """Return the controller of `session`, which exists from the first call on."""
     with _Current.lock:
         if _Current.controller is None or _Current.controller.session is not session:
-            _Current.controller = Controller(session)
+            one = _Current.controller = Controller(session)
+            session.is_watched = lambda: one.watched
         return _Current.controller
-
-
-def is_watched(session: SessionLike) -> bool:
-    """Whether a page shows a panel of `session`."""
-    with _Current.lock:
-        one = _Current.controller
-        return one is not None and one.session is session and one.watched
 
 
 def retire(session: SessionLike) -> None:

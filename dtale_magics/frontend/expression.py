@@ -8,6 +8,7 @@ import difflib
 import inspect
 import io
 import itertools
+import re
 import sys
 import tokenize
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core import interactiveshell
 
-from dtale_magics.errors import UsageError
+from dtale_magics.errors import FrameRefusedError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, MutableMapping
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 _FRAME_TYPES = {"DataFrame", "Series", "MultiIndex", "DatetimeIndex", "ndarray", "Dataset"}
 _FRAME_TYPES |= {"DataArray", "LazyFrame", "GeoDataFrame", "Table", "RecordBatch"}
+_WHOLE_FRAMES = {"DataFrame", "LazyFrame", "Table"}
+_FIELD = re.compile(r"\$[^\W\d]\w*")
 LONGEST_NAME = 48
 """Expressions that are longer are named by their beginning."""
 
@@ -118,9 +121,11 @@ class Expression:
 
 def read(text: str, shell: InteractiveShell) -> Expression:
     """Compile `text`; `UsageError` where that is no expression."""
+    history = shell.history_manager
+    cell = 0 if history is None else len(history.input_hist_parsed) - 1
+    filename = shell.compile.cache(text, max(cell, 0))
     try:
-        tree = ast.parse(text, shell.compile.cache(text), mode="eval")
-        return compiled(tree, shell.compile.cache(text), shell)
+        return compiled(ast.parse(text, filename, mode="eval"), filename, shell)
     except (SyntaxError, ValueError) as error:
         raise _no_expression(text, error) from None
 
@@ -148,15 +153,18 @@ def _no_expression(text: str, error: SyntaxError | ValueError) -> UsageError:
     message = error.msg if isinstance(error, SyntaxError) else str(error)
     hint = _EXAMPLE
     try:
-        statements = len(ast.parse(text).body)
+        statements = ast.parse(text).body
     except (SyntaxError, ValueError):
         words = text.split()
+        if _FIELD.search(text):
+            hint = "{name} and $name stand for a variable's name only where they stand alone."
         if len(words) > 1 and all(map(str.isidentifier, words)):
             lines = "   and   ".join(f"%dtale {word}" for word in words)
             hint = f"One frame at a time, each on a line of its own: {lines}"
     else:
-        kind = "several statements" if statements > 1 else "a statement"
-        message, hint = f"it is {kind}", "Statements stand in a cell: begin it with %%dtale"
+        if len(statements) > 1 or not isinstance(statements[0], ast.Expr):
+            kind = "several statements" if len(statements) > 1 else "a statement"
+            message, hint = f"it is {kind}", "Statements stand in a cell: begin it with %%dtale"
     return UsageError(f"{text!r} is no Python expression: {message}.", hint)
 
 
@@ -184,7 +192,8 @@ def frames_in(names: Mapping[str, Any]) -> list[str]:
     return [
         name
         for name, value in list(names.items())
-        if not name.startswith("_") and type(value).__name__ in _FRAME_TYPES
+        if not name.startswith("_")
+        and not _FRAME_TYPES.isdisjoint(kind.__name__ for kind in type(value).__mro__)
     ]
 
 
@@ -199,6 +208,20 @@ def is_reference(text: str) -> bool:
             return False
         node = node.value
     return isinstance(node, ast.Name)
+
+
+def refuse_several(value: Any, name: str, typed: str) -> None:
+    """Refuse a list, tuple or dict of data frames, which would be shown as their text."""
+    if not isinstance(value, (list, tuple, dict)) or not value:
+        return
+    parts = list(value.items()) if isinstance(value, dict) else list(enumerate(value))
+    kinds = [{kind.__name__ for kind in type(part).__mro__} for _, part in parts]
+    if all(not _WHOLE_FRAMES.isdisjoint(kind) for kind in kinds):
+        raise FrameRefusedError(
+            name,
+            f"{name} holds {len(parts)} frames, and a grid shows one.",
+            f"One frame at a time, for example: %dtale {typed}[{parts[0][0]!r}]",
+        )
 
 
 class Names:

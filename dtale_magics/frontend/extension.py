@@ -11,7 +11,12 @@ from dtale_magics.frontend.rewriting import Rewriting
 from dtale_magics.frontend.shown import Shown
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
     from IPython.core.interactiveshell import InteractiveShell
+
+    from dtale_magics.session import Session
 
 
 def load(shell: InteractiveShell) -> None:
@@ -23,6 +28,7 @@ def load(shell: InteractiveShell) -> None:
     shell.register_magics(magics)
     shell.configurables.append(magics)  # type: ignore[arg-type] # so that %config knows it
     completion.install(shell, magics.session)
+    magics.session.panel_api = _panel_api(magics.session)
     magics.session.open()
 
 
@@ -43,3 +49,14 @@ def unload(shell: InteractiveShell) -> None:
 
         controller.retire(magics.session)
     magics.session.close()
+
+
+def _panel_api(session: Session) -> WSGIApplication:
+    """Answer the panel's clicks, by what is imported with the first of them."""
+
+    def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        from dtale_magics.frontend.actions import Actions  # noqa: PLC0415 (not at %load_ext)
+
+        return Actions(session)(environ, start_response)
+
+    return answer

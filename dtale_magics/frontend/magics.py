@@ -124,6 +124,11 @@ class DtaleMagics(Magics):
         min=0,
         help="From so many cells on, %dtale says that --sample shows a part of a frame.",
     ).tag(config=True)
+    rows = Int(
+        100_000,
+        min=1,
+        help="How many rows are shown of what is not in memory: lazy frames, queries, cursors.",
+    ).tag(config=True)
 
     def __init__(self, shell: InteractiveShell, shown: Shown, rewriting: Rewriting) -> None:
         super().__init__(shell=shell, parent=shell)
@@ -189,7 +194,8 @@ class DtaleMagics(Magics):
         arguments = parse(line, DTALE, lambda: waiting.loaded().show_options(), scope.__getitem__)
         task = _Task(arguments, scope, waiting)
         if arguments.wants_help:
-            self._say(DTALE.help())
+            options = self.session.show_options() if self._knows_dtale else None
+            self._say(DTALE.help("" if options is None else options.summary()))
             return task
         alone = _what_stands_alone(arguments, DTALE)
         if alone is not None and cell is None:
@@ -241,6 +247,7 @@ class DtaleMagics(Magics):
         name = cells.name_of(task.expression) if task.cell else task.expression.normal_form
         anonymous = "name" not in given and not expression.is_reference(name)
         name = given.setdefault("name", self._names.of(name))
+        expression.refuse_several(value, name, task.expression.normal_form)
         rows = given.pop("sample", None)
         if rows is not None:
             value, note = _sampled(value, rows, name)

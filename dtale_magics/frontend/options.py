@@ -10,6 +10,7 @@ import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from dtale_magics.errors import UsageError
 from dtale_magics.frontend import commands
 from dtale_magics.settings import parse_port
 from dtale_magics.viewer.sampling import count_from
@@ -114,8 +115,8 @@ class Magic:
             else:
                 yield f"{self.name} df {row.typed}", row.says
 
-    def help(self) -> str:
-        """Say what can be typed, in lines for a screen."""
+    def help(self, more: str = "") -> str:
+        """Say what can be typed, in lines for a screen, and `more` at the end."""
         lines = [self.says, ""]
         for typed, says in self.listing():
             indent = " " * 32
@@ -127,9 +128,39 @@ class Magic:
                 if len(typed) > len(indent) - 2
                 else [typed.ljust(len(indent)) + text.lstrip()]
             )
-        for note in self.notes:
+        for note in (*self.notes, *filter(None, [more])):
             lines += ["", textwrap.fill(note.replace("`", ""), _WIDTH)]
         return "\n".join(lines)
+
+
+_ONE_EXPRESSION = (
+    "A line holds one expression, as Python reads it, in the scope where it stands: braces, "
+    "quotes, comments and a `;` are Python's. A lone `{name}` or `$name` is the variable whose "
+    "name it holds. One frame at a time; for several lines, put `%%dtale` above a cell. A word "
+    "behind `--` that is an option is one: to subtract, write `a - -b`."
+)
+_COLUMN_NAMES = (
+    "Names of columns are separated by commas; put quotes around one that has a comma, a colon "
+    "or a space in it: `--hide-columns 'a, b',c`."
+)
+_WHICH_FRAME = (
+    "A frame is its name in its cell: run again, the cell updates it in place. The same name in a "
+    "loop or in another cell is a frame of its own, `df (2)`."
+)
+_WHAT_IS_KEPT = (
+    "What stays when its cell is run again: filters, sorting, formats, locked, hidden and moved "
+    "columns, and what options set, as far as they apply to the new values; what does not is "
+    "named. What is typed now wins, and `--reset` leaves out the rest. `--drop-index`, "
+    "`--inplace`, `--optimize-dataframe` and `--sample` hold for one show. What was edited in the "
+    "grid gives way to the variable, and `--edited` has it."
+)
+
+
+def _name(text: str, flag: str) -> str:
+    """Check the name for a frame."""
+    if not text.strip():
+        raise UsageError(f"{flag} is empty.", f"Type for example: {flag} sales")
+    return text.strip()
 
 
 DTALE = Magic(
@@ -156,11 +187,19 @@ DTALE = Magic(
             "calls the frame so, in lists and for `--drop` and `--data`",
             "NAME",
             keyword="name",
+            convert=_name,
         ),
         Option(
             "--reset",
             "shows it afresh, without the filters, sorting and options that earlier shows left",
             keyword="reset",
+        ),
+        Option(
+            "--rows",
+            "shows the first N rows; of a lazy frame, a query or a cursor it is 100,000 otherwise",
+            "N",
+            keyword="rows",
+            convert=count_from,
         ),
         Option(
             "--sample",
@@ -220,18 +259,11 @@ DTALE = Magic(
             answer=commands.stop,
         ),
     ),
-    (
-        (
-            "A frame is its name in its cell: run again, the cell updates it in place. The same "
-            "name in a loop or in another cell is a frame of its own, `df (2)`."
-        ),
-        (
-            "What stays when its cell is run again: filters, sorting, formats, locked, hidden and "
-            "moved columns, and what options set, as far as they apply to the new values; what "
-            "does not is named. `--drop-index`, `--inplace`, `--optimize-dataframe` and `--sample` "
-            "hold for one show. What was edited in the grid gives way to the variable, and "
-            "`--edited` has it."
-        ),
+    notes=(
+        _ONE_EXPRESSION,
+        _COLUMN_NAMES,
+        _WHICH_FRAME,
+        _WHAT_IS_KEPT,
     ),
 )
 

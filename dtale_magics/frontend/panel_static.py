@@ -8,7 +8,7 @@ from __future__ import annotations
 import html
 from typing import TYPE_CHECKING, Any
 
-from dtale_magics.system.holders import clock
+from dtale_magics.state import clock
 
 if TYPE_CHECKING:
     from dtale_magics.frontend.panel_view import Line, PanelView

@@ -21,6 +21,8 @@ _NEAR = 0.75
 _NAMED_AT_MOST = 5
 _SINGLE_DASH = re.compile(r"(?<!\S)-([A-Za-z][\w-]*)")
 
+_KEYWORD = re.compile(r"(?<![^\s,])([A-Za-z]\w*)=(\S+)")
+
 _DTALES_OWN = {
     "--host": "D-Tale is served on every address of this machine, to whoever has the link.",
     "--app-root": "The path under which a proxy shows it is found out: %dtale_port --check.",
@@ -44,11 +46,14 @@ def unknown_option(flag: str, magic: Magic, dtales: ShowOptions | None) -> Usage
 
 
 def single_dash(
-    text: str, magic: Magic, dtales: ShowOptions | None, variables: Container[str] = ()
+    text: str, magic: Magic, dtales: ShowOptions | None, variables: Container[str] | None = None
 ) -> UsageError | None:
-    """Make the error for ``df -theme``, if `text` has that and no such variable is there."""
+    """Make the error for ``df -theme``, if `text` has that and no such variable is there.
+
+    The same for ``df theme=dark``, as it would stand in ``dtale.show``, where that is no Python.
+    """
     for match in _SINGLE_DASH.finditer(text):
-        if match[1] in variables:
+        if variables is not None and match[1] in variables:
             continue
         before = look(text[: match.start()])
         if before.comment is not None:
@@ -56,6 +61,13 @@ def single_dash(
         found = [] if before.open else list(_alike(f"-{match[0]}", magic, dtales))
         if found:
             return UsageError(f"{match[0]} is no option.", f"Did you mean {' or '.join(found)}?")
+    for match in _KEYWORD.finditer(text) if variables is None else ():
+        flag = f"--{match[1].replace('_', '-')}"
+        known = flag in magic.options or (dtales is not None and flag in dtales)
+        if known and not look(text[: match.start()]).open:
+            return UsageError(
+                f"{match[0]} is no option.", f"Type for example: {flag} {match[2].strip(',')}"
+            )
     return None
 
 

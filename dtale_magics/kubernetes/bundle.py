@@ -8,21 +8,21 @@ from __future__ import annotations
 
 from importlib import resources
 
+from dtale_magics.version import VERSION
+
 TARGET = "/usr/local/share/dtale-magics"
 """Where the hub finds the files."""
 
-_BASE = ("errors.py", "naming.py")
+_BASE = ("errors.py", "naming.py", "version.py")
 _PACKAGE = "kubernetes"
 _NOT_IN_THE_HUB = frozenset({"bundle.py", "cli.py", "output.py", "values.py"})
 
 
 def files() -> dict[str, str]:
     """Return path below `TARGET` and text of each file."""
-    from dtale_magics import __version__  # noqa: PLC0415
-
     root = resources.files("dtale_magics")
     # Nothing of the notebook's part, which the real one leads to.
-    found = {"__init__.py": f'"""What the hub needs of dtale_magics {__version__}."""\n'}
+    found = {"__init__.py": f'"""What the hub needs of dtale_magics {VERSION}."""\n'}
     found |= {name: (root / name).read_text("utf-8") for name in _BASE}
     for file in sorted((root / _PACKAGE).iterdir(), key=lambda file: file.name):
         if file.name.endswith(".py") and file.name not in _NOT_IN_THE_HUB:

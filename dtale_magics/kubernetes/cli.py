@@ -16,6 +16,7 @@ from dtale_magics.kubernetes.options import (
     Options,
     RouteKind,
     check_namespace,
+    require_hosts_of_their_own,
 )
 from dtale_magics.kubernetes.output import to_yaml
 from dtale_magics.kubernetes.server import Server
@@ -209,6 +210,7 @@ def text(args: argparse.Namespace) -> str:
         return to_yaml([chart], VALUES_NOTES)
     without = {"no_reserved_ports", "service_account"}
     _require_effect(args, "one server's manifests", set(vars(args)) - without)
+    require_hosts_of_their_own(options)
     _check_server(args, options)
     selector = _pairs(args.pod_label, "--pod-label")
     server = Server(args.user, args.server, args.namespace, selector=selector)

@@ -5,7 +5,16 @@ from __future__ import annotations
 import hashlib
 import re
 
-from dtale_magics.naming import MAX_LABEL, is_dns_label, looks_hashed, slug
+from dtale_magics.naming import MAX_LABEL, RESERVED, is_dns_label, looks_hashed, slug
+
+__all__ = [
+    "RESERVED",
+    "is_label_value",
+    "is_service_name",
+    "kubespawner_label",
+    "object_name",
+    "slug",
+]
 
 _SERVICE_NAME = re.compile(r"[a-z]([a-z0-9-]*[a-z0-9])?")
 _MAX_POD_PART, _DIGEST = 48, 8
@@ -22,7 +31,7 @@ def is_label_value(text: str) -> bool:
     return not text or (len(text) <= MAX_LABEL and _LABEL_VALUE.fullmatch(text) is not None)
 
 
-def object_name(pod: str, role: str) -> str:
+def object_name(pod: str, role: str = "dtale") -> str:
     """Name a Service or a route after the pod that it belongs to: ``dtale----jupyter-ada``.
 
     KubeSpawner names its own Services after its pods, and Kubernetes lets whoever comes first have

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from dtale_magics.errors import SettingError
-from dtale_magics.naming import FIELDS, fields, is_dns_label, is_host, joins_ambiguously
+from dtale_magics.naming import FIELDS, fields, is_dns_label, is_host
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -136,7 +136,6 @@ class Options:
     def __post_init__(self) -> None:
         _check_host(self.host)
         _check_path(self.path)
-        _check_unambiguous(self)
         _check_ports(self)
         _check_route(self)
         _check_public(self)
@@ -186,7 +185,7 @@ class Options:
         return self.scheme or ("http" if self.tls is None else "https")
 
     def require_unique_per_user(self) -> None:
-        """Refuse an address that all users would share.
+        """Refuse an address, or a host, that all users would share.
 
         Raises
         ------
@@ -200,6 +199,7 @@ class Options:
                 f"Every user would get the same address, {self.host}{self.path}.",
                 f"Put {{user}} into it, for example: {{user}}.{self.host}",
             )
+        require_hosts_of_their_own(self)
 
 
 def _route_kind(text: str) -> RouteKind:
@@ -209,6 +209,35 @@ def _route_kind(text: str) -> RouteKind:
         known = ", ".join(kind.value for kind in RouteKind)
         what = f"{text!r} is no kind of route."
         raise SettingError("route", text, what, f"Known kinds: {known}.") from None
+
+
+def require_hosts_of_their_own(options: Options) -> None:
+    """Refuse that users differ in the path alone, unless that was asked for.
+
+    Raises
+    ------
+    SettingError
+        Says what a shared host means.
+    """
+    whose = {"user", "pod"}
+    if fields(options.host) & whose or not fields(options.path) & (whose | {"server"}):
+        return
+    if not options.shared_host:
+        raise SettingError(
+            "path",
+            options.path,
+            f"All users would share the host {options.host}, and a browser takes one host for one "
+            "site: a page of one user could read and change what the others see.",
+            f"Give each a host: {{user}}.{options.host}   or, where all trust each other, add: "
+            "--shared-host",
+        )
+    if "{" in options.path.split("/")[1]:
+        raise SettingError(
+            "path",
+            options.path,
+            f"With the path {options.path!r} users' names take over what else {options.host} has.",
+            f"Begin with an element of its own: /dtale{options.path}",
+        )
 
 
 def template_fields(text: str) -> frozenset[str]:
@@ -272,42 +301,6 @@ def _check_path(path: str) -> None:
         )
 
 
-def _check_unambiguous(options: Options) -> None:
-    """Refuse what would lead two users to one address, or to one origin."""
-    for name, template in (("host", options.host), ("path", options.path)):
-        segment = joins_ambiguously(template)
-        if segment is None:
-            continue
-        apart = re.sub(r"\}[a-z0-9-]*\{", "}--{", segment)
-        raise SettingError(
-            name,
-            template,
-            f"In {segment!r} one user's names could be divided as another's: ada-gpu with server x "
-            "as ada with server gpu-x. Both would get one address.",
-            f"Put two hyphens between them, which no name has: {template.replace(segment, apart)}",
-        )
-    whose = {"user", "pod"}
-    if fields(options.host) & whose or not fields(options.path) & (whose | {"server"}):
-        return
-    alone = f"{{user}}.{options.host}"
-    if not options.shared_host:
-        raise SettingError(
-            "path",
-            options.path,
-            f"All users would share the host {options.host}, and a browser takes one host for one "
-            "site: a page of one user could read and change what the others see.",
-            f"Give each a host: {alone}   or, where all trust each other, add: --shared-host",
-        )
-    first = options.path.split("/")[1]
-    if "{" in first:
-        raise SettingError(
-            "path",
-            options.path,
-            f"With the path {options.path!r} users' names take over what else {options.host} has.",
-            f"Begin with an element of its own: /dtale{options.path}",
-        )
-
-
 def _check_public(options: Options) -> None:
     if options.scheme not in {None, "http", "https"}:
         what = f"{options.scheme!r} is not a scheme that browsers show pages by."
@@ -340,6 +333,9 @@ def _check_ports(options: Options) -> None:
     if notebook in ports:
         what = f"Port {notebook} is the notebook server's, D-Tale cannot have it."
         raise SettingError("ports", notebook, what, "Choose other ports, for example 40000.")
+    if len({len(str(port)) for port in ports}) > 1:
+        what = f"The ports {', '.join(map(str, ports))} have different numbers of digits."
+        raise SettingError("ports", ports, what, "Choose ports of as many digits, such as 40001.")
     if len(ports) > 1 and "port" not in options.fields:
         raise SettingError(
             "ports",

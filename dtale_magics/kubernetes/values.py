@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dtale_magics import __version__
 from dtale_magics.kubernetes.bundle import TARGET, extra_files
 from dtale_magics.kubernetes.manifests import from_controller
 from dtale_magics.kubernetes.options import FIRST_PORT, LAST_PORT, Options
+from dtale_magics.version import VERSION
 
 if TYPE_CHECKING:
     from dtale_magics.kubernetes.output import Notes
@@ -70,7 +70,7 @@ def values(
 
 
 VALUES_NOTES: Notes = {
-    ("singleuser",): f"Every user's image needs: pip install dtale_magics=={__version__}\n"
+    ("singleuser",): f"Every user's image needs: pip install dtale_magics=={VERSION}\n"
     "Servers that run already have no D-Tale address until they are stopped and started.",
     ("singleuser", "networkPolicy"): "The chart admits nothing but the notebook's own port.",
     ("singleuser", "networkPolicy", "allowedIngressPorts"): "Open to everyone in the cluster. "
@@ -82,7 +82,7 @@ VALUES_NOTES: Notes = {
     "this name in the\nimage; merge them if there is one.",
     ("singleuser", "extraPodConfig"): "One Service for each server would otherwise put about ten "
     "variables for each of\nthem into every pod.",
-    ("hub", "extraFiles"): f"The hook of dtale_magics {__version__}, as source. The hub fetches "
+    ("hub", "extraFiles"): f"The hook of dtale_magics {VERSION}, as source. The hub fetches "
     "nothing and needs no\nother image.",
     ("hub", "extraConfig"): "Needs the rights that `python -m dtale_magics manifests --rbac` "
     "prints. The chart\nruns these in the order of their keys: this one shall be the last.",

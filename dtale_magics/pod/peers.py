@@ -9,11 +9,13 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import psutil
 
+from dtale_magics.outcome import Party
 from dtale_magics.pod import channel, exchange, exclusive
+from dtale_magics.state import Frame
 from dtale_magics.system import holders, procfs
 
 if TYPE_CHECKING:
@@ -34,15 +36,6 @@ class Peer:
     owner: str
     pid: int
     address: str
-
-
-class Frame(NamedTuple):
-    """A frame that a kernel shows."""
-
-    name: str
-    data_id: str
-    rows: int
-    columns: int
 
 
 @dataclass(frozen=True)
@@ -78,6 +71,10 @@ class Identity:
     slug_digest: str = ""
     since: Mapping[int, float] = field(default_factory=dict)
     responding: bool = True
+
+    def party(self, port: int) -> Party:
+        """Return what this kernel is to whoever asks for `port`."""
+        return Party(self.label, self.pid, self.since.get(port), self.owner)
 
     def to_json(self) -> dict[str, Any]:
         """Return what goes over the channel and out of ``list --json``."""

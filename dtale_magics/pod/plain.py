@@ -20,7 +20,7 @@ from typing import Any
 import psutil
 
 from dtale_magics.pod import steering
-from dtale_magics.pod.peers import Frame
+from dtale_magics.state import Frame
 from dtale_magics.system import holders
 
 _MAX_BYTES = 4_000_000

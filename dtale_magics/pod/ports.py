@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from dtale_magics.outcome import Outcome, Party
     from dtale_magics.pod.takeover import Rung
     from dtale_magics.settings import PortRange
+    from dtale_magics.state import Frame
 
 _NOTICE_SECONDS = 2.0
 """How long we wait until a port which was given back is gone, and all that follows is done."""
@@ -64,7 +65,7 @@ class Ports:
         self,
         owner: str,
         app: WSGIApplication,
-        describe: Callable[[], tuple[str, tuple[peers.Frame, ...]]],
+        describe: Callable[[], tuple[str, tuple[Frame, ...]]],
         reports: Mapping[str, Callable[[], dict[str, Any]]],
         port_range: Callable[[], PortRange],
         happened: Callable[[str], None],
@@ -217,7 +218,7 @@ class Ports:
 
     # --------------------------------------------------------------------- others
 
-    def _describe_now(self) -> tuple[str, tuple[peers.Frame, ...]]:
+    def _describe_now(self) -> tuple[str, tuple[Frame, ...]]:
         label, frames = self._describe()
         self._label = label
         return label, frames

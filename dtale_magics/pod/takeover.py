@@ -146,7 +146,7 @@ class Pod:
         told = {"port": port, "until": time.time() + deadline_seconds}
         with contextlib.suppress(exchange.ChannelError):
             channel.call(held.previous, "take_back", timeout=deadline_seconds, **told)
-            return Party.of(identity, port)
+            return identity.party(port)
         return None
 
     def take(

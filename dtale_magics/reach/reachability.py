@@ -175,6 +175,7 @@ class Reachability:
         self,
         changed: Callable[[], None] = lambda: None,
         *,
+        siblings: Callable[[float], Iterable[Mapping[str, Any]]] = lambda _: (),
         pages: bool = False,
         seconds: float = CHECK_SECONDS,
     ) -> Verdict:
@@ -184,17 +185,17 @@ class Reachability:
         ----------
         changed
             Called, from this thread, whenever more is known.
+        siblings
+            Gives the other D-Tales of the pod, within so many seconds.
         pages
             Whether a page is there that will tell.
         seconds
             How long it may take in all.
         """
-        from dtale_magics.pod import peers  # noqa: PLC0415 (not at %load_ext)
-
         deadline = time.monotonic() + seconds
-        siblings = peers.identities(_SIBLING_SECONDS)
+        kernels = siblings(_SIBLING_SECONDS)
         with self._changed:
-            self.know(sibling.to_json() for sibling in siblings)
+            self.know(kernels)
             self._asked += 1
             told = self._told
         changed()

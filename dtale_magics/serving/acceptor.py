@@ -84,7 +84,7 @@ class Acceptor:
         self._name = name
         self._pid = os.getpid()
         self._commands: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-        self._connections = Connections(max_connections, admission_seconds)
+        self._connections = Connections(max_connections, admission_seconds, self._resume_soon)
         self._accepting: set[Accepting] = set()
         self._leaving: dict[Accepting, _Leaving] = {}
         self._paused_until: float | None = None
@@ -284,7 +284,7 @@ class Acceptor:
             thread.start()
         except RuntimeError as error:  # no more threads to be had
             logger.warning("%s cannot serve: %s", self._name, error)
-            self._end(connection)
+            self._connections.end(connection)
             self._pause(_OUT_OF_RESOURCES_PAUSE_SECONDS)
 
     def _serve(self, connection: Connection) -> None:
@@ -293,10 +293,9 @@ class Acceptor:
         except Exception:
             logger.exception("%s failed on a request", self._name)
         finally:
-            self._end(connection)
+            self._connections.end(connection)
 
-    def _end(self, connection: Connection) -> None:
-        self._connections.end(connection)
+    def _resume_soon(self) -> None:
         if self._paused_until is not None:
             self._commands.put(self._resume)
             self._wake()

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from dtale_magics.serving import packer, user_cache
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
     from werkzeug.datastructures import Accept
@@ -35,6 +35,11 @@ if TYPE_CHECKING:
 
 PATH = "/dtale/static/"
 """Where D-Tale has its static files."""
+
+EXACT = "magics/exact.js"
+"""Script of our own that D-Tale's pages load as well."""
+
+_OWN = {EXACT: Path(__file__).parents[1] / "viewer" / "exact.js"}
 
 _FOREVER = "private, max-age=31536000, immutable"
 """RFC 8246; a year is what RFC 2616 called never."""
@@ -61,6 +66,7 @@ _COMPRESSIBLE = {
 _MIN_BYTES = 500  # smaller answers gain nothing
 
 _PACK_SECONDS = 600.0
+_PIECE = 64 * 1024
 
 
 class _Stamp(NamedTuple):
@@ -116,7 +122,7 @@ class Assets:
                 os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
             with contextlib.suppress(OSError, subprocess.SubprocessError):  # gzip will do
                 if not self._unpack():
-                    jobs = [(self._root / name, kept) for name, kept in self._kept().items()]
+                    jobs = [(self._path(name), kept) for name, kept in self._kept().items()]
                     packer.start(jobs).wait(_PACK_SECONDS)
                     self._unpack()
 
@@ -180,13 +186,17 @@ class Assets:
         if kind in _COMPRESSIBLE and stamp.size >= _MIN_BYTES:
             coding = self._coding(name, request.accept_encodings)
         try:
-            fresh = _Stamp.of(self._root / name) == stamp
-            body = self._packed(name, coding) if coding and fresh else self._read(name)
+            fresh = _Stamp.of(self._path(name)) == stamp
+            packed = self._packed(name, coding) if coding and fresh else None
+            size = (self._path(name)).stat().st_size
         except OSError:  # removed since, by an update of D-Tale
             return Response(status=404)
+        response = Response(packed or self._pieces(name), mimetype=kind)
+        response.content_length = len(packed) if packed else size
         if not fresh:  # the path names another version
-            return Response(body, mimetype=kind, headers={"Cache-Control": "no-store"})
-        response = Response(body, mimetype=kind, headers={"Cache-Control": _FOREVER})
+            response.headers["Cache-Control"] = "no-store"
+            return response
+        response.headers["Cache-Control"] = _FOREVER
         response.vary.add("Accept-Encoding")
         if coding:
             response.content_encoding = coding
@@ -204,8 +214,17 @@ class Assets:
                 self._compressed[name, coding] = gzip.compress(self._read(name), 6)
             return self._compressed[name, coding]
 
+    def _pieces(self, name: str) -> Iterator[bytes]:
+        """Read a file while it is sent: the largest have megabytes, and many may ask for them."""
+        with (self._path(name)).open("rb") as file:
+            while piece := file.read(_PIECE):
+                yield piece
+
     def _read(self, name: str) -> bytes:
-        return (self._root / name).read_bytes()
+        return (self._path(name)).read_bytes()
+
+    def _path(self, name: str) -> Path:
+        return _OWN[name] if name in _OWN else self._root / name
 
     @functools.cached_property
     def _root(self) -> Path:
@@ -222,7 +241,7 @@ class Assets:
             path.relative_to(root).as_posix(): _Stamp.of(path)
             for path in sorted(root.rglob("*"))
             if path.is_file()
-        }
+        } | {name: _Stamp.of(path) for name, path in _OWN.items()}
 
     @functools.cached_property
     def _token(self) -> str:

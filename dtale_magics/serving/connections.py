@@ -2,17 +2,40 @@
 
 A connection has to be *admitted* by whoever answers it. One that was not in time is cut, so that
 half-open connections can neither become threads without end nor keep others out.
+
+Who knows the path of the static files, and no link, is not admitted but has a *download*. Downloads
+have places of their own, so that those who do not read what they asked for keep no request waiting.
 """
 
 from __future__ import annotations
 
 import contextlib
 import socket
+import struct
 import threading
 import time
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
 
 _CROWDED_SECONDS = 1.0
+
+MOST_DOWNLOADS = 64
+"""Beyond it, the one to which least was sent for its age makes room."""
+
+DOWNLOAD_SECONDS = 300.0
+"""How long one may take: for the two megabytes of D-Tale's script, 7 kB/s."""
+
+_GRACE_SECONDS = 2.0
+"""How long the speed of a download says nothing."""
+
+_PIECE = 64 * 1024
+_SEND_BUFFER = 256 * 1024
+"""Of a download; the system's own would grow to megabytes for a peer that does not read."""
+
+_RESET = struct.pack("ii", 1, 0)
+"""SO_LINGER: what was not sent is thrown away at the end."""
 
 
 class Accepting(Protocol):
@@ -47,10 +70,30 @@ class Connection:
         self.listener = listener
         self.opened = time.monotonic()
         self.admitted = False
+        self.sent = 0
+        self.begin_download: Callable[[], None] = _do_nothing
 
     def admit(self) -> None:
         """Say that the peer has shown what it must: from now on the connection is never cut."""
         self.admitted = True
+
+    def download(self, body: Iterable[bytes]) -> Iterator[bytes]:
+        """Give `body` in pieces, and count what the system has taken of them."""
+        try:
+            for whole in body:
+                for start in range(0, len(whole), _PIECE):
+                    piece = whole[start : start + _PIECE]
+                    yield piece
+                    self.sent += len(piece)
+        finally:
+            close = getattr(body, "close", _do_nothing)
+            close()
+
+    def reset(self) -> None:
+        """End the connection under its handler, and free what the system was to send."""
+        with contextlib.suppress(OSError):
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        self.cut()
 
     def cut(self) -> None:
         """End the connection under its handler, which then sees end of file."""
@@ -63,6 +106,10 @@ class Connection:
         self.socket.close()
 
 
+def _do_nothing() -> None:
+    pass
+
+
 class Connections:
     """Thread-safe set of the connections that are being served.
 
@@ -73,14 +120,20 @@ class Connections:
     admission_seconds
         A connection that was not admitted (`Connection.admit`) within so many seconds of its being
         served is cut; within one second when others wait for its place.
+    on_room
+        Called, by whatever thread, when a place has become free.
     """
 
-    def __init__(self, limit: int, admission_seconds: float) -> None:
+    def __init__(
+        self, limit: int, admission_seconds: float, on_room: Callable[[], None] = _do_nothing
+    ) -> None:
         self._limit = limit
+        self._on_room = on_room
         self._admission_seconds = admission_seconds
         self._changed = threading.Condition()
         self._served: dict[Connection, float] = {}
         """Since when, as `time.monotonic` has it; before, they may have waited for a place."""
+        self._downloads: dict[Connection, float] = {}
 
     def __len__(self) -> int:
         return len(self._served)
@@ -92,32 +145,59 @@ class Connections:
 
     def add(self, connection: Connection) -> None:
         """Enter a connection that is served from now on."""
+        connection.begin_download = lambda: self._begin_download(connection)
         with self._changed:
             self._served[connection] = time.monotonic()
 
     def end(self, connection: Connection) -> None:
         """Close a connection and strike it out."""
         connection.close()
+        connection.begin_download = _do_nothing
         with self._changed:
             self._served.pop(connection, None)
+            self._downloads.pop(connection, None)
             self._changed.notify_all()
+        self._on_room()
+
+    def _begin_download(self, connection: Connection) -> None:
+        """Give `connection` a place among the downloads instead of the one that it has."""
+        with contextlib.suppress(OSError):  # the peer went away
+            connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
+        with self._changed:
+            self._served.pop(connection, None)
+            if len(self._downloads) >= MOST_DOWNLOADS:
+                slowest = min(self._downloads, key=self._standing)
+                del self._downloads[slowest]
+                slowest.reset()
+            self._downloads[connection] = time.monotonic()
+            self._changed.notify_all()
+        self._on_room()
+
+    def _standing(self, connection: Connection) -> tuple[bool, float]:
+        """Order downloads: first those that take least, then, of those just begun, the oldest."""
+        since = self._downloads[connection]
+        age = time.monotonic() - since
+        young = age < _GRACE_SECONDS
+        return young, since if young else connection.sent / age
 
     def wait_until_empty(self, timeout: float) -> bool:
-        """Wait until nothing is being served; False when something is after `timeout` seconds."""
+        """Wait until nothing but downloads is being served; False when `timeout` is over."""
         with self._changed:
             return self._changed.wait_for(lambda: not self._served, timeout)
 
     def cut_all(self) -> None:
         """End every connection under its handler."""
         with self._changed:
-            for connection in self._served:
+            for connection in [*self._served, *self._downloads]:
                 connection.cut()
 
     def cut_late(self) -> None:
-        """End those that were not admitted in time."""
+        """End those that were not admitted in time, and downloads that take too long."""
         now = time.monotonic()
         for connection, deadline in self._deadlines().items():
-            if deadline <= now:
+            if deadline <= now and connection in self._downloads:
+                connection.reset()
+            elif deadline <= now:
                 connection.cut()
 
     @property
@@ -130,4 +210,5 @@ class Connections:
         if self.full:
             seconds = min(seconds, _CROWDED_SECONDS)
         with self._changed:
-            return {one: at + seconds for one, at in self._served.items() if not one.admitted}
+            served = {one: at + seconds for one, at in self._served.items() if not one.admitted}
+            return served | {one: at + DOWNLOAD_SECONDS for one, at in self._downloads.items()}

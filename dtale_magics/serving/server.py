@@ -35,6 +35,9 @@ IDLE_SECONDS = 60
 """A peer that neither sends nor takes a byte for so long is gone."""
 
 
+_MOST_LEFTOVERS = 256 * 1024
+
+
 class _LogStream(io.TextIOBase):
     """``wsgi.errors`` that writes to our logger instead of into the notebook."""
 
@@ -45,6 +48,31 @@ class _LogStream(io.TextIOBase):
 
 
 _ERRORS = _LogStream()
+
+
+class _Leftovers:
+    """The end of a body that nobody has read.
+
+    Werkzeug reads it after the answer, ten megabytes at a time: of who has not shown the link, not
+    more than a client sends before it reads the answer.
+    """
+
+    def __init__(self, stream: io.BufferedIOBase, connection: Connection) -> None:
+        self._stream = stream
+        self._connection = connection
+        self._left = _MOST_LEFTOVERS
+
+    def read(self, size: int) -> bytes:
+        """Read some of it; b"" when that is enough."""
+        if self._connection.admitted:
+            return self._stream.read(size)
+        data = self._stream.read1(min(size, self._left)) if self._left else b""
+        self._left -= len(data)
+        return data
+
+    def close(self) -> None:
+        """Close the stream."""
+        self._stream.close()
 
 
 class _RequestHandler(WSGIRequestHandler):
@@ -76,6 +104,7 @@ class _RequestHandler(WSGIRequestHandler):
         environ[CONNECTION_KEY] = connection
         if self._announces_body():
             self.connection.settimeout(IDLE_SECONDS)  # the system has none for what does not come
+            self.rfile = _Leftovers(self.rfile, connection)  # type: ignore[assignment]
         else:
             # Werkzeug waits 10 ms after each answer for the rest of a body, unless it sees the end
             # of the stream: with that, there is nothing to wait for.

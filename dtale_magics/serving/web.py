@@ -113,9 +113,11 @@ class Web:
         if capable:
             root = f"{prefix}/{slug}"
         elif guard.has_capability(segment, self._assets.token):
-            environ[CONNECTION_KEY].admit()
+            connection = environ[CONNECTION_KEY]
+            connection.begin_download()
             request_path.set_path(environ, f"{prefix}/{segment}", f"/{rest}")
-            return self._assets(environ, _with(start_response, _SAFE_HEADERS))
+            file = self._assets(environ, _with(start_response, _SAFE_HEADERS))
+            return connection.download(file)  # type: ignore[no-any-return]
         else:
             who = identity.answer(environ, self._owner, prefix, path)
             answer = who or self._outside(Request(environ)) or self._closed(path, policy)

@@ -8,12 +8,12 @@ import os
 import shlex
 import struct
 import sys
-import time
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import psutil
 
+from dtale_magics.state import clock
 from dtale_magics.system import procfs, sockdiag
 
 
@@ -68,13 +68,6 @@ class Listening(NamedTuple):
     port: int
     inode: int
     uid: int
-
-
-def clock(seconds: float) -> str:
-    """Format the time of day of `seconds` since the epoch, with the date if it is not today's."""
-    moment = time.localtime(seconds)
-    today = moment[:3] == time.localtime()[:3]
-    return time.strftime("%H:%M" if today else "%Y-%m-%d %H:%M", moment)
 
 
 def find(port: int) -> list[Holder]:

@@ -12,6 +12,7 @@ from dtale_magics.errors import UnsafeDtaleError
 from dtale_magics.viewer import filters
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import ModuleType
 
     from flask import Flask, Response
@@ -21,6 +22,11 @@ OLDEST = (3, 22)
 
 LONGEST_BODY = 256 * 2**20
 """Of a request, for those who have the link; an upload of 63 MB is known to work."""
+
+_GIVEN = filters.Notebook()
+
+ENABLE_HTML = "enable_html"
+"""Show option and setting by which a column's cells may be rendered as HTML from the grid."""
 
 _GONE = "<!doctype html><meta charset=utf-8><title>Not found</title><p>There is nothing here.</p>"
 _FAILED = (
@@ -46,21 +52,28 @@ def check_version() -> None:
         )
 
 
-def harden(app: Flask, state: ModuleType, query: ModuleType) -> None:
+def harden(app: Flask, state: ModuleType, query: ModuleType, views: ModuleType) -> None:
     """Change one of D-Tale's apps.
 
     Parameters
     ----------
     app
         As D-Tale built it.
-    state, query
-        ``dtale.global_state`` and ``dtale.query``.
+    state, query, views
+        ``dtale.global_state``, ``dtale.query`` and ``dtale.views``.
     """
     from flask import abort, request  # noqa: PLC0415 (not before a frame is shown)
 
-    def custom_filters_allowed() -> bool:
+    def allowed(flag: str) -> bool:
         keys = [*state.keys()]  # one frame's leave is the kernel's: there the code would run
-        return any(state.load_flag(key, "enable_custom_filters", False) for key in keys)
+        return any(state.load_flag(key, flag, False) for key in keys)
+
+    def custom_filters_allowed() -> bool:
+        return allowed("enable_custom_filters")
+
+    def context_variables() -> set[str]:
+        instances = [instance for _, instance in [*state.items()]]
+        return {name for one in instances for name in (one.context_variables or {})}
 
     def refuse_unknown_frame() -> None:
         # D-Tale would make an empty frame of that id, which breaks its list of frames.
@@ -82,11 +95,46 @@ def harden(app: Flask, state: ModuleType, query: ModuleType) -> None:
     app.view_functions["shutdown"] = lambda: abort(404)  # ours comes before it
     app.before_request(refuse_unknown_frame)
     app.before_request(refuse_new_filters)
+    app.before_request(lambda: _refuse_html(allowed))
     app.before_request(_refuse_unknown_dataset)
     app.after_request(without_traceback)
     app.register_error_handler(404, lambda _: (_GONE, 404))
     app.register_error_handler(500, lambda _: (_FAILED, 500))
-    filters.install(query, custom_filters_allowed)
+    filters.install(query, custom_filters_allowed, context_variables, _GIVEN)
+    _GIVEN.follow(views)
+
+
+def documented_options() -> None:
+    """Document what D-Tale's own options lack, in the form in which D-Tale does.
+
+    :param enable_html: If true, columns can be rendered as HTML from the grid
+    :type enable_html: bool, optional
+    """
+
+
+_NO_HTML = (
+    "Cells that are rendered as HTML can show anything, in everybody's browser. That is off; "
+    "whoever runs the notebook can allow it: %dtale df --enable-html"
+)
+
+
+def _refuse_html(allowed: Callable[[str], bool]) -> Response | None:
+    """Leave it to the notebook whether cells are markup."""
+    from flask import request  # noqa: PLC0415 (not before a frame is shown)
+
+    formats: Any = None
+    if request.endpoint == "dtale.update_formats":
+        formats = {"": _json(request.args.get("format"))}
+    elif request.endpoint == "dtale.update_settings":
+        formats = _json(request.args.get("settings")).get("columnFormats")
+    return _refusal(_NO_HTML) if _renders_html(formats) and not allowed(ENABLE_HTML) else None
+
+
+def _renders_html(formats: Any) -> bool:
+    """Whether one of these formats of columns switches *Render as HTML* on."""
+    found = formats.values() if isinstance(formats, dict) else ()
+    cells = [one.get("fmt") for one in found if isinstance(one, dict)]
+    return any(isinstance(cell, dict) and cell.get("html") for cell in cells)
 
 
 def without_traceback(response: Response) -> Response:

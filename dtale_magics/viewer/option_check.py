@@ -66,7 +66,7 @@ def before_analysis(views: ModuleType, options: Mapping[str, Any], frame: str) -
     options, frame
         See `check`.
     """
-    here, format_data = threading.get_ident(), views.format_data
+    here, format_data, sort = threading.get_ident(), views.format_data, views.sort_df_for_grid
 
     def checked(data: Any, *args: Any, **keywords: Any) -> Any:
         formatted, index = format_data(data, *args, **keywords)
@@ -74,11 +74,24 @@ def before_analysis(views: ModuleType, options: Mapping[str, Any], frame: str) -
             check(options, list(formatted.columns), frame)
         return formatted, index
 
+    def sorted_as_asked(data: Any, how: Any) -> Any:
+        try:
+            return sort(data, how)
+        except TypeError as error:
+            if threading.get_ident() != here or "sort" not in options:
+                raise
+            columns = " or ".join(repr(column) for column, _ in how["sort"])
+            raise UsageError(
+                f"{frame} cannot be sorted by {columns}: {error}.", "Leave out --sort."
+            ) from None
+
     views.format_data = checked  # type: ignore[attr-defined]
+    views.sort_df_for_grid = sorted_as_asked  # type: ignore[attr-defined]
     try:
         yield
     finally:
         views.format_data = format_data  # type: ignore[attr-defined]
+        views.sort_df_for_grid = sort  # type: ignore[attr-defined]
 
 
 def flag(option: str) -> str:

@@ -12,7 +12,7 @@ import secrets
 import sys
 from typing import TYPE_CHECKING, Any, Protocol
 
-from dtale_magics.viewer import instance_api, store
+from dtale_magics.viewer import instance_api, store, substitutes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -136,6 +136,7 @@ class PlainShow:
         self._replace_everywhere(app, "offline_chart", chart)
         views.DtaleData._url = _CurrentUrl(serving)  # noqa: SLF001 (where D-Tale keeps it)
         self._undo.append(lambda: delattr(views.DtaleData, "_url"))
+        substitutes.install(views, state, self._replace)
         self.announce()
 
     def _replace_everywhere(self, app: ModuleType, name: str, replacement: object) -> None:

@@ -156,7 +156,7 @@ class ShowOption:
         if self.name == "sort":  # a,b:DESC
             return _sorting(text)
         if self.kind == "list":
-            return _columns(text)
+            return list(dict.fromkeys(_columns(text)))
         if self.kind == "dict":
             return _literal(text)
         value = _unquote(text)
@@ -189,6 +189,14 @@ class ShowOptions:
     def flags(self) -> list[str]:
         """Everything that can be typed, sorted."""
         return sorted(self._by_flag)
+
+    def summary(self) -> str:
+        """Say in a paragraph what can be typed."""
+        typed = (
+            option.flag if option.is_switch else f"{option.flag} {option.placeholder}"
+            for option in sorted(self, key=lambda option: option.name)
+        )
+        return f"D-Tale's own show options: {', '.join(typed)}."
 
     def __iter__(self) -> Iterator[ShowOption]:
         return iter(self._by_flag.values())

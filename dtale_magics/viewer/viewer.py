@@ -19,7 +19,17 @@ from typing import TYPE_CHECKING, Any
 from dtale_magics.errors import FrameRefusedError, UsageError
 from dtale_magics.settings import KEPT_EXPRESSIONS
 from dtale_magics.state import Cell, count
-from dtale_magics.viewer import carry_over, column_analysis, hardening, layout, option_check
+from dtale_magics.viewer import (
+    carry_over,
+    column_analysis,
+    filters,
+    hardening,
+    layout,
+    option_check,
+    page_policy,
+    sources,
+    substitutes,
+)
 from dtale_magics.viewer.origin import Origin, memory_of
 from dtale_magics.viewer.show_options import ShowOptions
 from dtale_magics.viewer.shown_frames import STAGING, ShownFrames, items
@@ -33,6 +43,7 @@ if TYPE_CHECKING:
 
     from dtale_magics.serving.assets import Assets
     from dtale_magics.viewer.places import Place
+    from dtale_magics.viewer.sources import Source
 
 _ASKED_FOR_AGAIN = {"text/html", "application/json"}
 
@@ -95,13 +106,15 @@ class Viewer:
         reset: bool = False,
         kept_expressions: int = KEPT_EXPRESSIONS,
         progress: Callable[[int, int, str], None] | None = None,
+        rows: int | None = None,
+        lazy_rows: int = sources.LAZY_ROWS,
     ) -> Any:
         """Show `frame` as `name`, in place if an earlier run of the cell has shown it.
 
         Parameters
         ----------
         frame
-            Whatever ``dtale.show`` takes.
+            Whatever `sources` reads.
         name
             Variable or expression.
         options
@@ -116,6 +129,8 @@ class Viewer:
             How many of the anonymous ones are kept.
         progress
             See `column_analysis.followed`.
+        rows, lazy_rows
+            See `sources.read`.
 
         Returns
         -------
@@ -130,6 +145,7 @@ class Viewer:
         state, views = _dtale("global_state"), _dtale("views")
         cell = cell or Cell()
         places = self.shown.places
+        source = sources.read(frame, name, rows, lazy_rows)
         with self._lock:
             places.keep_only(state.keys())
             data_id, place = places.find(name, cell)
@@ -138,7 +154,7 @@ class Viewer:
             former = None if data_id is None else state.get_data_inst(data_id)
             before = None if data_id is None else places[data_id]
             place.analysis = before.analysis if before else None
-            loaded = self._load(frame, options, place, None if reset else before, progress)
+            loaded = self._load(source, options, place, None if reset else before, progress)
             _carry_over(former, before, loaded, place, None if reset else options)
             place.memory = memory_of(loaded.data)
             place.memory += memory_of(place.edited.data) if place.edited is not None else 0
@@ -159,23 +175,21 @@ class Viewer:
     def show_options(self) -> ShowOptions:
         """Read the show options of the installed D-Tale."""
         app, views, config = _dtale("app"), _dtale("views"), _dtale("config")
-        return ShowOptions.read(config.build_show_options({}), (app.show, views.startup))
+        names = {**config.build_show_options({}), hardening.ENABLE_HTML: False}
+        documented = (app.show, views.startup, hardening.documented_options)
+        return ShowOptions.read(names, documented)
 
     def _load(
         self,
-        frame: Any,
+        source: Source,
         options: dict[str, Any],
         place: Place,
         before: Place | None,
         progress: Callable[[int, int, str], None] | None,
     ) -> Any:
-        """Let D-Tale analyse `frame` aside, so that a failure leaves no trace."""
+        """Let D-Tale analyse a frame aside, so that a failure leaves no trace."""
         state, views, config = _dtale("global_state"), _dtale("views"), _dtale("config")
         name = place.name
-        if frame is None:
-            raise FrameRefusedError(
-                name, f"{name} is None.", "Assign a frame first, or check what the call returned."
-            )
         # Locked columns are put in front once D-Tale has told their order in the frame.
         given = {key: value for key, value in options.items() if key != "open_browser"}
         if before is not None and before.layout is not None and before.layout.hides_empty:
@@ -187,23 +201,29 @@ class Viewer:
         locked = keywords.pop("locked", None)
         try:
             with (
+                substitutes.noted() as prepared,
                 column_analysis.spared(views, place.analysis) as analysis,
                 column_analysis.followed(views, progress),
                 option_check.before_analysis(views, options, name),
             ):
-                views.startup(self._base_url(), data=frame, data_id=STAGING, **keywords)
+                views.startup(self._base_url(), data=source.frame, data_id=STAGING, **keywords)
             loaded = state.get_data_inst(STAGING)
         except UsageError:
             raise
         except Exception as error:
-            raise _refused(frame, name, error) from error
+            raise _refused(source.frame, name, error) from error
         finally:
             with contextlib.suppress(KeyError):  # a store needs no `pop`
                 del default_store(state).store[STAGING]
+        setattr(loaded, substitutes.INSTANTS, prepared[-1].instants)
+        place.notes = sources.notes(place.label, source, prepared[-1].changes)
         place.analysis = analysis
         place.layout = layout.Layout.of(loaded, keywords)
         if locked:
             layout.arrange(loaded, place.layout, locked)
+        if hardening.ENABLE_HTML in options:
+            html = {hardening.ENABLE_HTML: options[hardening.ENABLE_HTML]}
+            loaded.settings = {**loaded.settings, **html}
         return loaded
 
     def _build_app(self, root: str, prefix: str) -> Flask:
@@ -214,7 +234,11 @@ class Viewer:
         )
         app.config["SECRET_KEY"] = self._secret_key
         app.after_request(_let_be_asked_for_changes)  # hooks run in reverse order: after the others
-        hardening.harden(app, _dtale("global_state"), _dtale("query"))
+        state, query, views = _dtale("global_state"), _dtale("query"), _dtale("views")
+        hardening.harden(app, state, query, views)
+        filters.quote_values(_dtale("column_filters"))
+        charts, layout = _dtale("dash_application.views"), _dtale("dash_application.layout.layout")
+        page_policy.install(app, charts, layout)
         dtale_url_for = app.url_for
 
         def keep_root(response: Response) -> Response:
@@ -273,7 +297,7 @@ def _carry_over(
     """
     if before is None:
         return
-    notes = []
+    notes = list(place.notes)
     replaced = layout.edits(former, before.layout)
     if replaced:
         place.edited = former
@@ -296,16 +320,13 @@ def _quoted(label: str) -> str:
 
 
 def _refused(frame: Any, name: str, error: Exception) -> FrameRefusedError:
-    kind = f"{type(frame).__module__.partition('.')[0]}.{type(frame).__name__}"
-    hint = "D-Tale takes pandas objects, numpy arrays, lists, dicts and xarray.Dataset."
-    for method in ("to_pandas", "to_dataframe", "compute", "to_frame"):
-        if callable(getattr(frame, method, None)) and "must be one of" in str(error):
-            hint = f"Convert it first: %dtale {name}.{method}()"
-            break
-    if "duplicated column names" in str(error):
-        hint = f"Rename them, or leave them out: %dtale {name}.loc[:, ~{name}.columns.duplicated()]"
+    rows, columns = frame.shape
     reason = str(error).partition("\n")[0] or type(error).__name__
-    return FrameRefusedError(name, f"D-Tale cannot show {name} ({kind}): {reason}", hint)
+    return FrameRefusedError(
+        name,
+        f"D-Tale cannot show {name} ({rows:,} rows, {columns:,} columns): {reason}",
+        f"See which column it is: %dtale {name}.iloc[:, :1]",
+    )
 
 
 def _unambiguous(name: str, state: ModuleType) -> str:

@@ -156,6 +156,8 @@ LOCAL = [
     ),
     "def look(part):\n    n = 2\n    %dtale part[[i < n for i in range(len(part))]]\nlook(df)",
     "def look(part):\n    name = 'part'\n    %dtale {name}\nlook(df.head(2))",
+    "def look(limit):\n    %dtale df.query('a != @limit').head(2)\nlook(2)",
+    "def look(part):\n    some = 'zip,k'\n    %dtale part --hide-columns {some}\nlook(df.head(2))",
     "async def look(part):\n    %dtale part\nawait look(df.head(2))",
     "def look(df):\n    %dtale df\nlook(df.head(2))",
     "%time get_ipython().run_line_magic('dtale', 'df.head(2)');",
@@ -274,6 +276,12 @@ def test_an_error_in_the_expression_points_at_it(
         ("%dtale a = 1; df", "%%dtale"),
         ("%dtale import os", "%%dtale"),
         ("%dtale df.", "no Python expression"),
+        ("%dtale df, df", "%dtale (df, df)[0]"),
+        ("%dtale [df, df.head(1)]", "One frame at a time"),
+        ("%dtale dict(list(df.groupby('k')))", "['p']"),
+        ("%dtale *[df]", "no Python expression"),
+        ("%dtale df.head(1); df.head(2)", "several statements"),
+        ("%dtale $name.head()", "only where they stand alone"),
     ],
 )
 def test_what_is_no_expression_is_told_what_to_type(kernel: Kernel, code: str, says: str) -> None:

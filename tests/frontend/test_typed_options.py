@@ -48,6 +48,9 @@ REFUSED = [
     ("--app-root /x", ["no option --app-root", "%dtale_port --check"]),
     ("--sample many", ["--sample takes a number of rows"]),
     ("--sample 0", ["--sample takes a number of rows"]),
+    ("theme=dark", ["Type for example: --theme dark"]),
+    ("--Theme dark", ["Did you mean --theme?"]),
+    ("--name two words", ["A value of an option that has spaces needs quotes"]),
     ("--zzz", ["%dtale -h lists the options"]),
     ("--hide-columns", ["--hide-columns needs a value"]),
 ]
@@ -110,6 +113,8 @@ ODD = (
         ("--sort c:d", ["a,b", "c:d", "e f", "7", "it's", "x:DESC"]),
         ("--sort c:d:DESC,'e f':ASC", ["a,b", "c:d", "e f", "7", "it's", "x:DESC"]),
         ("--sort 'x:DESC'", ["a,b", "c:d", "e f", "7", "it's", "x:DESC"]),
+        ("--hide_columns c:d,7", ["a,b", "e f", "it's", "x:DESC"]),
+        ("--sort 7 DESC, 'e f' ASC", ["a,b", "c:d", "e f", "7", "it's", "x:DESC"]),
         ("--locked 'e f',7", ["e f", "7", "a,b", "c:d", "it's", "x:DESC"]),
     ],
 )
@@ -167,7 +172,7 @@ def test_a_sample_is_the_same_each_time_and_leaves_random_numbers_alone(kernel: 
     assert "sample" not in kernel.run("%dtale long --sample 5000").text
 
 
-@pytest.mark.parametrize("line", ["-h", "--help", "help", "help;", "df --help"])
+@pytest.mark.parametrize("line", ["-h", "--help", "help", "help;", "df --help", "df -h"])
 @pytest.mark.parametrize("magic", ["%dtale", "%dtale_port"])
 def test_help_is_help(kernel: Kernel, magic: str, line: str) -> None:
     shown = kernel.run(f"{magic} {line}")

@@ -13,9 +13,9 @@ import pytest
 import yaml
 from ruamel.yaml import YAML
 
-from dtale_magics import __version__
 from dtale_magics.__main__ import main
 from dtale_magics.kubernetes.bundle import TARGET
+from dtale_magics.version import VERSION
 
 HOST = "{user}.dtale.example.org"
 
@@ -48,7 +48,7 @@ def test_the_hub_gets_files_and_nothing_that_fetches_or_runs(
         assert set(file) == {"mountPath", "stringData"}
     size = sum(len(file["stringData"].encode()) for file in hub["extraFiles"].values())
     assert size < 200_000  # one Secret has room for 1 MiB
-    assert __version__ in hub["extraFiles"]["dtale-magics.--init--.py"]["stringData"]
+    assert VERSION in hub["extraFiles"]["dtale-magics.--init--.py"]["stringData"]
 
 
 HUB = """
@@ -204,7 +204,7 @@ def test_the_documented_commands_work(capsys: pytest.CaptureFixture[str]) -> Non
     assert len(commands) >= 6
     for command in commands:
         words = shlex.split(re.split(r" \| | > ", command)[0])
-        found = list(YAML(typ="safe").load_all(printed(capsys, *words[3:])))
+        found = list(YAML(typ="safe").load_all(printed(capsys, *words[4:])))
         assert found
         if "kubectl delete" in command:
             # What is taken away is what the same options made.

@@ -167,14 +167,14 @@ def test_two_different_names_never_share_a_label(one: list[str], other: list[str
     for parts in (one, other):
         assert LABEL.fullmatch(slug(*parts))
         assert "--" not in slug(*parts)
-        assert is_service_name(object_name(parts[0], "dtale"))
+        assert is_service_name(object_name(parts[0]))
         # What a name became must not be another user's own name.
         if slug(*parts) != parts[0]:
             assert slug(slug(*parts)) != slug(*parts)
     if one != other:
         assert slug(*one) != slug(*other)
         if one[0] != other[0]:
-            assert object_name(one[0], "dtale") != object_name(other[0], "dtale")
+            assert object_name(one[0]) != object_name(other[0])
 
 
 @settings(deadline=None, max_examples=300)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from dtale_magics.news import Event
 from dtale_magics.outcome import Free, Outcome
+from dtale_magics.pod.news import Event
 from dtale_magics.reach.reachability import Reachability
 from dtale_magics.settings import PortRange, Settings
 from dtale_magics.state import FrameInfo, Status
@@ -23,6 +23,7 @@ class FakeSession:
     ports: tuple[int, ...] = (40001,)
 
     def __init__(self) -> None:
+        self.is_watched: Callable[[], bool] = lambda: False
         self.outcome: Outcome | Exception = Free(40000)
         self.broken: Exception | None = None
         self.gate: threading.Event | None = None

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from support.miniature import eventually
 
-from dtale_magics import news
-from dtale_magics.pod import peers
+from dtale_magics.pod import news, peers
 
 if TYPE_CHECKING:
     from conftest import StartKernel

@@ -284,6 +284,32 @@ CODE = (
 )
 
 
+def _type_chart_query(url: str, query: str) -> plain_http.Response:
+    """Send what the page of the charts sends when a query is typed."""
+    charts = {
+        "output": "..query-data.data...query-input.style...query-input.title...load-input.marks..",
+        "outputs": [
+            {"id": "query-data", "property": "data"},
+            {"id": "query-input", "property": "style"},
+            {"id": "query-input", "property": "title"},
+            {"id": "load-input", "property": "marks"},
+        ],
+        "inputs": [{"id": "query-input", "property": "value", "value": query}],
+        "changedPropIds": ["query-input.value"],
+        "state": [
+            {"id": "query-data", "property": "data", "value": ""},
+            {"id": "load-input", "property": "marks", "value": {}},
+            {"id": "data-tabs", "property": "value", "value": "1"},
+        ],
+    }
+    return plain_http.request(
+        f"{url}/dtale/charts/_dash-update-component",
+        "POST",
+        headers={"Content-Type": "application/json"},
+        body=json.dumps(charts).encode(),
+    )
+
+
 @pytest.mark.parametrize("query", CODE)
 def test_nobody_runs_code_by_a_filter_even_with_the_link(
     kernel: Kernel, url: str, query: str
@@ -305,29 +331,7 @@ def test_nobody_runs_code_by_a_filter_even_with_the_link(
             ask(f"{url}/dtale/{attempt}")
             answer = ask(f"{url}/dtale/data/1?ids=%5B%220-2%22%5D")
             assert answer.status == 200
-        charts = {
-            "output": "..query-data.data...query-input.style...query-input.title..."
-            "load-input.marks..",
-            "outputs": [
-                {"id": "query-data", "property": "data"},
-                {"id": "query-input", "property": "style"},
-                {"id": "query-input", "property": "title"},
-                {"id": "load-input", "property": "marks"},
-            ],
-            "inputs": [{"id": "query-input", "property": "value", "value": query}],
-            "changedPropIds": ["query-input.value"],
-            "state": [
-                {"id": "query-data", "property": "data", "value": ""},
-                {"id": "load-input", "property": "marks", "value": {}},
-                {"id": "data-tabs", "property": "value", "value": "1"},
-            ],
-        }
-        answer = ask(
-            f"{url}/dtale/charts/_dash-update-component",
-            "POST",
-            {"Content-Type": "application/json"},
-            body=json.dumps(charts).encode(),
-        )
+        answer = _type_chart_query(url, query)
         assert answer.status == 200, answer.text
         assert "Custom filters are off" in answer.text
         assert not file.exists()
@@ -357,6 +361,25 @@ def test_what_dtales_own_menus_do_with_filters_works(url: str) -> None:
     none = quote(json.dumps({"columnFilters": {}, "outlierFilters": {}, "query": ""}))
     assert ask(f"{url}/dtale/update-settings/1?settings={none}").json()["success"]
     assert len(plain_http.grid(f"{url}/dtale/main/1")) == 3
+
+
+def test_values_of_every_kind_and_harmless_chart_queries_run(kernel: Kernel, url: str) -> None:
+    for value in ("`", "it's `x`", "'''", '"""', "\\", "\n", "日本 #@{}"):
+        cfg = {"type": "string", "action": "equals", "operand": "ne", "value": [value]}
+        saved = ask(f"{url}/dtale/save-column-filter/1?col=text&cfg={quote(json.dumps(cfg))}")
+        assert saved.json()["success"], value
+        assert len(plain_http.grid(f"{url}/dtale/main/1")) == 3, value
+    ask(f"{url}/dtale/save-column-filter/1?col=text&cfg={quote(json.dumps({**cfg, 'value': []}))}")
+    for query in ("a % 2 == 0", "abs(a) < 9", "a >= a.mean()", "text.str.strip() != '-'", "-a < 0"):
+        answer = _type_chart_query(url, query)
+        assert answer.json()["response"]["query-data"]["data"] == query, answer.text
+    code = "text.astype('str') != '-'"  # of the notebook's own it is not asked what it does
+    assert "Custom filters are off" in _type_chart_query(url, code).text
+    kernel.run(
+        f"import dtale\ndtale.get_instance('1').notebook_charts(query={code!r}, x='a', y='a')"
+    )
+    assert _type_chart_query(url, code).json()["response"]["query-data"]["data"] == code
+    assert "Custom filters are off" in _type_chart_query(url, f"{code} and a.map(print)").text
 
 
 def test_an_error_keeps_its_message_and_loses_its_traceback(kernel: Kernel, url: str) -> None:

@@ -9,25 +9,25 @@ import numpy as np
 import pandas as pd
 import pytest
 from dtale import global_state, predefined_filters
+from support import in_process
 
-from dtale_magics.serving.assets import Assets
 from dtale_magics.state import Cell
-from dtale_magics.viewer.viewer import Viewer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from dtale_magics.viewer.viewer import Viewer
+
 # D-Tale looks for a column named "index", also where columns have several levels.
 pytestmark = pytest.mark.filterwarnings("ignore::pandas.errors.PerformanceWarning")
-
-VIEWER = Viewer(lambda: "http://127.0.0.1:1/slug", Assets())
 
 
 class Grid:
     """A frame in D-Tale, and what its page does to it."""
 
-    def __init__(self) -> None:
-        self.client = VIEWER.app("").test_client()
+    def __init__(self, viewer: Viewer) -> None:
+        self.viewer = viewer
+        self.client = viewer.app("").test_client()
         self.runs = 0
         self.id = ""
 
@@ -35,9 +35,9 @@ class Grid:
         """Show it by the same cell; returns what is said to the user."""
         self.runs += 1
         cell = Cell("cell", str(self.runs), self.runs)
-        instance = VIEWER.show(frame, "df", options, cell=cell, reset=reset)
+        instance = self.viewer.show(frame, "df", options, cell=cell, reset=reset)
         self.id = instance._data_id
-        (shown,) = VIEWER.shown.frames()
+        (shown,) = self.viewer.shown.frames()
         return " ".join(shown.notes)
 
     def api(self, route: str, **parameters: Any) -> dict[str, Any]:
@@ -76,11 +76,17 @@ class Grid:
         global_state.update_settings(self.id, settings)
 
 
+@pytest.fixture(scope="module")
+def viewer() -> Iterator[Viewer]:
+    with in_process.viewer() as one:
+        yield one
+
+
 @pytest.fixture
-def grid() -> Iterator[Grid]:
-    yield Grid()
-    for frame in VIEWER.shown.frames():
-        VIEWER.shown.drop(frame.data_id)
+def grid(viewer: Viewer) -> Iterator[Grid]:
+    yield Grid(viewer)
+    for frame in viewer.shown.frames():
+        viewer.shown.drop(frame.data_id)
 
 
 NUMBERS = ["int64", "int32", "Int64", "float64", "float32", "Float64", "int8"]
@@ -374,16 +380,16 @@ def test_edits_are_announced_and_can_be_had_back(grid: Grid, calls: Any, counted
     assert grid.show(frame) == ""
     for route, parameters in calls:
         grid.api(route, **parameters)
-    edited = VIEWER.shown.edited(grid.id)
+    edited = grid.viewer.shown.edited(grid.id)
     assert not edited.equals(frame)
     assert list(edited.index) == [10, 20]
     said = grid.show(frame)
     assert f"{counted} made in the grid of df" in said
     assert "edited = %dtale --edited df" in said
-    pd.testing.assert_frame_equal(VIEWER.shown.edited(grid.id), edited)
-    pd.testing.assert_frame_equal(VIEWER.shown.data(grid.id), frame)
+    pd.testing.assert_frame_equal(grid.viewer.shown.edited(grid.id), edited)
+    pd.testing.assert_frame_equal(grid.viewer.shown.data(grid.id), frame)
     assert grid.show(frame) == "", "said once"
-    pd.testing.assert_frame_equal(VIEWER.shown.edited(grid.id), edited)
+    pd.testing.assert_frame_equal(grid.viewer.shown.edited(grid.id), edited)
 
 
 FRAMES: dict[str, pd.DataFrame | pd.Series[Any]] = {
@@ -416,11 +422,11 @@ FRAMES: dict[str, pd.DataFrame | pd.Series[Any]] = {
 def test_the_way_back_gives_the_users_own_rows(grid: Grid, name: str) -> None:
     frame = FRAMES[name]
     grid.show(frame)
-    whole = VIEWER.shown.data(grid.id)
+    whole = grid.viewer.shown.data(grid.id)
     first = frame.index.nlevels if not grid.settings["indexes"] else len(grid.settings["indexes"])
     column = [one["name"] for one in grid.columns][0 if not grid.settings["indexes"] else first]
     grid.filter(column, type="int", operand=">", value=1)
-    kept = VIEWER.shown.data(grid.id)
+    kept = grid.viewer.shown.data(grid.id)
     check = (
         pd.testing.assert_series_equal
         if isinstance(frame, pd.Series)

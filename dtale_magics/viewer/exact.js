@@ -1,0 +1,48 @@
+// Numbers in D-Tale's grid as they are. D-Tale formats them with numeral.js, which reads text as a
+// double, and gives NaN for numbers below 1e-6 and from 1e21 on. This script stands before D-Tale's
+// bundle and changes numeral's `format` as soon as that is there.
+(() => {
+  "use strict";
+  const WHOLE = /^-?\d+$/;
+  const PLAIN = /^0(?:\.(0+))?$/; // D-Tale's own formats, by the precision of the grid
+  const ZERO = /^-?0(?:\.0*)?$/;
+
+  function text(value, pattern) {
+    if (!WHOLE.test(value)) return Number.isNaN(Number(value)) ? value : null;
+    if (Number.isSafeInteger(Number(value))) return null;
+    return pattern?.includes(",") ? value.replace(/\B(?=(\d{3})+$)/g, ",") : value;
+  }
+
+  function changed(numeral) {
+    const format = numeral.fn.format;
+    numeral.fn.format = function (pattern, ...others) {
+      const value = this._input;
+      if (typeof value === "string") {
+        const exact = text(value, pattern);
+        if (exact !== null) return exact;
+      }
+      const shown = format.call(this, pattern, ...others);
+      if (typeof value !== "number" || !Number.isFinite(value) || value === 0) return shown;
+      const plain = PLAIN.exec(pattern ?? "");
+      if (plain && (ZERO.test(shown) || shown.includes("NaN"))) {
+        return value.toExponential((plain[1] ?? "").length);
+      }
+      return shown.includes("NaN") ? String(value) : shown;
+    };
+  }
+
+  const chunks = (self.webpackChunkdtale = self.webpackChunkdtale || []);
+  chunks.push([
+    ["dtale_magics"],
+    {},
+    (require) => {
+      for (const id of Object.keys(require.m)) {
+        const source = require.m[id].toString();
+        if (source.includes("scalePercentBy100") && source.includes("stringToNumber")) {
+          const numeral = require(id);
+          if (numeral?.fn?.format) changed(numeral);
+        }
+      }
+    },
+  ]);
+})();

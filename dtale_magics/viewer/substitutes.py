@@ -1,0 +1,151 @@
+"""What D-Tale's own functions are replaced by, as long as the extension is loaded.
+
+Each does what D-Tale's does, for more frames (`preparation`), more exactly (`exact`) or faster
+(`description`). They are installed as part of the import of ``dtale.app``.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from dtale_magics.viewer import description, exact, preparation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from types import ModuleType
+
+    Replace = Callable[[ModuleType, str, object], None]
+
+INSTANTS = "_dtale_magics_instants"
+"""Attribute of D-Tale's instance: its columns with a time zone, by name."""
+
+
+class _Here(threading.local):
+    """What is prepared in this thread for whoever wants to know of it."""
+
+    prepared: list[preparation.Prepared] | None = None
+
+
+_here = _Here()
+
+
+@contextmanager
+def noted() -> Iterator[list[preparation.Prepared]]:
+    """Collect how the frames were prepared that D-Tale loads in this thread meanwhile."""
+    found: list[preparation.Prepared] = []
+    _here.prepared = found
+    try:
+        yield found
+    finally:
+        _here.prepared = None
+
+
+def install(views: ModuleType, state: ModuleType, replace: Replace) -> None:
+    """Replace D-Tale's functions.
+
+    Parameters
+    ----------
+    views, state
+        ``dtale.views`` and ``dtale.global_state``.
+    replace
+        Replaces an attribute of a module.
+    """
+    _classify_unsigned_numbers(replace)
+    description.install(views, replace)
+    replace(views, "format_data", _format_data(views.format_data))
+    replace(views, "grid_formatter", _grid_formatter(views, state))
+    replace(views, "get_str_arg", _get_str_arg(views.get_str_arg, state))
+    replace(views, "export_to_csv_buffer", _export_to_csv_buffer(views, state))
+
+
+def _classify_unsigned_numbers(replace: Replace) -> None:
+    """Have D-Tale's modules take unsigned whole numbers for numbers, as its page does."""
+    original = sys.modules["dtale.utils"].classify_type
+
+    def classify_type(name: str | None) -> str:
+        return "I" if (name or "").lower().startswith("uint") else original(name)
+
+    for module_name, module in list(sys.modules.items()):
+        is_dtales = module_name.partition(".")[0] == "dtale"
+        if is_dtales and getattr(module, "classify_type", None) is original:
+            replace(module, "classify_type", classify_type)
+
+
+def _format_data(original: Callable[..., Any]) -> Callable[..., Any]:
+    def format_data(data: Any, inplace: bool = False, drop_index: bool = False) -> Any:  # noqa: FBT001, FBT002 (D-Tale's signature)
+        import pandas as pd  # noqa: PLC0415 (imported by then)
+
+        del inplace  # the user's frame is never changed
+        if isinstance(data, pd.Series):
+            data = data.to_frame(0 if data.name is None else data.name)
+        elif isinstance(data, pd.Index):
+            data = data.to_frame(index=False)
+        if not isinstance(data, pd.DataFrame):
+            data, _ = original(data, inplace=False, drop_index=drop_index)
+            drop_index = False
+        prepared = preparation.prepare(data, drop_index=drop_index)
+        if _here.prepared is not None:
+            _here.prepared.append(prepared)
+        return prepared.frame, prepared.index
+
+    return format_data
+
+
+def _grid_formatter(views: Any, state: Any) -> Callable[..., Any]:
+    original = views.grid_formatter
+
+    def grid_formatter(
+        col_types: Any,
+        nan_display: Any = "",
+        overrides: Any = None,
+        as_string: bool = False,  # noqa: FBT001, FBT002 (D-Tale's signature)
+    ) -> Any:
+        # D-Tale's descriptions of a frame have this; what it makes for other tables has not.
+        is_frame = col_types and all("unique_ct" in column for column in col_types)
+        if not is_frame or overrides or as_string:
+            return original(col_types, nan_display, overrides, as_string)
+        classify, instants = views.classify_type, _instants_of_request(state)
+        return exact.GridFormatter(col_types, nan_display, classify, instants)
+
+    return grid_formatter
+
+
+def _get_str_arg(original: Callable[..., Any], state: Any) -> Callable[..., Any]:
+    def get_str_arg(request: Any, name: str, default: Any = None) -> Any:
+        value = original(request, name, default)
+        if name == "updated" and value and request.endpoint == "dtale.edit_cell":
+            column = _instants_of_request(state).get(original(request, "col"))
+            return value if column is None else exact.local_time(value, column)
+        return value
+
+    return get_str_arg
+
+
+def _export_to_csv_buffer(views: Any, state: Any) -> Callable[..., Any]:
+    original = views.export_to_csv_buffer
+
+    def export_to_csv_buffer(data: Any, tsv: bool = False) -> Any:  # noqa: FBT001, FBT002 (D-Tale's signature)
+        instants = _instants_of_request(state)
+        names = [name for name in data.columns if name in instants]
+        if names:
+            data = data.copy(deep=False)
+        for name in names:
+            column = instants[name].reindex(data.index)
+            if column.dt.tz_localize(None).equals(data[name]):
+                data[name] = column
+        return original(data, tsv=tsv)
+
+    return export_to_csv_buffer
+
+
+def _instants_of_request(state: Any) -> Mapping[str, Any]:
+    """Return the columns with a time zone of the frame that is asked for."""
+    from flask import has_request_context, request  # noqa: PLC0415 (imported by then)
+
+    data_id = (request.view_args or {}).get("data_id") if has_request_context() else None
+    if data_id is None or not state.contains(data_id):
+        return {}
+    return getattr(state.get_data_inst(data_id), INSTANTS, None) or {}

@@ -1,0 +1,153 @@
+"""Who knows the path of the static files, and no link, holds nobody up."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import psutil
+import pytest
+from support import plain_http
+from support.kernels import Kernel
+from support.ports import PortClaims
+
+from dtale_magics.serving import connections
+from dtale_magics.serving.connections import Connection, Connections
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.timeout(180)
+
+STALLED = 90
+SCRIPT = "dtale/static/dist/dtale_bundle.js"
+SECONDS = 10.0
+"""For a request beside them; before, it waited for 30."""
+
+
+@pytest.fixture(scope="module")
+def kernel() -> Iterator[Kernel]:
+    with PortClaims() as claims, Kernel(claims.take()) as one:
+        one.start()
+        one.run("%load_ext dtale_magics\nimport dtale_magics.session, os")
+        one.run("%dtale {'a': [1, 2, 3]}")
+        yield one
+
+
+@contextlib.contextmanager
+def _stalled(
+    port: int, path: str, coding: str, method: str = "GET"
+) -> Iterator[list[socket.socket]]:
+    """Open connections that ask for `path` and read nothing."""
+    with contextlib.ExitStack() as stack:
+        clients = []
+        for _ in range(STALLED):
+            client = stack.enter_context(socket.socket())
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.settimeout(30)
+            client.connect(("127.0.0.1", port))
+            head = (
+                f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept-Encoding: {coding}\r\n\r\n"
+            )
+            client.sendall(head.encode())
+            clients.append(client)
+        yield clients
+
+
+@pytest.mark.parametrize("coding", ["identity", "gzip"])
+def test_those_who_do_not_read_keep_no_request_waiting(kernel: Kernel, coding: str) -> None:
+    status = kernel.status()
+    port, page = status["port"], f"{status['url']}dtale/main/1"
+    token = kernel.value("dtale_magics.session.current()._assets.token")
+    script = f"http://127.0.0.1:{port}/{token}/{SCRIPT}"
+    whole = plain_http.request(script, headers={"Accept-Encoding": coding})
+    assert whole.status == 200
+    assert len(plain_http.grid(page)) == 3
+    process = psutil.Process(kernel.value("os.getpid()"))
+    before = process.memory_info().rss
+    for _ in range(3):
+        with _stalled(port, f"/{token}/{SCRIPT}", coding) as clients:
+            for client in clients[-5:]:
+                assert client.recv(12).startswith(b"HTTP/1.")  # the server is at work on them
+            started = time.monotonic()
+            assert len(plain_http.grid(page, timeout=SECONDS)) == 3
+            # Who does read gets the whole of it beside them.
+            beside = plain_http.request(script, headers={"Accept-Encoding": coding}, timeout=30)
+            assert beside.body == whole.body
+            assert beside.headers["Content-Length"] == str(len(whole.body))
+            assert time.monotonic() - started < 3 * SECONDS
+    assert process.memory_info().rss - before < 120 * 2**20
+    assert len(plain_http.grid(page, timeout=SECONDS)) == 3
+
+
+def test_a_body_that_nobody_asked_for_takes_no_memory(kernel: Kernel) -> None:
+    status = kernel.status()
+    port, page = status["port"], f"{status['url']}dtale/main/1"
+    process = psutil.Process(kernel.value("os.getpid()"))
+    before, most = process.memory_info().rss, 0
+    head = b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 900000000\r\n\r\n"
+    piece = bytes(64 * 1024)
+
+    def send() -> None:
+        with (
+            contextlib.suppress(OSError),
+            socket.create_connection(("127.0.0.1", port), 20) as client,
+        ):
+            client.sendall(head)
+            for _ in range(400):
+                client.sendall(piece)
+
+    threads = [threading.Thread(target=send, daemon=True) for _ in range(40)]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        most = max(most, process.memory_info().rss - before)
+        time.sleep(0.02)
+    assert most < 100 * 2**20
+    assert len(plain_http.grid(page, timeout=SECONDS)) == 3
+
+
+class _Socket:
+    """Takes the place of a socket, and notes how it ended."""
+
+    def __init__(self) -> None:
+        self.ended = False
+
+    def setsockopt(self, *_: Any) -> None:
+        pass
+
+    def shutdown(self, *_: Any) -> None:
+        self.ended = True
+
+    def close(self) -> None:
+        pass
+
+
+def _connection() -> Connection:
+    return Connection(_Socket(), ("127.0.0.1", 1), None)  # type: ignore[arg-type]
+
+
+def test_the_download_that_takes_least_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "MOST_DOWNLOADS", 3)
+    now = 1000.0
+    monkeypatch.setattr(connections.time, "monotonic", lambda: now)
+    rooms: list[int] = []
+    pool = Connections(2, 15.0, lambda: rooms.append(1))
+    slow, fast, third, fourth = (_connection() for _ in range(4))
+    for one in (slow, fast, third):
+        pool.add(one)
+        one.begin_download()
+        assert len(pool) == 0, "it has no place among the requests any more"
+    assert len(rooms) == 3
+    now += 10
+    slow.sent, fast.sent, third.sent = 5_000, 5_000_000, 600_000
+    pool.add(fourth)
+    fourth.begin_download()
+    assert [one.socket.ended for one in (slow, fast, third, fourth)] == [True, False, False, False]  # type: ignore[attr-defined]
+    assert pool.next_deadline == 1000 + connections.DOWNLOAD_SECONDS
+    now = 1000 + connections.DOWNLOAD_SECONDS
+    pool.cut_late()
+    assert [one.socket.ended for one in (fast, third, fourth)] == [True, True, False]  # type: ignore[attr-defined]
