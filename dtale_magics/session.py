@@ -17,6 +17,7 @@ from dtale_magics.errors import PortUnavailableError, SettingError
 from dtale_magics.once import once
 from dtale_magics.serving.assets import Assets
 from dtale_magics.system import notebook
+from dtale_magics.viewer import patches
 from dtale_magics.viewer.plain_show import HOST, PlainShow
 from dtale_magics.viewer.preload import Preload
 from dtale_magics.viewer.sources import LAZY_ROWS
@@ -241,6 +242,7 @@ class Session:
         self._preload.stop()
         self.stop()
         self._plain_show.uninstall()
+        patches.undo()
 
     @property
     def loaded(self) -> bool:

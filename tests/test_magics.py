@@ -352,11 +352,17 @@ def test_unloading_leaves_nothing(kernel: Kernel) -> None:
     line_magics = kernel.value("list(get_ipython().magics_manager.lsmagic()['line'])")
     assert "who" in line_magics
     assert not {"dtale", "dtale_port"} & set(line_magics)
-    modules = "['dtale.app', 'dtale.views']"
-    left = kernel.value(
-        f"[name for m in {modules} for name, value in vars(__import__('sys').modules[m]).items()"
-        " if getattr(value, '__module__', '').startswith('dtale_magics')]"
+    kernel.run(
+        "import sys\n"
+        "def ours(value):\n"
+        "    value = value.fget if type(value) is property else value\n"
+        "    return type(value) is type(ours) and 'dtale_magics' in value.__code__.co_filename\n"
+        "left = [f'{module}.{name}'\n"
+        "    for module in [m for m in sys.modules if m.partition('.')[0] == 'dtale']\n"
+        "    for name, value in vars(sys.modules[module]).items()\n"
+        "    if ours(value) or isinstance(value, type) and any(map(ours, vars(value).values()))]"
     )
+    left = kernel.value("left")
     assert left == []
     kernel.run("%load_ext dtale_magics")
     kernel.run("%dtale df")

@@ -16,6 +16,8 @@ import importlib
 import inspect
 from typing import TYPE_CHECKING, Any
 
+from dtale_magics.viewer import patches
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
     from types import ModuleType
@@ -180,7 +182,7 @@ class Notebook:
 
         functools.update_wrapper(notebook_charts, original)
         notebook_charts._dtale_magics_original = original  # type: ignore[attr-defined] # noqa: SLF001
-        views.DtaleData.notebook_charts = notebook_charts
+        patches.replace(views.DtaleData, "notebook_charts", notebook_charts)
 
 
 class _Text(str):
@@ -224,7 +226,7 @@ def quote_values(column_filters: ModuleType) -> None:
         return built
 
     build_filter._dtale_magics_original = original  # type: ignore[attr-defined] # noqa: SLF001
-    menu.build_filter = build_filter
+    patches.replace(menu, "build_filter", build_filter)
 
 
 def _as_text(value: Any) -> Any:
@@ -269,7 +271,7 @@ def install(
 
     validate_query_safety._dtale_magics = True  # type: ignore[attr-defined] # noqa: SLF001
     validate_query_safety.original = original  # type: ignore[attr-defined]
-    query_module.validate_query_safety = validate_query_safety
+    patches.replace(query_module, "validate_query_safety", validate_query_safety)
 
 
 def brings_new(updates: dict[str, Any], current: dict[str, Any]) -> bool:

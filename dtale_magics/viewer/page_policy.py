@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import BaseLoader
 
 from dtale_magics.serving.assets import EXACT
+from dtale_magics.viewer import patches
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,7 +60,7 @@ def install(app: Flask, charts: ModuleType, layout: ModuleType) -> None:
     app.extensions[__name__] = True
     app.after_request(restrict_scripts)
     if not getattr(charts.base_layout, "escapes", False):
-        charts.base_layout = _escaping(layout)  # type: ignore[attr-defined]
+        patches.replace(charts, "base_layout", _escaping(layout))
 
 
 def restrict_scripts(response: Response) -> Response:

@@ -140,16 +140,22 @@ class PlainShow:
         self.announce()
 
     def _replace_everywhere(self, app: ModuleType, name: str, replacement: object) -> None:
-        """Replace what the package ``dtale`` has under the same name, too, if it has it already."""
-        self._replace(app, name, replacement)
-        package = sys.modules["dtale"]
-        if hasattr(package, name):
-            self._replace(package, name, replacement)
+        """Replace a function also where D-Tale's other modules have imported it."""
+        original = getattr(app, name)
+        _exchange(name, original, replacement)
+        self._undo.append(lambda: _exchange(name, replacement, original))
 
     def _replace(self, module: ModuleType, name: str, replacement: object) -> None:
         original = getattr(module, name)
         setattr(module, name, replacement)
         self._undo.append(lambda: setattr(module, name, original))
+
+
+def _exchange(name: str, old: object, new: object) -> None:
+    """Set `name` to `new` in every module of D-Tale's that has `old` there."""
+    for module_name, module in list(sys.modules.items()):
+        if module_name.partition(".")[0] == "dtale" and getattr(module, name, None) is old:
+            setattr(module, name, new)
 
 
 def _is_ours(app: Any) -> bool:

@@ -8,6 +8,7 @@ panel that stands below an earlier cell.
 from __future__ import annotations
 
 import functools
+import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -67,6 +68,9 @@ def install(state: Any, moved: Callable[[str, str], None]) -> Callable[[], None]
     def undo() -> None:
         del default.build_data_id
         state.update_id, state.use_store = update_id, use_store
+        package: Any = sys.modules["dtale"]
+        if getattr(package, "update_id", None) is update_and_note:  # it has a copy of its own
+            package.update_id = update_id
 
     return undo
 
