@@ -72,6 +72,9 @@ class Settings:
         How many expressions that no variable holds are kept in D-Tale.
     exposed_ports
         All ports that the cluster exposes, where it says so; `ingress_port` is one of them.
+    proxy_url
+        URL, or path on the page's host, under which the notebook's server proxies a port; it holds
+        ``{port}``. None: as jupyter-server-proxy does by itself.
     """
 
     range: PortRange
@@ -82,6 +85,7 @@ class Settings:
     trusted_proxies: tuple[Network, ...] = ()
     kept_expressions: int = KEPT_EXPRESSIONS
     exposed_ports: tuple[int, ...] = ()
+    proxy_url: str | None = None
 
     @property
     def search_order(self) -> Sequence[int]:
@@ -251,7 +255,27 @@ def resolve(
         access.proxies(),
         KEPT_EXPRESSIONS if kept is None else kept,
         _ports(environ.get("DTALE_INGRESS_PORTS", ""), "DTALE_INGRESS_PORTS"),
+        _proxy_url(config, environ),
     )
+
+
+def _proxy_url(config: Mapping[str, Any], environ: Mapping[str, str]) -> str | None:
+    name = "c.DtaleMagics.proxy_url"
+    value = config.get("proxy_url")
+    if value is None:
+        name, value = "DTALE_PROXY_URL", environ.get("DTALE_PROXY_URL")
+    if not value:
+        return None
+    text = str(value).strip().rstrip("/")
+    hint = "Write for example: /studio/proxy/{port}"
+    if "{port}" not in text:
+        what = f"{name} is {text[:80]!r}: {{port}} is missing, which says where the port stands."
+        raise SettingError(name, value, what, hint)
+    if text.startswith("/") and not text.startswith("//"):
+        # A path is read as that of any host.
+        host = "https://localhost"
+        return url_template.expand(host + text, environ, name).removeprefix(host)
+    return url_template.expand(text, environ, name)
 
 
 def _ports(text: str, name: str) -> tuple[int, ...]:

@@ -93,6 +93,12 @@ class DtaleMagics(Magics):
     ingress_url = Unicode(
         None, allow_none=True, help="URL of the ingress port (DTALE_INGRESS_URL)."
     ).tag(config=True)
+    proxy_url = Unicode(
+        None,
+        allow_none=True,
+        help="Where a hosted notebook proxies a port, such as /studio/proxy/{port} "
+        "(DTALE_PROXY_URL).",
+    ).tag(config=True)
     open_access = Bool(
         None,
         allow_none=True,

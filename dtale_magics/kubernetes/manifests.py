@@ -65,12 +65,13 @@ def service(options: Options, server: Server) -> Manifest:
             "port": port,
             "targetPort": port,
             "protocol": "TCP",
+            "appProtocol": "http",  # a mesh would otherwise take it for any TCP
         }
         for index, port in enumerate(options.ports)
     ]
     if options.notebook_port is not None:
         notebook = {"name": "notebook", "port": 80, "targetPort": options.notebook_port}
-        ports.insert(0, {**notebook, "protocol": "TCP"})
+        ports.insert(0, {**notebook, "protocol": "TCP", "appProtocol": "http"})
     spec: Manifest = {"type": "ClusterIP"}
     if options.headless:
         spec["clusterIP"] = "None"

@@ -82,7 +82,7 @@ def candidates(
     ports = list(ports)
     found = [*_configured(settings, ports)]
     for port in ports:
-        found += _proxied(port, environ, server)
+        found += _proxied(port, environ, server, settings.proxy_url)
     address = pod_address()
     if address:
         host = f"[{address}]" if ":" in address else address
@@ -117,6 +117,8 @@ def prefixes(
         roots.add(server.base_path)
     ports = list(ports)
     found = {f"{root}/proxy/{port}" for root in roots for port in ports}
+    if settings.proxy_url:
+        found |= {urlsplit(settings.proxy_url.replace("{port}", str(port))).path for port in ports}
     found |= {url.path for url in _configured(settings, ports) if url.path}
     return tuple(sorted(found, key=lambda prefix: (-len(prefix), prefix)))
 
@@ -170,12 +172,16 @@ def _configured(settings: Settings, ports: list[int]) -> Iterable[PublicUrl]:
 
 
 def _proxied(
-    port: int, environ: Mapping[str, str], server: JupyterServer | None
+    port: int, environ: Mapping[str, str], server: JupyterServer | None, template: str | None
 ) -> Iterable[PublicUrl]:
     kernel_base = "" if server is None else f"{server.url.rstrip('/')}/proxy/{port}"
     headers = {} if server is None else server.headers
     hub = environ.get("JUPYTERHUB_SERVICE_PREFIX", "").rstrip("/")
-    if hub:
+    if template:
+        base = template.replace("{port}", str(port))
+        evidence = "DTALE_PROXY_URL or c.DtaleMagics.proxy_url"
+        yield PublicUrl("hub" if hub else "server", base, port, evidence, kernel_base, headers)
+    elif hub:
         # The Hub tells the host only where its administrator configured it; a page knows its own.
         public = environ.get("JUPYTERHUB_PUBLIC_URL", "").rstrip("/")
         evidence = "JUPYTERHUB_PUBLIC_URL" if public else "JUPYTERHUB_SERVICE_PREFIX"

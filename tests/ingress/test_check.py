@@ -15,6 +15,7 @@ from support.kernels import environment, port_settings
 
 from dtale_magics import url_template
 from dtale_magics.errors import SettingError
+from dtale_magics.frontend.extension import _panel_api as panel_api
 from dtale_magics.reach import finding, probe
 from dtale_magics.reach.public_urls import candidates
 from dtale_magics.serving import identity
@@ -37,6 +38,7 @@ def session(ports: range, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
     for name, value in port_settings(ports).items():
         monkeypatch.setenv(name, value)
     one = Session()
+    one.panel_api = panel_api(one)
     one.ensure()
     yield one
     one.stop()

@@ -123,3 +123,23 @@ def test_a_server_file_of_another_pod_on_the_same_home_is_not_ours(
     found = jupyter_server.of_this_kernel()
     assert found is not None
     assert found.url == "http://127.0.0.1:8888/user/ada/"
+
+
+def test_a_hosted_proxy_has_a_path_of_its_own() -> None:
+    now = settings(DTALE_PROXY_URL="/studio/{user}/proxy/{port}/", JUPYTERHUB_USER="ada")
+    (way,) = (
+        one for one in public_urls.candidates(now, [43051], {}, None) if one.source == "server"
+    )
+    assert way.base == way.path == "/studio/ada/proxy/43051"
+    assert "/studio/ada/proxy/43051" in public_urls.prefixes(now, [43051], {})
+    assert settings(DTALE_PROXY_URL="https://x.org/p/{port}").proxy_url == "https://x.org/p/{port}"
+    config = {"proxy_url": "/own/{port}"}
+    assert resolve(config, {"DTALE_PROXY_URL": "/env/{port}"}).proxy_url == "/own/{port}"
+
+
+@pytest.mark.parametrize(
+    "url", ["/studio/proxy", "proxy/{port}", "//x/{port}", "/a b/{port}", "/{p}/{port}"]
+)
+def test_a_proxy_url_that_leads_nowhere_is_refused(url: str) -> None:
+    with pytest.raises(SettingError, match="DTALE_PROXY_URL"):
+        settings(DTALE_PROXY_URL=url)
