@@ -7,6 +7,7 @@ import json
 import sys
 
 from dtale_magics.errors import DtaleMagicsError
+from dtale_magics.version import VERSION
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -14,11 +15,16 @@ def main(arguments: list[str] | None = None) -> int:
     from dtale_magics.kubernetes import cli as manifests  # noqa: PLC0415 (needs a YAML library)
 
     parser = argparse.ArgumentParser(prog="python -m dtale_magics", description=__doc__)
+    parser.add_argument("--version", action="version", version=f"dtale_magics {VERSION}")
     commands = parser.add_subparsers(required=True)
     listing = commands.add_parser("list", help="list every D-Tale of this user in this pod")
     listing.add_argument("--json", action="store_true", help="for programs")
     listing.set_defaults(run=_list)
-    checking = commands.add_parser("check", help="find out by which URL each D-Tale is seen")
+    checking = commands.add_parser(
+        "check",
+        help="find out by which URL each D-Tale is seen",
+        epilog="Exit code: 0 each is reachable, 1 one is not or nothing runs, 2 a wrong setting.",
+    )
     checking.add_argument("--json", action="store_true", help="for programs")
     checking.set_defaults(run=_check)
     rendering = commands.add_parser("manifests", help=manifests.HELP)
@@ -29,6 +35,11 @@ def main(arguments: list[str] | None = None) -> int:
         code: int = given.run(given)
     except DtaleMagicsError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        return 2
+    except ModuleNotFoundError as error:
+        # Installed without its dependencies, as for the manifests, which need none of them.
+        print(f"This command needs {error.name}, which is not installed here.", file=sys.stderr)
+        print("Run it where notebooks run, or type: pip install dtale_magics", file=sys.stderr)
         return 2
     return code
 
@@ -47,12 +58,13 @@ def _check(given: argparse.Namespace) -> int:
     from dtale_magics.frontend.display import check_text  # noqa: PLC0415
     from dtale_magics.pod import ports  # noqa: PLC0415 (--help shall be quick)
 
+    session.current().settings()  # a wrong one is what is to be found
     # Nothing runs in this process: each kernel checks for itself, and has what its pages told.
     checks = ports.checks() or [
         {"label": "no notebook", "owner": None, "pid": None, **session.current().check().as_dict()}
     ]
     print(json.dumps(checks, indent=2) if given.json else check_text(checks))
-    return 0
+    return 0 if all(one["reachable"] for one in checks) else 1
 
 
 if __name__ == "__main__":

@@ -401,7 +401,7 @@ class Session:
             Says who has the port.
         """
         if port is None:
-            self._open_ports().ensure(self.settings().range.ports)
+            self._open_ports().ensure(self.settings().search_order)
         elif force:
             self.take_over(port).require()
         else:

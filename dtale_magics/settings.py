@@ -13,7 +13,7 @@ from dtale_magics import url_template
 from dtale_magics.errors import SettingError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 FIRST_PORT = 40000
 LAST_PORT = 49000
@@ -70,6 +70,8 @@ class Settings:
         Networks whose forwarded headers are believed.
     kept_expressions
         How many expressions that no variable holds are kept in D-Tale.
+    exposed_ports
+        All ports that the cluster exposes, where it says so; `ingress_port` is one of them.
     """
 
     range: PortRange
@@ -79,6 +81,16 @@ class Settings:
     allowed_hosts: tuple[str, ...] = ()
     trusted_proxies: tuple[Network, ...] = ()
     kept_expressions: int = KEPT_EXPRESSIONS
+    exposed_ports: tuple[int, ...] = ()
+
+    @property
+    def search_order(self) -> Sequence[int]:
+        """Ports in the order to try them: those first that can be seen from outside."""
+        exposed = [self.ingress_port, *self.exposed_ports]
+        first = [port for port in dict.fromkeys(exposed) if port in self.range]
+        if first == list(self.range.ports[: len(first)]):
+            return self.range.ports
+        return [*first, *(port for port in self.range.ports if port not in first)]
 
 
 def parse_port(value: object, name: str) -> int:
@@ -238,7 +250,18 @@ def resolve(
         access.hosts(),
         access.proxies(),
         KEPT_EXPRESSIONS if kept is None else kept,
+        _ports(environ.get("DTALE_INGRESS_PORTS", ""), "DTALE_INGRESS_PORTS"),
     )
+
+
+def _ports(text: str, name: str) -> tuple[int, ...]:
+    """Read ports and ranges of ports, with commas or blanks between them."""
+    found: list[int] = []
+    for word in text.replace(",", " ").split():
+        first, _, last = word.partition("-")
+        one = port_range(parse_port(first, name), parse_port(last or first, name), name, name)
+        found += one.ports
+    return tuple(found)
 
 
 @dataclass(frozen=True)

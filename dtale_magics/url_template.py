@@ -6,15 +6,23 @@ import re
 import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from dtale_magics.errors import SettingError
+from dtale_magics.naming import FIELDS, Names, fields, fill
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
-_NAMES = ("port", "user", "server", "pod", "namespace")
+_KNOWN_BY = {
+    "user": "JUPYTERHUB_USER",
+    "pod": "POD_NAME",
+    "namespace": "POD_NAMESPACE",
+}
+_HINT = "Write for example: https://{user}.dtale.example.org"
+_NOT_IN_A_HOST = re.compile(r"[^\w.-]")
+_NOT_IN_A_PATH = re.compile(r"[\s{}*]|(^|/)\.{1,2}(/|$)")
 
 
 def expand(template: str, environ: Mapping[str, str], name: str) -> str:
@@ -39,25 +47,51 @@ def expand(template: str, environ: Mapping[str, str], name: str) -> str:
     SettingError
         For another placeholder, or what is no URL.
     """
-
-    def value(found: re.Match[str]) -> str:
-        placeholder = found[1]
-        if placeholder not in _NAMES:
+    text = template.strip()
+    for placeholder in re.findall(r"\{([^{}]*)\}", text):
+        if placeholder not in FIELDS:
             what = f"{name} contains {{{placeholder}}}, which stands for nothing."
-            known = " ".join(f"{{{one}}}" for one in _NAMES)
+            known = " ".join(f"{{{one}}}" for one in FIELDS)
             raise SettingError(name, template, what, f"Known are {known}.")
-        return found[0] if placeholder == "port" else quote(_value(placeholder, environ), safe="")
-
-    url = re.sub(r"\{([^{}]*)\}", value, template.strip()).rstrip("/")
-    hint = "Write for example: https://dtale.example.org/{user}"
-    try:
-        parts = urlsplit(url.replace("{port}", "1"))
-        valid = parts.scheme in {"http", "https"} and parts.hostname and (parts.port or 1)
-    except ValueError:
-        valid = False
-    if not valid or parts.query or parts.fragment:
+    used = fields(text)
+    values = {field: _value(field, environ) for field in used & _KNOWN_BY.keys()}
+    for field, value in sorted(values.items()):
+        if not value:
+            what = f"{name} contains {{{field}}}, and {_KNOWN_BY[field]} is not set here."
+            hint = "On a Hub it is. Elsewhere write the address without it."
+            raise SettingError(name, template, what, hint)
+    names = Names(
+        values.get("user", ""),
+        _value("server", environ),
+        values.get("pod", ""),
+        values.get("namespace", ""),
+    )
+    url = fill(text, names).rstrip("/")
+    if not _is_url(url.replace("{port}", "1")):
+        hint = _HINT
+        if name in environ:
+            hint += f"\nUntil whoever runs the Hub has mended it, go on without it: %env {name}="
         raise SettingError(name, template, f"{name} is {template[:80]!r}, which is no URL.", hint)
     return url
+
+
+def _is_url(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        number = parts.port
+    except ValueError:
+        return False
+    in_brackets = f"[{host}]" in parts.netloc.lower()
+    return (
+        parts.scheme in {"http", "https"}
+        and bool(host)
+        and number != 0
+        and (in_brackets or not _NOT_IN_A_HOST.search(host))
+        and not (parts.query or parts.fragment or parts.username or "@" in parts.netloc)
+        and not _NOT_IN_A_PATH.search(parts.path)
+        and not re.search(r"\s", url)
+    )
 
 
 def _value(placeholder: str, environ: Mapping[str, str]) -> str:

@@ -252,6 +252,7 @@ class DtaleMagics(Magics):
         if rows is not None:
             value, note = _sampled(value, rows, name)
         try:
+            self.session.settings()  # a wrong one shows before D-Tale is loaded for nothing
             task.line.loaded()
             if port is not None:
                 self.session.ensure(port, force=force)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import fields
 from typing import Any
 
 from dtale_magics.errors import UsageError
@@ -12,10 +13,10 @@ from dtale_magics.kubernetes.options import (
     FIRST_PORT,
     LAST_PORT,
     NOTEBOOK_PORT,
-    Gateway,
     Options,
     RouteKind,
     check_namespace,
+    require_hosts_of_their_own,
 )
 from dtale_magics.kubernetes.output import to_yaml
 from dtale_magics.kubernetes.server import Server
@@ -44,9 +45,12 @@ examples:
     python -m dtale_magics manifests --values --host '{user}.dtale.example.org' \\
       --class traefik --controller-namespace traefik > dtale-values.yaml
     python -m dtale_magics manifests --rbac --namespace jhub | kubectl apply -f -
-  below a path, with Traefik's own route and a sign-in:
-    python -m dtale_magics manifests --host apps.example.org --path '/dtale/{user}' --user ada \\
-      --route ingressroute --strip --forward-auth http://auth.auth.svc/verify --tls
+  with Traefik's own route and a sign-in:
+    python -m dtale_magics manifests --host ada.dtale.example.org --user ada \\
+      --route ingressroute --forward-auth http://auth.auth.svc/verify --tls
+
+Give each user a host. Users below one host are one site to a browser: a page of one of them can
+read and change what the others see. The best domain is one that carries nothing else.
 """
 
 
@@ -89,6 +93,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--path", default="/", metavar="PATH", help="path prefix, same fields; default: /"
     )
     where.add_argument(
+        "--shared-host",
+        action="store_true",
+        help="let users differ in --path alone, though pages of one can then act as all of them",
+    )
+    where.add_argument(
+        "--scheme",
+        choices=["http", "https"],
+        help="what browsers use, where TLS ends before the controller or at a Gateway",
+    )
+    where.add_argument(
+        "--public-port", type=int, metavar="PORT", help="port that browsers use, such as 8443"
+    )
+    where.add_argument(
         "--tls",
         nargs="?",
         const="",
@@ -126,6 +143,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="KEY=VALUE",
         help="annotation of the route, may be repeated",
     )
+    how.add_argument(
+        "--entry-point",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="Traefik's entry point of an IngressRoute, may be repeated; "
+        "default: web, or websecure with --tls",
+    )
+    how.add_argument(
+        "--no-reserved-ports",
+        action="store_true",
+        help="with --values: leave out the sysctl, which some clusters forbid",
+    )
+    how.add_argument(
+        "--service-account",
+        default="hub",
+        metavar="NAME",
+        help="with --rbac: the hub's account; default: hub",
+    )
     how.add_argument("--headless", action="store_true", help="Service without a cluster address")
     how.add_argument(
         "--notebook-port",
@@ -160,24 +196,22 @@ def text(args: argparse.Namespace) -> str:
     for namespace in (args.namespace, args.controller_namespace):
         if namespace is not None:
             check_namespace(namespace)
-    if args.rbac:
-        if args.namespace is None:
-            what = "--namespace is missing: where the hub and its account are."
-            raise UsageError(what, "Add for example: --rbac --namespace jhub")
-        return to_yaml(hub_role(RouteKind(args.route), args.namespace))
-    if args.sysctl:
-        ports = _ports(args.ports)
-        patch = {"spec": pod_sysctls(min(FIRST_PORT, *ports), max(LAST_PORT, *ports))}
-        return to_yaml([patch])
+    if args.rbac or args.sysctl:
+        return to_yaml(_rights(args) if args.rbac else _sysctl(args))
     if args.host is None:
         what = "--host is missing: the name under which the browser finds D-Tale."
         raise UsageError(what, "Add for example: --host ada.dtale.example.org")
     options = _options(args)
     if args.values:
-        return to_yaml([values(options, args.controller_namespace)], VALUES_NOTES)
-    if not args.user:
-        what = "--user is missing: whose D-Tale it is."
-        raise UsageError(what, "Add for example: --user ada   or, for every user: --values")
+        without = {"user", "server", "namespace", "pod_label", "service_account"}
+        _require_effect(args, "--values", set(vars(args)) - without)
+        reserve = not args.no_reserved_ports
+        chart = values(options, args.controller_namespace, reserve_ports=reserve)
+        return to_yaml([chart], VALUES_NOTES)
+    without = {"no_reserved_ports", "service_account"}
+    _require_effect(args, "one server's manifests", set(vars(args)) - without)
+    require_hosts_of_their_own(options)
+    _check_server(args, options)
     selector = _pairs(args.pod_label, "--pod-label")
     server = Server(args.user, args.server, args.namespace, selector=selector)
     documents = render(options, server)
@@ -187,21 +221,60 @@ def text(args: argparse.Namespace) -> str:
     return to_yaml(documents)
 
 
+def _rights(args: argparse.Namespace) -> list[dict[str, Any]]:
+    _require_effect(args, "--rbac", {"namespace", "route", "service_account"})
+    if args.namespace is None:
+        what = "--namespace is missing: where the hub and its account are."
+        raise UsageError(what, "Add for example: --rbac --namespace jhub")
+    return hub_role(RouteKind(args.route), args.namespace, args.service_account)
+
+
+def _sysctl(args: argparse.Namespace) -> list[dict[str, Any]]:
+    _require_effect(args, "--sysctl", {"ports"})
+    ports = _ports(args.ports)
+    return [{"spec": pod_sysctls(min(FIRST_PORT, *ports), max(LAST_PORT, *ports))}]
+
+
+def _check_server(args: argparse.Namespace, options: Options) -> None:
+    if not args.user:
+        what = "--user is missing: whose D-Tale it is."
+        raise UsageError(what, "Add for example: --user ada   or, for every user: --values")
+    if options.tls and options.route is RouteKind.HTTPROUTE:
+        what = f"The Secret {options.tls} would be ignored: an HTTPRoute's certificate is its "
+        hint = "Name the Secret in the Gateway's listener, and say here: --scheme https"
+        raise UsageError(f"{what}Gateway's.", hint)
+    for name in (args.user, args.server):
+        if not name.isprintable():
+            what = f"{name!r} is no name that a hub knows: it has characters that show nothing."
+            raise UsageError(what, "Type it as JUPYTERHUB_USER has it in that user's notebook.")
+
+
 def _options(args: argparse.Namespace) -> Options:
-    return Options(
-        host=args.host,
-        path=args.path,
-        ports=_ports(args.ports),
-        notebook_port=args.notebook_port or None,
-        route=RouteKind(args.route),
-        ingress_class=args.ingress_class,
-        tls=args.tls,
-        strip=args.strip,
-        forward_auth=args.forward_auth,
-        gateway=None if args.gateway is None else Gateway.parse(args.gateway),
-        headless=args.headless,
-        annotations=_pairs(args.annotation, "--annotation"),
+    given = {one.name: getattr(args, one.name) for one in fields(Options) if one.name in args}
+    return Options.of(
+        **given
+        | {
+            "ports": _ports(args.ports),
+            "notebook_port": args.notebook_port or None,
+            "annotations": _pairs(args.annotation, "--annotation"),
+            "entry_points": args.entry_point,
+        }
     )
+
+
+def _require_effect(args: argparse.Namespace, what: str, known: set[str]) -> None:
+    """Refuse options that would change nothing: whoever typed them expects something of them."""
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    modes = {"values", "rbac", "sysctl"}
+    for action in parser._actions:  # noqa: SLF001 (argparse has no public list of its options)
+        name = action.dest
+        if name in known | modes or not hasattr(args, name):
+            continue
+        if getattr(args, name) != action.default:
+            option = action.option_strings[0]
+            hint = f"Leave {option} out, or ask for the two things one after the other."
+            raise UsageError(f"{option} changes nothing in what {what} prints.", hint)
 
 
 def _ports(text: str) -> tuple[int, ...]:
@@ -211,6 +284,9 @@ def _ports(text: str) -> tuple[int, ...]:
         if not _is_port(first) or (dash and not _is_port(last)):
             what = f"--ports {text}: {part!r} is neither a port nor a range of ports."
             raise UsageError(what, "Type for example: --ports 40000-40002   or   --ports 40000")
+        if dash and int(last) < int(first):
+            what = f"--ports {text}: the range {part} ends before it begins."
+            raise UsageError(what, f"Type: --ports {last}-{first}")
         found += range(int(first), int(last or first) + 1)
     return tuple(found)
 

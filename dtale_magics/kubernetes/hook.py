@@ -1,6 +1,6 @@
 """The hub's side: a Service and a route for each server that KubeSpawner starts.
 
-Imports nothing that the hub's image lacks: ``pip install --no-deps dtale_magics`` is enough there.
+Imports nothing that the hub's image lacks; `bundle` writes what it needs into the chart's values.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from dtale_magics.errors import DtaleMagicsError, SettingError
 from dtale_magics.kubernetes.manifests import RESERVED_PORTS, pod_sysctls, render
-from dtale_magics.kubernetes.options import FIRST_PORT, LAST_PORT, Gateway, Options, RouteKind
+from dtale_magics.kubernetes.options import FIRST_PORT, LAST_PORT, Options
 from dtale_magics.kubernetes.server import Owner, Server, url_template
 from dtale_magics.kubernetes.store import Outcome, State, Store
 
@@ -34,13 +34,24 @@ class Exposure:
         How every server is reached.
     deadline
         Seconds that a spawn, and a stop, waits for the API at most.
+    reserve_ports
+        See `expose`.
     """
 
-    def __init__(self, options: Options, deadline: float = DEADLINE) -> None:
+    def __init__(
+        self, options: Options, deadline: float = DEADLINE, *, reserve_ports: bool = True
+    ) -> None:
         options.require_unique_per_user()
         self.options = options
         self.deadline = deadline
+        self.reserve_ports = reserve_ports
         self._pods: dict[tuple[str, str], str] = {}
+        self._configured = False
+
+    def __deepcopy__(self, _: Any) -> Exposure:
+        # Traitlets copies what stands in ``c`` for each spawner; the hook and the removal know the
+        # pods together.
+        return self
 
     async def __call__(self, spawner: Any, pod: Any) -> tuple[Outcome, ...]:
         """Create Service and route for the pod that was just created.
@@ -49,7 +60,7 @@ class Exposure:
         is better off than one without a notebook. What went wrong stands in the hub's log.
         """
         try:
-            server = _server(spawner, pod)
+            server = self._server(spawner, pod)
             return await self._each(spawner, server, "put")
         except Exception as error:  # noqa: BLE001
             spawner.log.warning(
@@ -66,7 +77,7 @@ class Exposure:
         when the garbage collector is behind.
         """
         try:
-            server = _server(spawner, None)
+            server = self._server(spawner, None)
             return await self._each(spawner, server, "remove")
         except Exception as error:  # noqa: BLE001
             spawner.log.warning(
@@ -78,7 +89,7 @@ class Exposure:
 
     def url(self, spawner: Any) -> str:
         """Build the address of a server's D-Tale, for its ``DTALE_INGRESS_URL``."""
-        return url_template(self.options, _server(spawner, None))
+        return url_template(self.options, self._server(spawner, None))
 
     @property
     def environment(self) -> dict[str, str | Callable[[Any], str]]:
@@ -87,14 +98,39 @@ class Exposure:
         The address is a function: KubeSpawner would take the braces of a text such as
         ``https://{user}.example.org`` for fields of its own, and fail the spawn.
         """
-        return {"DTALE_INGRESS_PORT": str(self.options.ports[0]), "DTALE_INGRESS_URL": self._env}
+        return {
+            "DTALE_INGRESS_PORT": str(self.options.ports[0]),
+            "DTALE_INGRESS_PORTS": ",".join(map(str, self.options.ports)),
+            "DTALE_INGRESS_URL": self._env,
+        }
 
     def _env(self, spawner: Any) -> str:
+        if self._configured and not self._is_hook_of(spawner):
+            spawner.log.warning(
+                "D-Tale of %s gets no route: another after_pod_created_hook was set after "
+                "expose(…).configure(c). Let that come last; the chart runs extraConfig in the "
+                "order of its keys.",
+                _whose(spawner),
+            )
         try:
             return self.url(spawner)
         except DtaleMagicsError as error:
             spawner.log.warning("No DTALE_INGRESS_URL for %s: %s", _whose(spawner), error)
             return ""
+
+    def _is_hook_of(self, spawner: Any) -> bool:
+        hook = spawner.after_pod_created_hook
+        return hook is self or getattr(hook, "ours", None) is self
+
+    def _server(self, spawner: Any, pod: Any) -> Server:
+        # In a namespace of their own, pods of two users may have one name.
+        if getattr(spawner, "enable_user_namespaces", False):
+            told = self.options.fields & {"user", "namespace"}
+            if not told:
+                what = f"Pods of several namespaces could have the address {self.options.host}."
+                hint = "Put {user} or {namespace} into it."
+                raise SettingError("host", self.options.host, what, hint)
+        return _server(spawner, pod)
 
     def configure(self, config: Any) -> None:
         """Put hook, removal, environment and reserved ports into ``c``.
@@ -106,11 +142,14 @@ class Exposure:
         config
             The ``c`` of ``jupyterhub_config.py``.
         """
+        self._configured = True
         section = config.KubeSpawner
         for trait, ours in (("after_pod_created_hook", self), ("post_stop_hook", self.remove)):
             earlier = section.get(trait)
             section[trait] = _after(earlier, ours) if earlier else ours
         section.environment.update(self.environment)
+        if not self.reserve_ports:
+            return
         context = section.pod_security_context
         sysctls = list(context.get("sysctls") or ()) if isinstance(context, dict) else []
         if all(entry["name"] != RESERVED_PORTS for entry in sysctls):
@@ -144,20 +183,8 @@ class Exposure:
             spawner.log.info("D-Tale of %s is exposed at %s", _whose(spawner), url)
 
 
-def expose(  # noqa: PLR0913
-    host: str,
-    *,
-    path: str = "/",
-    ports: Iterable[int] = (FIRST_PORT,),
-    route: str | RouteKind = RouteKind.INGRESS,
-    ingress_class: str | None = None,
-    tls: str | None = None,
-    strip: bool = False,
-    forward_auth: str | None = None,
-    gateway: str | None = None,
-    headless: bool = False,
-    annotations: dict[str, str] | None = None,
-    deadline: float = DEADLINE,
+def expose(
+    host: str, *, deadline: float = DEADLINE, reserve_ports: bool = True, **options: Any
 ) -> Exposure:
     """Make the hook that exposes every server's D-Tale.
 
@@ -172,43 +199,24 @@ def expose(  # noqa: PLR0913
 
     Parameters
     ----------
-    host, path, ports, ingress_class, tls, strip, forward_auth, headless, annotations
-        See `Options`. The host or the path must say which user is meant.
-    route
-        ``ingress``, ``ingressroute`` or ``httproute``.
-    gateway
-        ``namespace/name:listener`` of the Gateway, for an HTTPRoute.
+    host
+        Where a server's D-Tale is seen. The host or the path must say which user is meant.
     deadline
         Seconds that a spawn waits for the API at most; it goes on afterwards in any case.
+    reserve_ports
+        Whether pods get the sysctl that keeps outgoing connections off D-Tale's ports. False where
+        the cluster forbids it: pods on the host's network, policies that restrict sysctls.
+    options
+        See `Options`: ``path ports route ingress_class tls strip forward_auth gateway headless
+        annotations shared_host scheme public_port entry_points notebook_port``. A route is
+        ``ingress``, ``ingressroute`` or ``httproute``, a gateway ``namespace/name:listener``.
 
     Raises
     ------
     SettingError
         When an option cannot be used, so that a wrong one shows when the hub starts.
     """
-    options = Options(
-        host=host,
-        path=path,
-        ports=tuple(ports),
-        route=_route(route),
-        ingress_class=ingress_class,
-        tls=tls,
-        strip=strip,
-        forward_auth=forward_auth,
-        gateway=None if gateway is None else Gateway.parse(gateway),
-        headless=headless,
-        annotations=dict(annotations or {}),
-    )
-    return Exposure(options, deadline)
-
-
-def _route(text: str | RouteKind) -> RouteKind:
-    try:
-        return RouteKind(text)
-    except ValueError:
-        known = ", ".join(kind.value for kind in RouteKind)
-        what = f"{text!r} is no kind of route."
-        raise SettingError("route", text, what, f"Known kinds: {known}.") from None
+    return Exposure(Options.of(host=host, **options), deadline, reserve_ports=reserve_ports)
 
 
 def _server(spawner: Any, pod: Any) -> Server:
@@ -233,6 +241,7 @@ def _after(earlier: Callable[..., Any], ours: Callable[..., Any]) -> Callable[..
             await result
         await ours(*arguments)
 
+    both.ours = ours  # type: ignore[attr-defined]
     return both
 
 

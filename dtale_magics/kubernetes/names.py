@@ -1,49 +1,24 @@
-"""Names that Kubernetes and DNS accept, for every user name that a hub can have.
-
-Two rules hold for all of them: the result is always valid, and two different inputs never share one
-(a name that is changed in any way carries 65 bits of its SHA-256).
-"""
+"""Names of Kubernetes' objects and labels, for every user name that a hub can have."""
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import json
 import re
-import unicodedata
 
-MAX_LABEL = 63
-"""Longest DNS label and longest label value in Kubernetes (RFC 1123, section 2.1)."""
+from dtale_magics.naming import MAX_LABEL, RESERVED, is_dns_label, looks_hashed, slug
 
-MAX_HOST = 253
-"""Longest DNS name in its written form (RFC 1035, section 2.3.4)."""
+__all__ = [
+    "RESERVED",
+    "is_label_value",
+    "is_service_name",
+    "kubespawner_label",
+    "object_name",
+    "slug",
+]
 
-RESERVED = frozenset(
-    {
-        *("hub", "user", "users", "services", "api", "login", "logout", "oauth", "oauth2"),
-        *("auth", "sso", "id", "accounts", "account", "admin", "home", "static", "assets"),
-        *("www", "mail", "smtp", "imap", "ftp", "ns", "ns1", "ns2", "mx", "localhost", "wpad"),
-        *("autodiscover", "autoconfig", "metrics", "health", "healthz", "status", "jupyter"),
-        *("jupyterhub", "dashboard", "traefik", "grafana", "prometheus", "kubernetes", "dtale"),
-        *(".well-known", "robots.txt", "favicon.ico", "dex", "vault", "git", "registry"),
-    }
-)
-"""Parts of a host or a path that a user's name must not become: they are somebody else's.
-
-A user called ``hub`` would otherwise get the Hub's own login page with ``/{user}``, and
-``hub.example.org`` with ``{user}.example.org``."""
-
-_HASH_LENGTH = 13
-_OBJECT = "dtale--"
-_HASHED = re.compile(rf"(^|-)[a-z2-7]{{{_HASH_LENGTH}}}$")
-_DNS_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 _SERVICE_NAME = re.compile(r"[a-z]([a-z0-9-]*[a-z0-9])?")
+_MAX_POD_PART, _DIGEST = 48, 8
 _LABEL_VALUE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
-
-
-def is_dns_label(text: str) -> bool:
-    """Whether `text` can be one part of a host name (RFC 1123)."""
-    return len(text) <= MAX_LABEL and _DNS_LABEL.fullmatch(text) is not None
 
 
 def is_service_name(text: str) -> bool:
@@ -56,73 +31,33 @@ def is_label_value(text: str) -> bool:
     return not text or (len(text) <= MAX_LABEL and _LABEL_VALUE.fullmatch(text) is not None)
 
 
-def is_host(text: str) -> bool:
-    """Whether `text` can be a host name."""
-    return len(text) <= MAX_HOST and all(is_dns_label(label) for label in text.split("."))
+def object_name(pod: str, role: str = "dtale") -> str:
+    """Name a Service or a route after the pod that it belongs to: ``dtale----jupyter-ada``.
 
-
-def slug(*parts: str, max_length: int = 40) -> str:
-    """Make one DNS label out of a user's name, or of a user's and a server's.
-
-    A single name that is a DNS label already stays as it is. Everything else becomes readable text
-    and a hash. A name that only *looks* hashed is hashed too, so nobody can choose a name that
-    becomes somebody else's label. Double hyphens never occur: DNS keeps them for
-    internationalised names (RFC 5891, section 4.2.3.1).
-
-    Parameters
-    ----------
-    parts
-        The names; their number and borders count, ``("a", "b")`` is not ``("a-b",)``.
-    max_length
-        Longest result, at least 16, in characters.
+    KubeSpawner names its own Services after its pods, and Kubernetes lets whoever comes first have
+    a name. Four hyphens in a row are in no name that KubeSpawner makes: it joins user and server by
+    two and a hash by three. As the role stands first, and the first four hyphens end it, nothing
+    that a user or a server is called makes one object's name another's.
     """
-    if len(parts) == 1:
-        (name,) = parts
-        plain = is_dns_label(name) and len(name) <= max_length
-        if plain and "--" not in name and not _HASHED.search(name):
-            return name
-    digest = _digest(parts)
-    ascii_text = unicodedata.normalize("NFKD", "-".join(parts)).encode("ascii", "ignore").decode()
-    readable = re.sub(r"[^a-z0-9]+", "-", ascii_text.lower()).strip("-")
-    readable = readable[: max_length - _HASH_LENGTH - 1].rstrip("-")
-    return f"{readable}-{digest}" if readable else digest
+    prefix = f"{role}----"
+    room = MAX_LABEL - len(prefix)
+    if is_dns_label(pod) and len(pod) <= room and not looks_hashed(pod):
+        return prefix + pod
+    return prefix + slug(pod, max_length=room)
 
 
-def joined(text: str, parts: tuple[str, ...], max_length: int = MAX_LABEL) -> str:
-    """Make one part of a host or a path out of `text`, which several names were put together in.
-
-    ``ada-gpu`` and ``default`` look like ``ada`` and ``gpu-default`` when a hyphen joins them. So
-    the result carries 65 bits of the SHA-256 of the names as they were, whatever joins them.
-
-    Parameters
-    ----------
-    text
-        Readable, of the characters of a DNS label.
-    parts
-        The names; see `slug`.
-    max_length
-        Longest result, in characters.
-    """
-    readable = text[: max_length - _HASH_LENGTH - 1].rstrip("-.")
-    return f"{readable}-{_digest(parts)}"
-
-
-def object_name(pod: str) -> str:
-    """Name a Service or a route after the pod that it belongs to.
-
-    The pod's name is unique in its namespace, whatever template the hub uses for it, so two hubs
-    in one namespace do not meet. No pod is called so, and no Service that KubeSpawner makes, whose
-    names begin as the pods' do: ``jupyter-ada-dtale`` is the pod of a user called ``ada-dtale``.
-    """
-    name = f"{_OBJECT}{pod}"
-    if is_service_name(name):
-        return name
-    return _OBJECT + slug(pod, max_length=MAX_LABEL - len(_OBJECT))
-
-
-def _digest(parts: tuple[str, ...]) -> str:
-    data = json.dumps(parts).encode()  # escapes everything, so lone surrogates are no trouble
-    return base64.b32encode(hashlib.sha256(data).digest()).decode().lower()[:_HASH_LENGTH]
+def kubespawner_pod(user: str, server: str = "") -> str:
+    """Repeat the name that KubeSpawner 7 gives the pod of a server, by its default template."""
+    user_part = _safe_slug(user)
+    if not server:
+        return f"jupyter-{user_part}"
+    server_part = _safe_slug(server)
+    if len(user_part) + len(server_part) + 2 <= _MAX_POD_PART:
+        return f"jupyter-{user_part}--{server_part}"
+    digest = hashlib.sha256(b"\xff".join(part.encode() for part in (user, server))).hexdigest()
+    each = (_MAX_POD_PART - _DIGEST - 1) // 2 - 2
+    readable = "--".join(_readable(part, each) for part in (user, server))
+    return f"jupyter-{readable}---{digest[:_DIGEST]}"
 
 
 def kubespawner_label(name: str) -> str:
@@ -134,8 +69,22 @@ def kubespawner_label(name: str) -> str:
     """
     if is_label_value(name) and "--" not in name:
         return name
-    readable = re.sub(r"[^a-z0-9]+", "-", name.lower()).lstrip("-")[:21].rstrip("-")
-    if not readable[:1].isalpha():
-        readable = f"x-{readable[:19]}" if readable else "x"
-    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
-    return f"{readable}---{digest}"
+    return _hashed(name, 32)
+
+
+def _safe_slug(name: str) -> str:
+    if is_service_name(name) and "--" not in name and len(name) <= _MAX_POD_PART:
+        return name
+    return _hashed(name, _MAX_POD_PART)
+
+
+def _hashed(name: str, max_length: int) -> str:
+    digest = hashlib.sha256(name.encode()).hexdigest()[:_DIGEST]
+    return f"{_readable(name, max_length - _DIGEST - 3)}---{digest}"
+
+
+def _readable(name: str, max_length: int) -> str:
+    readable = re.sub(r"[^a-z0-9]+", "-", name.lower()).lstrip("-")[:max_length].rstrip("-")
+    if readable and not readable[0].isalpha():
+        readable = f"x-{readable[: max_length - 2]}"
+    return readable or "x"

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
-import string
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from dtale_magics.errors import SettingError
-from dtale_magics.kubernetes.names import is_dns_label, is_host
+from dtale_magics.naming import FIELDS, fields, is_dns_label, is_host
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,11 +25,8 @@ LOWEST_PORT = 1024
 MAX_EXPOSED = 100
 """Ports of one server; each costs a route, and a Service of thousands of ports is refused."""
 
-RESERVED_PATHS = frozenset({"hub", "user", "services"})
+RESERVED_PATHS = frozenset({"hub", "user", "services", "api"})
 """First path elements that JupyterHub routes itself."""
-
-FIELDS = frozenset({"user", "server", "pod", "namespace", "port"})
-"""What may stand in braces in a host or a path."""
 
 _PATH = re.compile(r"/|(/[A-Za-z0-9._~-]+)+")
 _SECRET = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
@@ -105,7 +102,18 @@ class Options:
     headless
         A Service without an address of its own: controllers that go to pods directly need none.
     annotations
-        For the route object, for example cert-manager's.
+        For the route object.
+    shared_host
+        Whether users may share a host and differ in the path alone. A browser then takes all of
+        them for one site: a page of one of them can register a service worker that sees, and
+        answers, the requests of the others.
+    scheme
+        ``http`` or ``https`` as browsers see it, where it does not follow from `tls`: TLS that ends
+        before the controller, or at a Gateway.
+    public_port
+        The port that browsers use, where it is not the scheme's own.
+    entry_points
+        Traefik's entry points for an IngressRoute; by default ``web``, or ``websecure`` with `tls`.
     """
 
     host: str
@@ -120,12 +128,51 @@ class Options:
     gateway: Gateway | None = None
     headless: bool = False
     annotations: Mapping[str, str] = field(default_factory=dict)
+    shared_host: bool = False
+    scheme: str | None = None
+    public_port: int | None = None
+    entry_points: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         _check_host(self.host)
         _check_path(self.path)
         _check_ports(self)
         _check_route(self)
+        _check_public(self)
+
+    @classmethod
+    def of(cls, **given: Any) -> Options:
+        """Read options as ``jupyterhub_config.py`` has them: routes and gateways as text.
+
+        Raises
+        ------
+        SettingError
+            When one cannot be used.
+        """
+        if isinstance(given.get("route"), str):
+            given["route"] = _route_kind(given["route"])
+        if isinstance(given.get("gateway"), str):
+            given["gateway"] = Gateway.parse(given["gateway"])
+        for name in ("ports", "entry_points"):
+            if name in given:
+                given[name] = tuple(given[name])
+        return cls(**given)
+
+    def changed(self) -> dict[str, Any]:
+        """List what differs from the defaults, as `of` reads it."""
+        told: dict[str, Any] = {}
+        for one in dataclasses.fields(self):
+            value = getattr(self, one.name)
+            default = {} if one.name == "annotations" else one.default
+            if value != default:
+                told[one.name] = value
+        if "route" in told:
+            told["route"] = self.route.value
+        if "gateway" in told:
+            told["gateway"] = str(self.gateway)
+        if "annotations" in told:
+            told["annotations"] = dict(self.annotations)
+        return told
 
     @property
     def fields(self) -> frozenset[str]:
@@ -133,12 +180,12 @@ class Options:
         return template_fields(self.host) | template_fields(self.path)
 
     @property
-    def scheme(self) -> str:
+    def public_scheme(self) -> str:
         """The scheme under which a browser comes."""
-        return "http" if self.tls is None else "https"
+        return self.scheme or ("http" if self.tls is None else "https")
 
     def require_unique_per_user(self) -> None:
-        """Refuse an address that all users would share.
+        """Refuse an address, or a host, that all users would share.
 
         Raises
         ------
@@ -152,6 +199,45 @@ class Options:
                 f"Every user would get the same address, {self.host}{self.path}.",
                 f"Put {{user}} into it, for example: {{user}}.{self.host}",
             )
+        require_hosts_of_their_own(self)
+
+
+def _route_kind(text: str) -> RouteKind:
+    try:
+        return RouteKind(text)
+    except ValueError:
+        known = ", ".join(kind.value for kind in RouteKind)
+        what = f"{text!r} is no kind of route."
+        raise SettingError("route", text, what, f"Known kinds: {known}.") from None
+
+
+def require_hosts_of_their_own(options: Options) -> None:
+    """Refuse that users differ in the path alone, unless that was asked for.
+
+    Raises
+    ------
+    SettingError
+        Says what a shared host means.
+    """
+    whose = {"user", "pod"}
+    if fields(options.host) & whose or not fields(options.path) & (whose | {"server"}):
+        return
+    if not options.shared_host:
+        raise SettingError(
+            "path",
+            options.path,
+            f"All users would share the host {options.host}, and a browser takes one host for one "
+            "site: a page of one user could read and change what the others see.",
+            f"Give each a host: {{user}}.{options.host}   or, where all trust each other, add: "
+            "--shared-host",
+        )
+    if "{" in options.path.split("/")[1]:
+        raise SettingError(
+            "path",
+            options.path,
+            f"With the path {options.path!r} users' names take over what else {options.host} has.",
+            f"Begin with an element of its own: /dtale{options.path}",
+        )
 
 
 def template_fields(text: str) -> frozenset[str]:
@@ -163,23 +249,23 @@ def template_fields(text: str) -> frozenset[str]:
         When it is no template, or names a field that does not exist.
     """
     hint = f"Known fields: {', '.join(f'{{{name}}}' for name in sorted(FIELDS))}."
-    try:
-        parsed = list(string.Formatter().parse(text))
-    except ValueError as error:
-        raise SettingError("host", text, f"{text!r} is no template: {error}.", hint) from None
-    for _, name, spec, conversion in parsed:
-        if name is not None and (name not in FIELDS or spec or conversion):
+    for name in re.findall(r"\{([^{}]*)\}", text):
+        if name not in FIELDS:
             raise SettingError("host", text, f"{text!r} has an unknown field {{{name}}}.", hint)
-    return frozenset(name for _, name, _, _ in parsed if name)
+    if re.search(r"[{}]", re.sub(r"\{[^{}]*\}", "", text)):
+        what = f"{text!r} is no template: a brace is not closed, or closes nothing."
+        raise SettingError("host", text, what, hint)
+    return fields(text)
 
 
 def _filled(text: str) -> str:
-    return text.format_map(dict.fromkeys(template_fields(text), "x"))
+    template_fields(text)
+    return re.sub(r"\{[a-z]+\}", "x", text)
 
 
 def _check_host(host: str) -> None:
     filled = _filled(host)
-    if is_host(filled):
+    if is_host(filled) and not filled.rpartition(".")[2].isdigit():
         return
     what = f"{host!r} is no host name."
     hint = (
@@ -213,6 +299,23 @@ def _check_path(path: str) -> None:
             f"The path {path!r} lies below /{first}, which JupyterHub routes itself.",
             "Choose another first element, for example: /dtale/{user}",
         )
+
+
+def _check_public(options: Options) -> None:
+    if options.scheme not in {None, "http", "https"}:
+        what = f"{options.scheme!r} is not a scheme that browsers show pages by."
+        raise SettingError("scheme", options.scheme, what, "Say http or https.")
+    if options.scheme == "http" and options.tls is not None:
+        what = "TLS was asked for, and http as what browsers use."
+        raise SettingError("scheme", options.scheme, what, "Leave one of them out.")
+    port = options.public_port
+    if port is not None and not 1 <= port <= HIGHEST_PORT:
+        what = f"{port} is no port."
+        hint = f"Ports are whole numbers from 1 to {HIGHEST_PORT}, for example 8443."
+        raise SettingError("public_port", port, what, hint)
+    if options.entry_points and options.route is not RouteKind.INGRESSROUTE:
+        what = f"Entry points are Traefik's, an {options.route.value} cannot say them."
+        raise SettingError("entry_points", options.entry_points, what, "Add: --route ingressroute")
 
 
 def _check_ports(options: Options) -> None:

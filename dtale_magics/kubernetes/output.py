@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from typing import TYPE_CHECKING, Any
 
 from dtale_magics.errors import DtaleMagicsError
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
 
 Notes = dict[tuple[str, ...], str]
 """A comment for each path of keys; an index stands as its digits."""
+
+_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9./_-]*")
+_WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null", "none", "nan"})
 
 MANIFEST_NOTES: dict[str, Notes] = {
     "Service": {
@@ -89,14 +93,18 @@ def to_yaml(documents: Sequence[Mapping[str, Any]], notes: Notes | None = None) 
 def _commented(value: Any, notes: Notes, path: tuple[str, ...]) -> Any:
     """Copy plain data into nodes that carry comments; the same object twice is no alias."""
     from ruamel.yaml.comments import CommentedMap, CommentedSeq  # noqa: PLC0415
-    from ruamel.yaml.scalarstring import LiteralScalarString  # noqa: PLC0415
+    from ruamel.yaml.scalarstring import (  # noqa: PLC0415
+        DoubleQuotedScalarString,
+        LiteralScalarString,
+    )
 
     if isinstance(value, dict):
         node = CommentedMap()
         for key, item in value.items():
             here = (*path, key)
             column = 2 * len(path)  # mappings and list entries indent by two alike
-            node[key] = _commented(item, notes, here)
+            written = key if _is_plain(key) else DoubleQuotedScalarString(key)
+            node[written] = _commented(item, notes, here)
             if here in notes:
                 node.yaml_set_comment_before_after_key(key, before=notes[here], indent=column)
         return node
@@ -104,6 +112,16 @@ def _commented(value: Any, notes: Notes, path: tuple[str, ...]) -> Any:
         return CommentedSeq(
             _commented(item, notes, (*path, str(index))) for index, item in enumerate(value)
         )
-    if isinstance(value, str) and "\n" in value:
+    if not isinstance(value, str) or _is_plain(value):
+        return value
+    if "\n" in value and all(line.isprintable() for line in value.split("\n")):
         return LiteralScalarString(value)
-    return value
+    return DoubleQuotedScalarString(value)
+
+
+def _is_plain(text: str) -> bool:
+    """Whether every reader of YAML takes `text` for text when it stands without quotes.
+
+    kubectl and Helm read YAML 1.1, in which ``on`` is a truth value and ``12:30`` a number.
+    """
+    return _PLAIN.fullmatch(text) is not None and text.lower() not in _WORDS

@@ -37,7 +37,8 @@ def ingress(options: Options, server: Server) -> Manifest:
             "http": {
                 "paths": [
                     {
-                        "path": address.path,
+                        # Some controllers compare text: /dtale/ada would take /dtale/adam too.
+                        "path": f"{address.path.rstrip('/')}/",
                         "pathType": "Prefix",
                         "backend": {
                             "service": {"name": server.name, "port": {"number": address.port}}
@@ -77,7 +78,8 @@ def ingress_route(options: Options, server: Server) -> Manifest:
             route["middlewares"] = [dict(entry) for entry in chain]
         route["services"] = [{"name": server.name, "port": address.port}]
         routes.append(route)
-    spec: Manifest = {"entryPoints": ["web" if options.tls is None else "websecure"]}
+    default = "web" if options.tls is None else "websecure"
+    spec: Manifest = {"entryPoints": list(options.entry_points) or [default]}
     spec["routes"] = routes
     if options.tls is not None:
         spec["tls"] = {"secretName": options.tls} if options.tls else {}
@@ -108,7 +110,8 @@ def http_routes(options: Options, server: Server) -> list[Manifest]:
                 rule["filters"] = _strip_filters(address)
             rule["backendRefs"] = [{"name": server.name, "port": address.port}]
             rules.append(rule)
-        name = server.name if index == 0 else f"{server.name}-{group[0].port}"
+        role = "dtale" if index == 0 else f"dtale-{group[0].port}"
+        name = server.object_name(role)
         spec: Manifest = {"parentRefs": [dict(parent)], "hostnames": [host], "rules": rules}
         api = "gateway.networking.k8s.io/v1"
         routes.append(_object(api, "HTTPRoute", name, spec, options))
@@ -141,11 +144,11 @@ def _match(address: Address) -> str:
 
 
 def _auth_name(server: Server) -> str:
-    return f"{server.name}-auth"
+    return server.object_name("dtale-auth")
 
 
 def _strip_name(server: Server) -> str:
-    return f"{server.name}-strip"
+    return server.object_name("dtale-strip")
 
 
 def _object(

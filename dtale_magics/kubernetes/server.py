@@ -2,34 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from dtale_magics.errors import SettingError
 from dtale_magics.kubernetes.names import (
-    MAX_LABEL,
-    RESERVED,
-    is_host,
     is_label_value,
-    joined,
     kubespawner_label,
+    kubespawner_pod,
     object_name,
-    slug,
 )
+from dtale_magics.naming import Names, fill, is_host
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from dtale_magics.kubernetes.options import Options
-
-_PORT_LENGTH = len("-65535")
-
-DEFAULT_SERVER = "default"
-"""What ``{server}`` says for the server that has no name."""
-
-_TAKEN_BY_SETTINGS = frozenset({"dtale", "dtale-min", "dtale-max", "dtale-ingress"})
-"""Service names for which a service link would overwrite ``DTALE_PORT``, ``DTALE_MIN_PORT`` …"""
 
 
 @dataclass(frozen=True)
@@ -67,9 +55,7 @@ class Server:
 
     def __post_init__(self) -> None:
         if not self.pod:
-            # KubeSpawner's own name for it when nothing there needs escaping.
-            parts = (self.user, self.server) if self.server else (self.user,)
-            object.__setattr__(self, "pod", f"jupyter-{slug(*parts)}")
+            object.__setattr__(self, "pod", kubespawner_pod(self.user, self.server))
         if not self.selector:
             object.__setattr__(self, "selector", kubespawner_selector(self.user, self.server))
         for key, value in self.selector.items():
@@ -77,15 +63,20 @@ class Server:
                 what = f"The label {key}={value} cannot be selected by: the value is not valid."
                 hint = "Label values have at most 63 letters, digits and . _ - (not at the ends)."
                 raise SettingError("selector", value, what, hint)
-        if self.name in _TAKEN_BY_SETTINGS:
-            variable = self.name.upper().replace("-", "_") + "_PORT"
-            what = f"A Service called {self.name} injects {variable}=tcp://… into every pod."
-            raise SettingError("pod", self.pod, what, "Choose another name.")
 
     @property
     def name(self) -> str:
         """Name of its Service and of its route."""
-        return object_name(self.pod)
+        return self.object_name("dtale")
+
+    def object_name(self, role: str) -> str:
+        """Name one of its objects."""
+        return object_name(self.pod, role)
+
+    @property
+    def names(self) -> Names:
+        """What the fields of an address stand for."""
+        return Names(self.user, self.server, self.pod, self.namespace or "")
 
 
 @dataclass(frozen=True)
@@ -96,11 +87,13 @@ class Address:
     host: str
     path: str
     port: int
+    public_port: int | None = None
 
     @property
     def url(self) -> str:
         """The URL, without a slash at its end."""
-        return f"{self.scheme}://{self.host}{self.path.rstrip('/')}"
+        port = "" if self.public_port is None else f":{self.public_port}"
+        return f"{self.scheme}://{self.host}{port}{self.path.rstrip('/')}"
 
 
 def kubespawner_selector(user: str, server: str = "") -> dict[str, str]:
@@ -115,78 +108,26 @@ def kubespawner_selector(user: str, server: str = "") -> dict[str, str]:
 def addresses(options: Options, server: Server) -> tuple[Address, ...]:
     """One address for each exposed port of a server.
 
-    When neither host nor path names the server, ``{user}`` stands for the user *and* the named
-    server, because two servers of one user must not claim one address.
+    See `dtale_magics.naming.fill` for what the fields become.
 
     Raises
     ------
     SettingError
         When the address becomes longer than DNS allows.
     """
-    return tuple(
-        Address(
-            options.scheme,
-            _host(options, _fill(options.host, options, server, str(port))),
-            _fill(options.path, options, server, str(port)),
-            port,
-        )
-        for port in options.ports
-    )
+    return tuple(_address(options, server, str(port), port) for port in options.ports)
 
 
 def url_template(options: Options, server: Server) -> str:
     """Build the server's ``DTALE_INGRESS_URL``; with several ports it keeps ``{port}``."""
-    host = _fill(options.host, options, server, "{port}")
-    path = _fill(options.path, options, server, "{port}")
-    return f"{options.scheme}://{host}{path.rstrip('/')}"
+    return _address(options, server, "{port}", options.ports[0]).url
 
 
-_FIELD = re.compile(r"\{(\w+)\}")
-
-
-def _fill(template: str, options: Options, server: Server, port: str) -> str:
-    """Fill in a host or a path, part by part: what one server gets, no other can get.
-
-    A part with one field is a `slug`. A part with several is `joined`, so that hyphens in names
-    cannot shift the border between them; and so is one that became a reserved name.
-    """
-    readable, exact = _values(options, server)
-    readable["port"] = port
-
-    def fill(part: str) -> str:
-        fields = _FIELD.findall(part)
-        text = _FIELD.sub(lambda found: readable[found[1]], part)
-        named = [name for name in fields if name != "port"]
-        if len(named) < 2 and not (named and text in RESERVED):  # noqa: PLR2004
-            return text
-        names = tuple(one for name in named for one in exact[name])
-        if "port" not in fields:
-            return joined(text, names)
-        # The kernel fills the port in, which is why it stands behind the hash.
-        without = _FIELD.sub(lambda found: {**readable, "port": ""}[found[1]], part).strip("-")
-        return f"{joined(without, names, MAX_LABEL - _PORT_LENGTH)}-{port}"
-
-    border = "/" if template.startswith("/") else "."
-    return border.join(fill(part) for part in template.split(border))
-
-
-def _values(options: Options, server: Server) -> tuple[dict[str, str], dict[str, tuple[str, ...]]]:
-    """Give the fields' values: as safe text, and the names that each stands for."""
-    told_apart = options.fields & {"server", "pod"}
-    both = bool(server.server) and not told_apart
-    user = (server.user, server.server) if both else (server.user,)
-    # A server that is really called "default" must not meet the one without a name.
-    named = (server.server,) if server.server != DEFAULT_SERVER else (DEFAULT_SERVER, "")
-    exact: dict[str, tuple[str, ...]] = {
-        "user": user,
-        "server": named if server.server else ("",),
-        "pod": (server.pod,),
-        "namespace": (server.namespace or "default",),
-    }
-    readable = {name: slug(*parts) for name, parts in exact.items()}
-    if not server.server:
-        readable["server"] = DEFAULT_SERVER
-    return readable, exact
+def _address(options: Options, server: Server, shown: str, port: int) -> Address:
+    host = fill(options.host, server.names, shown, options.path)
+    path = fill(options.path, server.names, shown, options.host)
+    _host(options, host.replace("{port}", str(port)))
+    return Address(options.public_scheme, host, path, port, options.public_port)
 
 
 def _host(options: Options, host: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from dtale_magics.kubernetes.bundle import TARGET, extra_files
 from dtale_magics.kubernetes.manifests import from_controller
 from dtale_magics.kubernetes.options import FIRST_PORT, LAST_PORT, Options
 from dtale_magics.version import VERSION
@@ -18,26 +19,12 @@ IPYTHON_CONFIG = "/etc/ipython/ipython_config.py"
 """IPython reads its system-wide configuration there (``ipython --paths``)."""
 
 CONFIG_KEY = "zz-dtale"
-"""The chart runs ``extraConfig`` in the order of its keys: the admin's own come first."""
-
-_INSTALL = ("pip", "install", "--no-deps", "--no-cache-dir")
-
-_UNPRIVILEGED = {
-    "runAsNonRoot": True,
-    "runAsUser": 1000,
-    "runAsGroup": 1000,
-    "allowPrivilegeEscalation": False,
-    "capabilities": {"drop": ["ALL"]},
-    "seccompProfile": {"type": "RuntimeDefault"},
-}
-"""The chart's pod must not run as root (``hub.podSecurityContext``), and the image would. This also
-passes the Pod Security level *restricted*."""
-
-TARGET = "/opt/dtale-magics"
-"""Where the hub finds this package when its image does not have it."""
+"""The chart runs ``hub.extraConfig`` in the order of its keys; ours keeps hooks of the others."""
 
 
-def values(options: Options, controller_namespace: str | None = None) -> dict[str, Any]:
+def values(
+    options: Options, controller_namespace: str | None = None, *, reserve_ports: bool = True
+) -> dict[str, Any]:
     """Build the chart's values.
 
     Parameters
@@ -47,6 +34,8 @@ def values(options: Options, controller_namespace: str | None = None) -> dict[st
     controller_namespace
         Where the ingress controller runs; None opens the ports to every pod that the policy
         would otherwise keep out.
+    reserve_ports
+        See `dtale_magics.kubernetes.expose`.
 
     Raises
     ------
@@ -66,46 +55,37 @@ def values(options: Options, controller_namespace: str | None = None) -> dict[st
             "DTALE_MIN_PORT": str(first),
             "DTALE_MAX_PORT": str(last),
             "DTALE_INGRESS_PORT": str(options.ports[0]),
+            "DTALE_INGRESS_PORTS": ",".join(map(str, options.ports)),
         },
         "extraFiles": {
             "dtale-magics": {"mountPath": IPYTHON_CONFIG, "stringData": ipython_config()}
         },
         "extraPodConfig": {"enableServiceLinks": False},
     }
-    mount = {"name": "dtale-magics", "mountPath": TARGET}
-    install = {
-        "name": "install-dtale-magics",
-        "image": "python:3.12-slim",
-        "command": [*_INSTALL, "--target", TARGET, f"dtale_magics=={VERSION}"],
-        "volumeMounts": [dict(mount)],
-        "securityContext": _UNPRIVILEGED,
-    }
     hub = {
-        "initContainers": [install],
-        "extraVolumes": [{"name": "dtale-magics", "emptyDir": {}}],
-        "extraVolumeMounts": [mount],
-        "extraEnv": {"PYTHONPATH": TARGET},
-        "extraConfig": {CONFIG_KEY: hub_config(options)},
+        "extraFiles": extra_files(),
+        "extraConfig": {CONFIG_KEY: hub_config(options, reserve_ports=reserve_ports)},
     }
     return {"singleuser": singleuser, "hub": hub}
 
 
 VALUES_NOTES: Notes = {
-    ("singleuser",): "Every user's image needs: pip install dtale_magics",
+    ("singleuser",): f"Every user's image needs: pip install dtale_magics=={VERSION}\n"
+    "Servers that run already have no D-Tale address until they are stopped and started.",
     ("singleuser", "networkPolicy"): "The chart admits nothing but the notebook's own port.",
     ("singleuser", "networkPolicy", "allowedIngressPorts"): "Open to everyone in the cluster. "
-    "Narrower: --controller-namespace NAMESPACE",
+    "Narrower: --controller-namespace NAMESPACE\n"
+    "Helm replaces lists: add the entries of your own list of this name, if you have one.",
     ("singleuser", "networkPolicy", "ingress"): "The namespace in which the ingress controller "
-    "runs.",
+    "runs.\nHelm replaces lists: add the entries of your own list of this name, if you have one.",
     ("singleuser", "extraFiles"): "%dtale works without %load_ext. Takes the place of a file of "
     "this name in the\nimage; merge them if there is one.",
     ("singleuser", "extraPodConfig"): "One Service for each server would otherwise put about ten "
     "variables for each of\nthem into every pod.",
-    ("hub", "initContainers"): "Puts this package where the hub finds it, without what only "
-    "notebooks need. Not\nneeded, with the three entries below, in a hub image that has it:\n"
-    "pip install --no-deps dtale_magics",
+    ("hub", "extraFiles"): f"The hook of dtale_magics {VERSION}, as source. The hub fetches "
+    "nothing and needs no\nother image.",
     ("hub", "extraConfig"): "Needs the rights that `python -m dtale_magics manifests --rbac` "
-    "prints.",
+    "prints. The chart\nruns these in the order of their keys: this one shall be the last.",
 }
 
 
@@ -115,26 +95,14 @@ def ipython_config() -> str:
     return f"c = get_config()  # noqa\nc.MagicsManager.lazy_magics.update({{{lazy}}})\n"
 
 
-def hub_config(options: Options) -> str:
+def hub_config(options: Options, *, reserve_ports: bool = True) -> str:
     """Write the lines of ``jupyterhub_config.py`` that put the hook in place."""
-    arguments: dict[str, Any] = {"host": options.host}
-    default = Options(host=options.host)
-    if options.path != default.path:
-        arguments["path"] = options.path
-    if options.ports != default.ports:
-        arguments["ports"] = options.ports
-    if options.route is not default.route:
-        arguments["route"] = options.route.value
-    if options.gateway is not None:
-        arguments["gateway"] = str(options.gateway)
-    for name in ("ingress_class", "tls", "strip", "forward_auth", "headless"):
-        value = getattr(options, name)
-        if value != getattr(default, name):
-            arguments[name] = value
-    if options.annotations:
-        arguments["annotations"] = dict(options.annotations)
+    arguments = options.changed()
+    if not reserve_ports:
+        arguments["reserve_ports"] = False
     lines = [f"    {name}={value!r},\n" for name, value in arguments.items()]
     return (
-        "from dtale_magics.kubernetes import expose\n\n"
+        f"import sys\n\nsys.path.insert(0, {TARGET!r})\n"
+        "from dtale_magics.kubernetes import expose  # noqa: E402\n\n"
         f"expose(\n{''.join(lines)}).configure(c)  # noqa: F821\n"
     )

@@ -151,7 +151,10 @@ def _address_of(hostname: str) -> str:
 
 
 def _configured(settings: Settings, ports: list[int]) -> Iterable[PublicUrl]:
-    """Without ``{port}`` the URL leads to the ingress port, and to no other."""
+    """List where the outside gets; without ``{port}`` that is the ingress port, and no other.
+
+    With it, it is each port that the cluster exposes, or any port where it does not say which.
+    """
     url = settings.ingress_url
     if not url:
         return
@@ -160,6 +163,8 @@ def _configured(settings: Settings, ports: list[int]) -> Iterable[PublicUrl]:
     if "{port}" not in url:
         yield PublicUrl("ingress", url, exposed, evidence)
         return
+    if settings.exposed_ports:
+        ports = [port for port in ports if port in settings.exposed_ports]
     for port in sorted(ports, key=lambda port: port != exposed) or [exposed]:
         yield PublicUrl("ingress", url.replace("{port}", str(port)), port, evidence)
 

@@ -278,6 +278,7 @@ def _unavailable(ports: list[int], forbidden: list[int]) -> PortUnavailableError
             what,
             "Ports below 1024 need privileges. Choose others: %dtale_port 40000 49000",
         )
+    ports = sorted(ports)
     what = f"No free port: all of {_span(ports)} are taken."
     lines = [f"{port}: {holders.describe(port)}" for port in ports[:3]]
     if len(ports) > len(lines):

@@ -57,6 +57,27 @@ def running() -> Iterator[JupyterServer]:
 
 
 def of_this_kernel() -> JupyterServer | None:
-    """Find the server that is this kernel's parent; None for a kernel without one."""
+    """Find the server that is this kernel's parent; None for a kernel without one.
+
+    Two servers of a user on one home volume are both process 1 of their pods and write one file, so
+    on a Hub its base path has to be this server's. Otherwise the Hub says where the server is.
+    """
     parent = os.environ.get("JPY_PARENT_PID", "")
-    return next((one for one in running() if str(one.pid) == parent), None) if parent else None
+    if not parent:
+        return None
+    prefix = os.environ.get("JUPYTERHUB_SERVICE_PREFIX", "").rstrip("/")
+    for one in running():
+        if str(one.pid) == parent and (not prefix or one.base_path == prefix):
+            return one
+    return _of_the_hub(int(parent), prefix) if parent.isdigit() else None
+
+
+def _of_the_hub(pid: int, prefix: str) -> JupyterServer | None:
+    url = os.environ.get("JUPYTERHUB_SERVICE_URL", "")
+    parts = urlsplit(url)
+    if not prefix or not parts.hostname:
+        return None
+    everywhere = parts.hostname in {"0.0.0.0", "::"}  # noqa: S104 (compared, not bound)
+    netloc = f"127.0.0.1:{parts.port or 80}" if everywhere else parts.netloc
+    token = os.environ.get("JUPYTERHUB_API_TOKEN", "")
+    return JupyterServer(pid, f"{parts.scheme}://{netloc}{prefix}/", token)

@@ -25,6 +25,7 @@ def serve_dtale(slug: str) -> None:
     """Show one frame; range, port and public URL come from the environment, as in a cluster."""
     session = Session()
     session.slug = slug  # known to the test
+    session.open()  # as the extension does
     session.show({"planet": ["Mars", "Venus"], "moons": [2, 0]}, "planets")
     assert session.port == 40000, session.port
 

@@ -13,7 +13,6 @@ from dtale_magics.kubernetes.manifests import render
 from dtale_magics.kubernetes.names import RESERVED
 from dtale_magics.kubernetes.options import Options
 from dtale_magics.kubernetes.server import Server, addresses, url_template
-from dtale_magics.kubernetes.values import values
 
 TEMPLATES = [
     ("{user}-{server}.d.example.org", "/"),
@@ -113,16 +112,3 @@ def test_no_object_is_called_as_a_pod_or_a_service_of_kubespawner_could_be() -> 
 def test_ports_that_could_be_mistaken_for_a_part_of_a_name_are_refused() -> None:
     with pytest.raises(SettingError, match="numbers of digits"):
         Options(host="{user}{port}.example.org", ports=(4000, 40000))
-
-
-def test_what_the_hub_installs_is_this_version_and_needs_no_root() -> None:
-    import dtale_magics  # noqa: PLC0415 (its version alone)
-
-    (install,) = values(Options(host="{user}.example.org"))["hub"]["initContainers"]
-    assert f"dtale_magics=={dtale_magics.__version__}" in install["command"]
-    context = install["securityContext"]
-    assert context["runAsNonRoot"]
-    assert context["runAsUser"] > 0
-    assert not context["allowPrivilegeEscalation"]
-    assert context["capabilities"] == {"drop": ["ALL"]}
-    assert context["seccompProfile"] == {"type": "RuntimeDefault"}

@@ -176,7 +176,7 @@ def test_somebody_elses_object_is_left_alone(api: ApiStub, log: pytest.LogCaptur
     theirs = {
         "apiVersion": "v1",
         "kind": "Service",
-        "metadata": {"name": "dtale--jupyter-ada"},
+        "metadata": {"name": "dtale----jupyter-ada"},
         "spec": {"selector": {"app": "else"}, "ports": []},
     }
     api.put(theirs)
@@ -190,7 +190,7 @@ def test_somebody_elses_object_is_left_alone(api: ApiStub, log: pytest.LogCaptur
     asyncio.run(hub())
     (service,) = api.find("Service")
     assert service["spec"]["selector"] == {"app": "else"}
-    assert "Service dtale--jupyter-ada belongs to somebody else" in log.text
+    assert "Service dtale----jupyter-ada belongs to somebody else" in log.text
 
 
 @pytest.mark.parametrize(
@@ -241,7 +241,7 @@ def test_a_lost_answer_does_not_make_the_retry_fail(api: ApiStub) -> None:
             seen.append(path)
             metadata = {"labels": {"app.kubernetes.io/managed-by": "dtale-magics"}}
             marks = {"dtale-magics/user": "ada", "dtale-magics/server": ""}
-            metadata |= {"name": "dtale--jupyter-ada", "annotations": marks}
+            metadata |= {"name": "dtale----jupyter-ada", "annotations": marks}
             ingress = {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress"}
             api.put({**ingress, "metadata": metadata, "spec": {}})
 
@@ -313,6 +313,34 @@ def test_a_hub_whose_hooks_are_taken_keeps_them(api: ApiStub) -> None:
     assert api.find("Service") == api.find("Ingress") == []
 
 
+def test_a_hook_that_is_replaced_afterwards_is_missed(
+    api: ApiStub, log: pytest.LogCaptureFixture
+) -> None:
+    """The chart runs extraConfig in the order of its keys: another key may come later."""
+
+    async def hub() -> None:
+        async with hub_loop():
+            config = hub_config(expose(host=HOST), api)
+            await spawner(config, "bob").start()
+            assert "was set after" not in log.text
+            config.KubeSpawner.after_pod_created_hook = lambda *_: None
+            await spawner(config, "ada").start()
+
+    asyncio.run(hub())
+    assert "D-Tale of ada gets no route" in log.text
+
+
+def test_ports_are_not_reserved_where_the_cluster_forbids_it(api: ApiStub) -> None:
+    async def hub() -> None:
+        async with hub_loop():
+            config = hub_config(expose(host=HOST, reserve_ports=False), api)
+            await spawner(config, "ada").start()
+
+    asyncio.run(hub())
+    (pod,) = api.find("Pod")
+    assert "sysctls" not in pod["spec"].get("securityContext", {})
+
+
 def test_a_service_that_becomes_headless_is_made_anew(api: ApiStub) -> None:
     async def hub() -> None:
         async with hub_loop():
@@ -337,8 +365,8 @@ def test_an_address_that_gets_too_long_costs_the_route_and_not_the_spawn(
 ) -> None:
     async def hub() -> None:
         async with hub_loop():
-            exposure = expose(host=f"{{user}}.{{server}}.{{pod}}.{'.'.join(3 * ['d' * 60])}.org")
-            server = spawner(hub_config(exposure, api), "a" * 30, "b" * 30)
+            exposure = expose(host="{user}." + ".".join(["b" * 60] * 4))
+            server = spawner(hub_config(exposure, api), "a" * 30)
             await server.start()
 
     asyncio.run(hub())

@@ -23,7 +23,8 @@ from dtale_magics.kubernetes import (
     pod_sysctls,
     render,
 )
-from dtale_magics.kubernetes.names import is_service_name, kubespawner_label, object_name, slug
+from dtale_magics.kubernetes.names import is_service_name, kubespawner_label, object_name
+from dtale_magics.naming import slug
 
 VERSIONS = ("1.27", "1.30", "1.34", "1.37")
 LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")

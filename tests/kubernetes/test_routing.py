@@ -117,7 +117,7 @@ def _selector(documents: list[dict[str, Any]]) -> None:
         _target_port,
         _backend(port={"number": 40009}),
         _backend(port={"name": "http-notebook-dtale"}),
-        _backend(name="dtale--jupyter-eve"),
+        _backend(name="dtale----jupyter-eve"),
         _class,
         _selector,
     ],
@@ -165,7 +165,8 @@ def test_neighbouring_paths_lead_to_their_own_pods(
     api: ApiStub, traefik: Traefik, pod: str, render: Any
 ) -> None:
     assert pod
-    shared = ("--host=apps.example.org", "--path=/dtale/{user}", "--route=ingressroute", "--strip")
+    shared = ("--host=apps.example.org", "--path=/dtale/{user}", "--shared-host",
+              "--route=ingressroute", "--strip")  # fmt: skip
     for user, ip in zip(("ada", "adam"), ECHO_IPS, strict=True):
         api.put(pod_object(user, ip), *render(*shared, user=user))
     for user, ip in zip(("ada", "adam"), ECHO_IPS, strict=True):

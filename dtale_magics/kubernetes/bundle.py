@@ -1,0 +1,42 @@
+"""This package's own source, as files that the chart puts into the hub.
+
+The hub needs no package index at its start, no container that fetches one, and always has the
+version that rendered the values. The files are plain source, so an admin can read what will run.
+"""
+
+from __future__ import annotations
+
+from importlib import resources
+
+from dtale_magics.version import VERSION
+
+TARGET = "/usr/local/share/dtale-magics"
+"""Where the hub finds the files."""
+
+_BASE = ("errors.py", "naming.py", "version.py")
+_PACKAGE = "kubernetes"
+_NOT_IN_THE_HUB = frozenset({"bundle.py", "cli.py", "output.py", "values.py"})
+
+
+def files() -> dict[str, str]:
+    """Return path below `TARGET` and text of each file."""
+    root = resources.files("dtale_magics")
+    # Nothing of the notebook's part, which the real one leads to.
+    found = {"__init__.py": f'"""What the hub needs of dtale_magics {VERSION}."""\n'}
+    found |= {name: (root / name).read_text("utf-8") for name in _BASE}
+    for file in sorted((root / _PACKAGE).iterdir(), key=lambda file: file.name):
+        if file.name.endswith(".py") and file.name not in _NOT_IN_THE_HUB:
+            found[f"{_PACKAGE}/{file.name}"] = file.read_text("utf-8")
+    return {f"dtale_magics/{name}": text for name, text in found.items()}
+
+
+def extra_files() -> dict[str, dict[str, str]]:
+    """Return the files as the chart's ``hub.extraFiles``, which Helm merges with others."""
+    return {
+        # A key becomes one of a Secret's, which has no slashes.
+        path.replace("/", ".").replace("_", "-"): {
+            "mountPath": f"{TARGET}/{path}",
+            "stringData": text,
+        }
+        for path, text in files().items()
+    }
