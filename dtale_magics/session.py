@@ -251,6 +251,7 @@ class Session:
 
     def load(self) -> None:
         """Import D-Tale if that is still to be done, and raise what the import raises."""
+        self._plain_show.install()
         self._preload.complete()
 
     # ----------------------------------------------------------------- frames

@@ -57,7 +57,9 @@ class PlainShow:
         self._finder = _ImportHook(self._patch)
 
     def install(self) -> None:
-        """Replace now if D-Tale is imported, otherwise as part of its import."""
+        """Replace now if D-Tale is imported, otherwise as part of its import; once."""
+        if self._undo or self._finder in sys.meta_path:
+            return
         module = sys.modules.get(_TARGET)
         # A module that is being imported by another thread is patched by nobody if we are late.
         spec = getattr(module, "__spec__", None)
