@@ -39,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         # Installed without its dependencies, as for the manifests, which need none of them.
         print(f"This command needs {error.name}, which is not installed here.", file=sys.stderr)
-        print("Run it where notebooks run, or type: pip install dtale_magics", file=sys.stderr)
+        print("Run it where notebooks run: dtale_magics has all it needs there.", file=sys.stderr)
         return 2
     return code
 

@@ -70,7 +70,9 @@ def values(
 
 
 VALUES_NOTES: Notes = {
-    ("singleuser",): f"Every user's image needs: pip install dtale_magics=={VERSION}\n"
+    (
+        "singleuser",
+    ): f"Every user's image needs dtale_magics {VERSION}: install the wheel that you render with.\n"
     "Servers that run already have no D-Tale address until they are stopped and started.",
     ("singleuser", "networkPolicy"): "The chart admits nothing but the notebook's own port.",
     ("singleuser", "networkPolicy", "allowedIngressPorts"): "Open to everyone in the cluster. "
