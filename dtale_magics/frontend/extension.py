@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from dtale_magics.frontend import completion
 from dtale_magics.frontend.magics import DtaleMagics
 from dtale_magics.frontend.rewriting import Rewriting
+from dtale_magics.frontend.running import Busy
 from dtale_magics.frontend.shown import Shown
 
 if TYPE_CHECKING:
@@ -22,13 +23,15 @@ if TYPE_CHECKING:
 def load(shell: InteractiveShell) -> None:
     """Register magics, settings and completion in `shell`."""
     unload(shell)
-    magics = DtaleMagics(shell, Shown(shell), Rewriting(shell))
+    magics = DtaleMagics(shell, Shown(shell), Rewriting(shell), Busy(shell))
     magics.shown.install()
     magics.rewriting.install()
+    magics.busy.install()
     shell.register_magics(magics)
     shell.configurables.append(magics)  # type: ignore[arg-type] # so that %config knows it
     completion.install(shell, magics.session)
     magics.session.panel_api = _panel_api(magics.session)
+    magics.session.is_busy = magics.busy
     magics.session.open()
 
 
@@ -44,6 +47,7 @@ def unload(shell: InteractiveShell) -> None:
     completion.uninstall(shell)
     magics.shown.uninstall()
     magics.rewriting.uninstall()
+    magics.busy.uninstall()
     if "dtale_magics.frontend.controller" in sys.modules:
         from dtale_magics.frontend import controller  # noqa: PLC0415 (only if there are panels)
 

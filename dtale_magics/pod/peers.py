@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -14,14 +14,13 @@ from typing import TYPE_CHECKING, Any
 import psutil
 
 from dtale_magics.outcome import Party
-from dtale_magics.pod import channel, exchange, exclusive
+from dtale_magics.pod import channel, exchange, names
 from dtale_magics.state import Frame
 from dtale_magics.system import holders, procfs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from dtale_magics.system.procfs import UnixName
 
 _SILENT_SECONDS = 2.0
 """How long a sibling that did not answer is not asked again, so that one wait is enough."""
@@ -31,11 +30,11 @@ _silent_until: dict[Peer, float] = {}
 
 @dataclass(frozen=True)
 class Peer:
-    """A sibling kernel: its random owner id, process id and channel address."""
+    """A sibling kernel: its random owner id, process id and the name of its channel."""
 
     owner: str
     pid: int
-    address: str
+    name: str
 
 
 @dataclass(frozen=True)
@@ -117,46 +116,15 @@ class Identity:
             raise exchange.ProtocolError(f"Not an identity: {error!r}.") from None
 
 
-def siblings(names: Iterable[UnixName] | None = None) -> list[Peer]:
-    """Every other kernel of this user in the pod, by process id; a killed one is gone at once.
-
-    `names` is what `dtale_magics.system.procfs.unix_names` has said.
-    """
-    if exclusive.ABSTRACT:
-        prefix = f"{channel.PREFIX}/{os.getuid()}/"
-        found = [
-            (entry.name.removeprefix(prefix), "\0" + entry.name)
-            for entry in procfs.unix_names(prefix, names)
-            if entry.listening
-        ]
-    else:
-        found = _from_directory(exclusive.private_directory())
-    peers = []
-    for name, address in found:
-        pid, _, owner = name.partition("/")
+def siblings() -> list[Peer]:
+    """Every other kernel of this user in the pod, by process id; a killed one is gone at once."""
+    found = []
+    for entry, (pid, owner) in names.parts(names.listed(channel.DIRECTORY), 2):
         if pid.isascii() and pid.isdigit() and owner and int(pid) != os.getpid():
-            peers.append(Peer(owner, int(pid), address))
-    return sorted(peers, key=lambda peer: (peer.pid, peer.owner))
-
-
-def _from_directory(directory: Path) -> list[tuple[str, str]]:
-    """List sockets of living processes, removing what a killed one left over."""
-    names = []
-    for path in directory.glob("*.sock"):
-        _, pid, owner = [*path.stem.split("-", 2), "", ""][:3]
-        if pid.isdigit() and psutil.pid_exists(int(pid)):
-            names.append((f"{pid}/{owner}", str(path)))
-        else:
-            path.unlink(missing_ok=True)
-    return names
-
-
-def listening(port: int) -> list[Peer]:
-    """List the siblings that have `port`: more than one while it changes hands."""
-    if sys.platform != "linux":  # the system does not tell: any of them may
-        return siblings()
-    inodes = frozenset(entry.inode for entry in holders.listening_sockets(port))
-    return [peer for peer in siblings() if procfs.socket_inodes(peer.pid, inodes)]
+            name = channel.DIRECTORY + entry.rest
+            if names.ABSTRACT or names.owner(name) is not None:
+                found.append(Peer(owner, int(pid), name))
+    return sorted(found, key=lambda peer: (peer.pid, peer.owner))
 
 
 def identities(timeout: float = 1.0, of: Iterable[Peer] | None = None) -> list[Identity]:
@@ -194,11 +162,11 @@ def identify(peer: Peer, timeout: float = 1.0, *, again: bool = False) -> Identi
     return identity if (identity.owner, identity.pid) == (peer.owner, peer.pid) else look_up(peer)
 
 
-def announce() -> None:
-    """Tell all siblings that something changed here."""
+def announce(text: str = "") -> None:
+    """Tell all siblings that something changed here, and what, if they shall tell their users."""
     for peer in siblings():
         with contextlib.suppress(exchange.ChannelError):
-            channel.tell(peer, "changed")
+            channel.tell(peer, "changed", text=text)
 
 
 def look_up(peer: Peer) -> Identity | None:
@@ -214,7 +182,7 @@ def look_up(peer: Peer) -> Identity | None:
     ports = {entry.port for entry in holders.listening_sockets() if entry.inode in inodes}
     return Identity(
         owner=peer.owner,
-        label=presumed_label(peer.pid),
+        label=presumed_label(peer.pid, peer.owner),
         pid=peer.pid,
         started=started,
         ports=tuple(sorted(ports)),
@@ -223,7 +191,12 @@ def look_up(peer: Peer) -> Identity | None:
     )
 
 
-def presumed_label(pid: int) -> str:
-    """Notebook's name as Jupyter left it in the environment of `pid` (stale after a rename)."""
+@functools.lru_cache(maxsize=64)
+def presumed_label(pid: int, owner: str = "") -> str:
+    """Notebook's name as Jupyter left it in the environment of a process (stale after a rename).
+
+    Process ids are used again, `owner` is not.
+    """
+    del owner
     path = procfs.environment_variable(pid, "JPY_SESSION_NAME")
     return Path(path).name or f"process {pid}"
