@@ -56,11 +56,11 @@ def _list(given: argparse.Namespace) -> int:
 def _check(given: argparse.Namespace) -> int:
     from dtale_magics import session  # noqa: PLC0415 (--help shall be quick)
     from dtale_magics.frontend.display import check_text  # noqa: PLC0415
-    from dtale_magics.pod import ports  # noqa: PLC0415 (--help shall be quick)
+    from dtale_magics.pod import peers  # noqa: PLC0415 (--help shall be quick)
 
     session.current().settings()  # a wrong one is what is to be found
     # Nothing runs in this process: each kernel checks for itself, and has what its pages told.
-    checks = ports.checks() or [
+    checks = peers.checks() or [
         {"label": "no notebook", "owner": None, "pid": None, **session.current().check().as_dict()}
     ]
     print(json.dumps(checks, indent=2) if given.json else check_text(checks))

@@ -27,14 +27,14 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
     from werkzeug.wrappers import Request, Response
 
+    from dtale_magics.news import Event, News
     from dtale_magics.outcome import Outcome
-    from dtale_magics.pod.news import Event, News
     from dtale_magics.pod.ports import Ports
     from dtale_magics.reach.reachability import Reachability
     from dtale_magics.reach.verdict import Verdict
     from dtale_magics.serving import guard
     from dtale_magics.settings import PortRange, Settings
-    from dtale_magics.state import Cell, Frame, FrameInfo, PortHolder, Status
+    from dtale_magics.state import Cell, FrameInfo, PortHolder, Status
     from dtale_magics.viewer.show_options import ShowOptions
     from dtale_magics.viewer.viewer import Viewer
 
@@ -103,7 +103,7 @@ class Session:
 
     @once
     def _news(self) -> News:
-        from dtale_magics.pod.news import News  # noqa: PLC0415
+        from dtale_magics.news import News  # noqa: PLC0415
 
         return News()
 
@@ -165,10 +165,10 @@ class Session:
 
         Of a kernel that does not answer, only what the system knows (``"responding": False``).
         """
-        from dtale_magics.pod import ports  # noqa: PLC0415 (not at %load_ext)
+        from dtale_magics.pod import peers  # noqa: PLC0415 (not at %load_ext)
 
         own = [self._report()] if self.ports else []
-        return own + ports.statuses()
+        return own + peers.statuses()
 
     def check(self, changed: Callable[[], None] = lambda: None) -> Verdict:
         """Find out by which URL this kernel's D-Tale is seen, within three seconds.
@@ -180,14 +180,11 @@ class Session:
         """
         from dtale_magics.pod import peers  # noqa: PLC0415 (not at %load_ext)
 
-        def siblings(seconds: float) -> list[dict[str, Any]]:
-            return [sibling.to_json() for sibling in peers.identities(seconds)]
-
         def tell() -> None:
             self._news.tell()
             changed()
 
-        return self.reach.check(tell, siblings=siblings, pages=self.is_watched())
+        return self.reach.check(tell, siblings=peers.statuses, pages=self.is_watched())
 
     def events(self) -> tuple[Event, ...]:
         """Return the last events of this kernel's D-Tale, oldest first."""
@@ -503,7 +500,7 @@ class Session:
                     self.owner,
                     web,
                     lambda name: name in {self.slug, self.owner, self._assets.token},
-                    self._describe,
+                    notebook.name,
                     {"status": self._report, "check": lambda: self.check().as_dict()},
                     lambda: self.settings().search_order,
                     self._happened,
@@ -553,12 +550,6 @@ class Session:
         """Report to a sibling that lists all: who has the ingress port it finds out itself."""
         return {**self.status_here().as_dict(), "responding": True}
 
-    def _describe(self) -> tuple[str, tuple[Frame, ...]]:
-        from dtale_magics.state import Frame  # noqa: PLC0415 (not at %load_ext)
-
-        frames = (Frame(one.name, one.data_id, one.rows, one.columns) for one in self.frames())
-        return notebook.name(), tuple(frames)
-
     def settings_changed(self) -> None:
         """Have the next request meet the settings as they are then."""
         self._policy_until = 0.0
@@ -588,7 +579,7 @@ class Session:
         """Give a plain D-Tale of this user what it asks for before it takes a port."""
         from werkzeug.wrappers import Response  # noqa: PLC0415 (not at %load_ext)
 
-        from dtale_magics.pod import visitor  # noqa: PLC0415
+        from dtale_magics.serving import visitor  # noqa: PLC0415
 
         ports = self._ports
         if request.path not in ("/health", "/shutdown") or ports is None:

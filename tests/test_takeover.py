@@ -122,7 +122,7 @@ def test_nobody_waits_for_one_that_runs_a_cell_or_is_stopped(two: tuple[Kernel, 
         assert [shown_at(url_of(first)) for _ in range(10)] == [1] * 10
         first.run("from dtale_magics.pod import peers")
         first.run(f"its = [one for one in peers.siblings() if one.pid == {second.pid}]")
-        assert first.value("[one.responding for one in peers.identities(600, its)]") == [False]
+        assert first.value("[one['responding'] for one in peers.statuses(600, its)]") == [False]
     finally:
         os.kill(second.pid, signal.SIGCONT)
     assert [shown_at(url_of(one)) for one in two] == [1, 2]

@@ -10,6 +10,7 @@ from dtale_magics.state import Cell
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
+
 class Busy:
     """Knows whether a cell runs.
 

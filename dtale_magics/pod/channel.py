@@ -11,7 +11,7 @@ import logging
 import os
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from dtale_magics.pod import names
 from dtale_magics.pod.exchange import (
@@ -28,6 +28,8 @@ from dtale_magics.serving.connections import Connection
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from dtale_magics.pod.peers import Peer
+
 logger = logging.getLogger(__name__)
 
 DIRECTORY = "kernel/"
@@ -38,18 +40,6 @@ SERVER_SECONDS = 5.0
 
 _RETRY_SECONDS = 0.005
 _TELL_SECONDS = 0.2
-
-
-class Addressed(Protocol):
-    """Where a kernel listens."""
-
-    @property
-    def pid(self) -> int:
-        """Its process id."""
-
-    @property
-    def name(self) -> str:
-        """The name of its channel."""
 
 
 Handler = Callable[[Message, Exchange], "Message | None"]
@@ -95,11 +85,6 @@ class ChannelServer:
         )
         self._acceptor.add(_ChannelListener(owner))
 
-    @property
-    def alive(self) -> bool:
-        """Whether siblings are being answered."""
-        return self._acceptor.alive
-
     def close(self) -> None:
         """Stop answering; the name is free at once."""
         self._acceptor.stop(timeout=1.0)
@@ -131,7 +116,7 @@ class ChannelServer:
         return None if answer is None else {"ok": True, **answer}
 
 
-def connect(peer: Addressed, timeout: float) -> Exchange:
+def connect(peer: Peer, timeout: float) -> Exchange:
     """Open a connection to `peer`, for `timeout` seconds in all.
 
     Raises
@@ -159,7 +144,7 @@ def connect(peer: Addressed, timeout: float) -> Exchange:
     return Exchange(sock, deadline)
 
 
-def call(peer: Addressed, op: str, *, timeout: float = 1.0, **fields: Any) -> Message:
+def call(peer: Peer, op: str, *, timeout: float = 1.0, **fields: Any) -> Message:
     """Ask `peer` and return its answer.
 
     Raises
@@ -173,7 +158,7 @@ def call(peer: Addressed, op: str, *, timeout: float = 1.0, **fields: Any) -> Me
     return checked(answer)
 
 
-def tell(peer: Addressed, op: str, **fields: Any) -> None:
+def tell(peer: Peer, op: str, **fields: Any) -> None:
     """Tell `peer` something, without waiting for an answer: one that is stopped reads it later.
 
     Raises

@@ -68,10 +68,6 @@ class Exchange:
             os.close(descriptor)
         self._descriptors.clear()
 
-    def extend(self, seconds: float) -> None:
-        """Set the deadline to `seconds` from now."""
-        self._deadline = time.monotonic() + seconds
-
     def send(self, message: Mapping[str, Any], descriptors: Sequence[int] = ()) -> None:
         """Send one message, with copies of `descriptors`.
 

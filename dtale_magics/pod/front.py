@@ -15,9 +15,10 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from dtale_magics.pod import names
+from dtale_magics.pod.inbox import Inbox
 
 if TYPE_CHECKING:
-    from dtale_magics.pod.inbox import Inbox, Inboxes
+    from dtale_magics.pod.inbox import Serves
 
 _MOST_PROVED = 256
 
@@ -55,14 +56,12 @@ class Place(NamedTuple):
 
 def places(port: int) -> list[Place]:
     """List the places of `port`, the one in front first, as the names alone assert them."""
-    beginning = f"front/{port}/"
     found = []
-    for entry, fields in names.parts(names.listed(beginning), 4):
+    for name, fields, inode in names.listed(f"front/{port}/", 4):
         generation, milliseconds, pid, owner = fields
         if all(_is_number(text) for text in (generation, milliseconds, pid)):
             since = int(milliseconds) / 1000
-            name = beginning + entry.rest
-            found.append(Place(int(generation), -since, owner, int(pid), name, entry.inode))
+            found.append(Place(int(generation), -since, owner, int(pid), name, inode))
     return sorted(found, reverse=True)
 
 
@@ -98,14 +97,14 @@ class Front:
         The port.
     owner
         Random id of this kernel.
-    inboxes
-        Where what is passed to the one in front comes in.
+    server
+        Serves what is passed to the one in front.
     """
 
-    def __init__(self, port: int, owner: str, inboxes: Inboxes) -> None:
+    def __init__(self, port: int, owner: str, server: Serves) -> None:
         self._port = port
         self._owner = owner
-        self._inboxes = inboxes
+        self._server = server
         self._standing_by = self._bind(0)
         self._taken: Inbox | None = None
 
@@ -127,10 +126,10 @@ class Front:
         now = in_front(self._port)
         if now is None or self._is_own(now):
             if self._taken is not None:
-                self._inboxes.drop(self._taken, wait=False)  # a lower one says nothing any more
+                self._taken.drop(wait=False)  # a lower one says nothing any more
             self._taken = fresh
             return None
-        self._inboxes.drop(fresh)
+        fresh.drop()
         return now
 
     def give_back(self) -> Place | None:
@@ -140,17 +139,17 @@ class Front:
         self._drop_taken()
         if self.is_ours:  # nobody has taken it, and we came first: stand by behind the others
             before, self._standing_by = self._standing_by, self._bind(0)
-            self._inboxes.drop(before)
+            before.drop()
         return in_front(self._port)
 
     def leave(self) -> None:
         """Give up every place."""
         self._drop_taken()
-        self._inboxes.drop(self._standing_by)
+        self._standing_by.drop()
 
     def _drop_taken(self) -> None:
         if self._taken is not None:
-            self._inboxes.drop(self._taken)
+            self._taken.drop()
             self._taken = None
 
     def _is_own(self, place: Place) -> bool:
@@ -161,5 +160,5 @@ class Front:
             milliseconds = int(time.time() * 1000)
             place = f"{generation}/{milliseconds}/{os.getpid()}/{self._owner}"
             with contextlib.suppress(OSError):  # we have given it back in this very millisecond
-                return self._inboxes.add(f"front/{self._port}/{place}")
+                return Inbox(f"front/{self._port}/{place}", self._server)
             time.sleep(0.001)

@@ -29,14 +29,17 @@ TAKEN = b"+"
 NOT_TAKEN = b"-"
 
 
-class Accepts(Protocol):
-    """What accepts from inboxes; `dtale_magics.serving.server.Server` does."""
+class Serves(Protocol):
+    """What serves listeners; `dtale_magics.serving.server.Server` does."""
 
     def add(self, *listeners: Accepting, wait: bool = ...) -> None:
-        """Accept from them."""
+        """Serve them."""
+
+    def remove(self, *listeners: Accepting, linger: float = ...) -> None:
+        """Close them after `linger` seconds, and serve them until then."""
 
     def drop(self, *listeners: Accepting, wait: bool = ...) -> None:
-        """Stop accepting from them, and close them."""
+        """Close them at once."""
 
 
 class Inbox:
@@ -48,13 +51,19 @@ class Inbox:
         As `dtale_magics.pod.names` takes it.
     server
         Serves what comes in.
+
+    Raises
+    ------
+    OSError
+        ``EADDRINUSE`` when somebody has that name.
     """
 
     shared = False
 
-    def __init__(self, name: str, server: Accepts) -> None:
+    def __init__(self, name: str, server: Serves) -> None:
         self._named = names.Named(name)
         self._server = server
+        server.add(self, wait=False)
 
     def fileno(self) -> int:
         """File descriptor, or -1 when closed."""
@@ -67,8 +76,12 @@ class Inbox:
             self._server.add(_Lane(sender, self._server), wait=False)
         raise BlockingIOError
 
+    def drop(self, *, wait: bool = True) -> None:
+        """Close it; the name is free when this returns, unless told not to wait for it."""
+        self._server.drop(self, wait=wait)
+
     def close(self) -> None:
-        """Give the name up."""
+        """Give the name up; for the accepting thread."""
         self._named.close()
 
 
@@ -77,7 +90,7 @@ class _Lane:
 
     shared = False
 
-    def __init__(self, sender: socket.socket, server: Accepts) -> None:
+    def __init__(self, sender: socket.socket, server: Serves) -> None:
         sender.setblocking(False)
         names.close_in_forked_child(sender)
         self._sender = sender
@@ -145,26 +158,3 @@ def _connection(descriptor: int) -> Connection | None:
 def _close(descriptors: list[int]) -> None:
     for descriptor in descriptors:
         os.close(descriptor)
-
-
-class Inboxes:
-    """Opens and closes the inboxes of a kernel.
-
-    Parameters
-    ----------
-    server
-        Serves what comes in.
-    """
-
-    def __init__(self, server: Accepts) -> None:
-        self._server = server
-
-    def add(self, name: str) -> Inbox:
-        """Open an inbox; ``EADDRINUSE`` when somebody has that name."""
-        inbox = Inbox(name, self._server)
-        self._server.add(inbox, wait=False)
-        return inbox
-
-    def drop(self, inbox: Inbox, *, wait: bool = True) -> None:
-        """Close an inbox; the name is free when this returns, unless told not to wait for it."""
-        self._server.drop(inbox, wait=wait)

@@ -16,12 +16,9 @@ import struct
 import sys
 import weakref
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from dtale_magics.system import procfs
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 ABSTRACT = sys.platform == "linux"
 """Whether names live in the abstract namespace rather than in a directory."""
@@ -134,28 +131,29 @@ class Named:
 
 
 class Entry(NamedTuple):
-    """A name that somebody has; `rest` is what follows the prefix that was looked for."""
+    """A name that somebody has, the parts that follow what was looked for, and its inode."""
 
-    rest: str
+    name: str
+    fields: list[str]
     inode: int
 
 
-def listed(beginning: str) -> list[Entry]:
-    """List names that begin with `beginning`, as the system's table or the directory has them.
+def listed(beginning: str, count: int) -> list[Entry]:
+    """List names of `beginning` and `count` more parts, as the system or the directory has them.
 
     Any user can take any abstract name: who has one is said by `owner`. In the directory there may
     be names of processes that were killed.
     """
     if ABSTRACT:
         whole = prefix() + beginning
-        found = procfs.unix_names(whole)
-        return [Entry(one.name.removeprefix(whole), one.inode) for one in found if one.listening]
-    whole = beginning.replace("/", ",")
-    paths = private_directory().glob(f"{whole}*.sock")
-    return [
-        Entry(path.name.removeprefix(whole).removesuffix(".sock").replace(",", "/"), 0)
-        for path in paths
-    ]
+        table = [one for one in procfs.unix_names(whole) if one.listening]
+        rests = [(one.name.removeprefix(whole), one.inode) for one in table]
+    else:
+        paths = private_directory().glob(f"{beginning.replace('/', ',')}*.sock")
+        names = [path.name.removesuffix(".sock").replace(",", "/") for path in paths]
+        rests = [(name.removeprefix(beginning), 0) for name in names]
+    found = [Entry(beginning + rest, rest.split("/"), inode) for rest, inode in rests]
+    return [entry for entry in found if len(entry.fields) == count]
 
 
 class Credentials(NamedTuple):
@@ -209,9 +207,3 @@ def peer_credentials(sock: socket.socket) -> Credentials:
     raw = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
     pid, uid, _ = struct.unpack("3i", raw)
     return Credentials(pid, uid)
-
-
-def parts(entries: Iterable[Entry], count: int) -> list[tuple[Entry, list[str]]]:
-    """Split what follows the prefix, and leave out what does not have `count` parts."""
-    split = [(entry, entry.rest.split("/")) for entry in entries]
-    return [(entry, fields) for entry, fields in split if len(fields) == count]

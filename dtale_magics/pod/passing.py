@@ -14,14 +14,13 @@ from __future__ import annotations
 import collections
 import contextlib
 import hashlib
-import re
 import socket
 import time
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import unquote_to_bytes
 
 from dtale_magics.pod import front, names
 from dtale_magics.pod.inbox import FRAME, MARK, TAKEN
+from dtale_magics.serving import addressee
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,42 +40,10 @@ _MOST_WAITING = 128
 _MOST_LANES = 64
 _READ_ANSWERS_AFTER = 32
 
-_REQUEST = re.compile(rb"[A-Z]+ (\S+) HTTP/\d")
-_SLUG = re.compile(rb"(?<=/)(?:[a-z0-9-]{0,25}-)?[0-9a-f]{32}(?=[/?#]|$)")
-_WHO = re.compile(rb"/_magics/who/([0-9a-f.]+)(?:[?#]|$)")
-_MOST_NAMES = 64
 
-
-def inbox_name(addressee: str) -> str:
+def inbox_name(name: str) -> str:
     """Return the name of the inbox of a slug or an owner id, which does not give it away."""
-    return f"to/{hashlib.sha256(addressee.encode()).hexdigest()[:32]}"
-
-
-def addressees(head: bytes) -> list[str] | None:
-    """List the capabilities and owner ids that the path of a request names.
-
-    Parameters
-    ----------
-    head
-        Beginning of the request (RFC 9112).
-
-    Returns
-    -------
-    list of str or None
-        Below whatever public prefix. None if this is no request.
-    """
-    request = _REQUEST.match(head)
-    if request is None:
-        return None
-    target = request[1]
-    path = re.split(rb"[?#]", target, maxsplit=1)[0]
-    if b"%" in path:
-        path = unquote_to_bytes(path)
-    found = _SLUG.findall(path)
-    who = _WHO.search(path)
-    if who is not None:
-        found += who[1].split(b".")
-    return [one.decode() for one in found[:_MOST_NAMES] if one]
+    return f"to/{hashlib.sha256(name.encode()).hexdigest()[:32]}"
 
 
 class _Passed(NamedTuple):
@@ -224,7 +191,7 @@ class Passing:
 
     def route(self, connection: Connection, head: bytes) -> bool:
         """Pass `connection` on; False when it is to be answered here."""
-        found = addressees(head)
+        found = addressee.names_in(head)
         if found is None or any(map(self._is_own, found)):
             return False
         if found:

@@ -15,8 +15,6 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-import psutil
-
 from dtale_magics.errors import PortUnavailableError
 from dtale_magics.outcome import (
     AlreadyOurs,
@@ -27,13 +25,13 @@ from dtale_magics.outcome import (
     Refused,
     ReplacedPlainDtale,
 )
-from dtale_magics.pod import channel, exchange, front, peers, plain, sharing, steering
-from dtale_magics.pod.inbox import Inboxes
+from dtale_magics.pod import channel, exchange, front, peers, refusal, sharing, steering
+from dtale_magics.pod.inbox import Inbox
 from dtale_magics.pod.passing import Passing, inbox_name
-from dtale_magics.pod.peers import Identity
 from dtale_magics.pod.sharing import Sharing
 from dtale_magics.serving.server import Server
 from dtale_magics.state import PortHolder
+from dtale_magics.system import plain_dtale
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -43,8 +41,6 @@ if TYPE_CHECKING:
     from dtale_magics.outcome import Outcome
     from dtale_magics.pod.exchange import Exchange, Message
     from dtale_magics.pod.front import Place
-    from dtale_magics.pod.inbox import Inbox
-    from dtale_magics.state import Frame
 
 logger = logging.getLogger(__name__)
 
@@ -55,11 +51,7 @@ _LOOKED_FOR = 8
 HOLD_OFF_SECONDS = 10.0
 """How long a port that a plain D-Tale has asked for is left to it."""
 
-LAST_PORT = 65535
-
 _ASK_SECONDS = 0.5
-_CHECK_SECONDS = 4.5
-"""A check takes three; the channel ends what takes five."""
 
 
 class Ports:
@@ -73,8 +65,8 @@ class Ports:
         The WSGI application that answers on all of them.
     is_own
         Whether a first segment of a path is this kernel's, or everybody's.
-    describe
-        Gives label and frames, for siblings that ask.
+    label
+        Gives what the user calls this kernel; it may ask the Jupyter server.
     reports
         What siblings may ask for besides, by name: functions that return values for JSON.
     search_order
@@ -90,38 +82,36 @@ class Ports:
         owner: str,
         app: WSGIApplication,
         is_own: Callable[[str], bool],
-        describe: Callable[[], tuple[str, tuple[Frame, ...]]],
+        label: Callable[[], str],
         reports: Mapping[str, Callable[[], dict[str, Any]]],
         search_order: Callable[[], Sequence[int]],
         happened: Callable[[str], None],
         is_busy: Callable[[], bool] = lambda: False,
     ) -> None:
         self.owner = owner
-        self._describe = describe
+        self._ask_label = label
         self._search_order = search_order
         self._happened = happened
         self._lock = threading.RLock()
-        self._started = psutil.Process().create_time()
         self._label = ""
         self._named: int | None = None
         self._chosen = False
         """Whether the user has said which port it shall be."""
         self._held_off: dict[int, float] = {}
         self._server = Server(app, router=Passing(is_own, owner), is_busy=is_busy)
-        self._inboxes = Inboxes(self._server)
         self._own_inboxes: dict[str, Inbox] = {}
         self.answer_to(owner)
-        self._sharing = Sharing(owner, self._server, self._inboxes, lambda: self.label)
+        self._sharing = Sharing(owner, self._server, lambda: self.label)
         self._channel = channel.ChannelServer(
             owner,
             {
-                "identity": lambda *_: {"identity": self.identity().to_json()},
                 "share": self._sharing.hand_out,
                 "changed": self._changed,
                 "vacate": self._vacated,
                 **{name: _answering(name, report) for name, report in reports.items()},
             },
         )
+        self._siblings = peers.siblings()
         self._look_now = threading.Event()
         self._closed = threading.Event()
         threading.Thread(target=self._look_after, name="dtale_magics ports", daemon=True).start()
@@ -148,23 +138,15 @@ class Ports:
         """What the user calls this kernel, as last heard: it is needed when there is no time."""
         return self._label or peers.presumed_label(os.getpid())
 
-    def identity(self) -> Identity:
-        """Say who this kernel is."""
-        label, frames = self._describe_now()
-        since = self._sharing.since
-        return Identity(
-            self.owner, label, os.getpid(), self._started, self.all, frames, since=since
-        )
-
     def answer_to(self, addressee: str, *, instead_of: str = "") -> None:
         """Have siblings pass connections here whose path names `addressee`, a slug or owner id."""
         with self._lock:
             before = self._own_inboxes.pop(instead_of, None)
             if before is not None:
-                self._inboxes.drop(before)
+                before.drop()
             if addressee not in self._own_inboxes:
                 with contextlib.suppress(OSError):  # squatted: what we accept ourselves is ours
-                    self._own_inboxes[addressee] = self._inboxes.add(inbox_name(addressee))
+                    self._own_inboxes[addressee] = Inbox(inbox_name(addressee), self._server)
 
     # ------------------------------------------------------------------- actions
 
@@ -201,8 +183,7 @@ class Ports:
             self._named = port
         outcome = dataclasses.replace(outcome, seconds=time.monotonic() - started)
         if not isinstance(outcome, AlreadyOurs):
-            in_words = f"{self.label} is in front at port {port}." if outcome.ours else ""
-            self.happened(str(outcome), told=in_words)
+            self.happened(str(outcome), told=f"is in front at port {port}." if outcome.ours else "")
         return outcome
 
     def _take(self, port: int, deadline: float) -> Outcome:
@@ -226,12 +207,12 @@ class Ports:
     def _replace_plain(self, port: int, deadline: float) -> Outcome:
         having = sharing.siblings_with(steering.members(port), peers.siblings())
         if having:
-            return _refuse_silent(port, having)
-        dtale = plain.prove(port, deadline)
+            return refusal.of_silent(port, having)
+        dtale = plain_dtale.prove(port, deadline)
         if dtale is None:
-            return plain.refuse_stranger(port)
+            return refusal.of_stranger(port)
         holder = Party(f"plain D-Tale ({dtale.command})", dtale.pid, dtale.since)
-        if not plain.shut_down(dtale, deadline):
+        if not plain_dtale.shut_down(dtale, deadline):
             hint = f"Restart that notebook's kernel (process {dtale.pid})."
             return Refused(port, f"{holder} does not shut down.", hint, holder)
         try:
@@ -255,8 +236,7 @@ class Ports:
             return Refused(port, why, "To free the port, type: %dtale --stop")
         seconds = time.monotonic() - started
         outcome = GivenBack(port, _party(now), seconds=seconds)
-        told = f"{self.label} gave port {port} back; {outcome.to.label} is in front."
-        self.happened(str(outcome), told=told)
+        self.happened(str(outcome), told=f"gave port {port} back; {outcome.to.label} is in front.")
         return outcome
 
     def give_up(self, port: int) -> None:
@@ -277,12 +257,14 @@ class Ports:
         self._server.stop()
 
     def happened(self, text: str, *, told: str = "") -> None:
-        """Enter an event here; let siblings know that something changed, and what they are told."""
+        """Enter an event here; let siblings know that something changed, and what we have done."""
         self._happened(text)
-        announce = threading.Thread(
-            target=peers.announce, args=(told,), name="dtale_magics announce", daemon=True
-        )
-        announce.start()
+
+        def announce() -> None:
+            self._label = self._ask_label()
+            peers.announce(f"{self._label} {told}" if told else "")
+
+        threading.Thread(target=announce, name="dtale_magics announce", daemon=True).start()
 
     # ------------------------------------------------------- what siblings tell
 
@@ -316,7 +298,7 @@ class Ports:
     # ----------------------------------------------------------------- keeping
 
     def _look_after(self) -> None:
-        self._describe_now()
+        self._label = self._ask_label()
         while not self._closed.is_set():
             self._look_now.wait(_LOOK_SECONDS)
             self._look_now.clear()
@@ -325,6 +307,9 @@ class Ports:
                     self._sharing.look_after(port)
                 if not self._closed.is_set():
                     self._look_for_a_better_port()
+                before, self._siblings = self._siblings, peers.siblings()
+                if self._siblings != before:  # one that was killed has told nobody
+                    self._happened("")
             except Exception:
                 logger.exception("while looking after the ports")
 
@@ -363,44 +348,6 @@ class Ports:
             self.happened(f"Listening on port {outcome.port}{shared}.")
             self._look_now.set()
 
-    def _describe_now(self) -> tuple[str, tuple[Frame, ...]]:
-        label, frames = self._describe()
-        self._label = label
-        return label, frames
-
-
-def statuses() -> list[dict[str, Any]]:
-    """Ask every sibling for its status; one that does not answer is listed by what is known."""
-    found = []
-    for identity in peers.identities(_ASK_SECONDS):
-        status = ask(identity, "status", _ASK_SECONDS) if identity.responding else None
-        found.append(status or {**identity.to_json(), "port": None, "url": None})
-    return found
-
-
-def checks() -> list[dict[str, Any]]:
-    """Have every sibling check by which URL it is seen, at the same time; see `Verdict.as_dict`."""
-    found = [one for one in peers.identities(_ASK_SECONDS) if one.responding]
-    if not found:
-        return []
-    with ThreadPoolExecutor(len(found), "dtale_magics checks") as pool:
-        answers = pool.map(lambda one: ask(one, "check", _CHECK_SECONDS), found)
-        return [
-            {"label": one.label, "owner": one.owner, "pid": one.pid, **answer}
-            for one, answer in zip(found, answers, strict=True)
-            if answer is not None
-        ]
-
-
-def ask(identity: Identity, what: str, seconds: float) -> dict[str, Any] | None:
-    """Ask a sibling for one of its reports; None when it does not answer."""
-    for peer in peers.siblings():
-        if peer.owner == identity.owner:
-            with contextlib.suppress(exchange.ChannelError):
-                report = channel.call(peer, what, timeout=seconds).get(what)
-                return dict(report) if isinstance(report, dict) else None
-    return None
-
 
 def _ask_to_vacate(peer: peers.Peer, port: int) -> None:
     with contextlib.suppress(exchange.ChannelError):  # one that is suspended keeps its sockets
@@ -417,22 +364,11 @@ def in_front(port: int) -> PortHolder | None:
     if place is None:
         return None
     asked = [one for one in peers.siblings() if one.owner == place.owner]
-    label = next((one.label for one in peers.identities(_ASK_SECONDS, asked)), _party(place).label)
-    return PortHolder(port, "notebook", label, place.pid, place.since)
+    labels = [str(one["label"]) for one in peers.statuses(of=asked)] or [_party(place).label]
+    return PortHolder(port, "notebook", labels[0], place.pid, place.since)
 
 
 def _party(place: Place) -> Party:
     """Name who is in front by what the system knows, without asking anybody."""
     label = peers.presumed_label(place.pid, place.owner)
     return Party(label, place.pid, place.since, place.owner)
-
-
-def _refuse_silent(port: int, having: list[peers.Peer]) -> Refused:
-    """Say whose sockets are on a port that could neither be shared nor steered."""
-    holder = sharing.party(having[0])
-    who = "; ".join(str(sharing.party(one)) for one in having[:3])
-    hint = (
-        "If such a kernel hangs, restart it; or use another port: "
-        f"%dtale_port {port + 1 if port < LAST_PORT else port - 1}"
-    )
-    return Refused(port, f"{who} shares it, and does not answer.", hint, holder)

@@ -21,7 +21,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 from dtale_magics.outcome import AlreadyOurs, Free, Joined, Outcome, Party, Steered
 from dtale_magics.pod import channel, exchange, names, peers, steering
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from dtale_magics.pod.exchange import Exchange, Message
-    from dtale_magics.pod.inbox import Inboxes
+    from dtale_magics.pod.inbox import Serves
     from dtale_magics.pod.peers import Peer
 
 logger = logging.getLogger(__name__)
@@ -48,19 +48,6 @@ _UNBOUND_LOOKS = 5
 
 _PATIENCE_SECONDS = 3.0
 """How long we wait for siblings that answer, and are themselves in the middle of getting a port."""
-
-
-class Serving(Protocol):
-    """What serves listeners; `dtale_magics.serving.server.Server` does."""
-
-    def add(self, *listeners: Listener, wait: bool = ...) -> None:
-        """Serve them."""
-
-    def remove(self, *listeners: Listener, linger: float = ...) -> None:
-        """Close them after `linger` seconds, and serve them until then."""
-
-    def drop(self, *listeners: Listener, wait: bool = ...) -> None:
-        """Close them at once."""
 
 
 @dataclass(eq=False)
@@ -125,18 +112,13 @@ class Sharing:
         Random id of this kernel.
     server
         Serves the sockets.
-    inboxes
-        For what siblings pass to us.
     label
         Gives what the user calls this kernel, without asking anybody.
     """
 
-    def __init__(
-        self, owner: str, server: Serving, inboxes: Inboxes, label: Callable[[], str]
-    ) -> None:
+    def __init__(self, owner: str, server: Serves, label: Callable[[], str]) -> None:
         self._owner = owner
         self._server = server
-        self._inboxes = inboxes
         self._label = label
         self._lock = threading.RLock()
         self._joining = threading.RLock()
@@ -221,11 +203,11 @@ class Sharing:
             self._server.drop(*mine)
             return None
         self._enter(port, mine, time.monotonic()).fenced = True
-        return Steered(port, party(having[0]))
+        return Steered(port, having[0].party())
 
     def _enter(self, port: int, listeners: list[Listener], made: float) -> SharedPort:
         with self._lock:
-            front = Front(port, self._owner, self._inboxes)
+            front = Front(port, self._owner, self._server)
             shared = self._shared[port] = SharedPort(port, listeners, made, front)
         self._server.add(*listeners)
         return shared
@@ -323,12 +305,6 @@ def siblings_with(inodes: frozenset[int], siblings: Iterable[Peer]) -> list[Peer
     return [one for one in siblings if inodes and procfs.socket_inodes(one.pid, inodes)]
 
 
-def party(sibling: Peer, label: str = "") -> Party:
-    """Name a sibling as it named itself, or by what the system knows; without asking it."""
-    label = label or peers.presumed_label(sibling.pid, sibling.owner)
-    return Party(label, sibling.pid, None, sibling.owner)
-
-
 def _ask_one(port: int, peer: Peer) -> _Copies:
     """Ask a sibling for copies of its sockets.
 
@@ -354,7 +330,7 @@ def _ask_one(port: int, peer: Peer) -> _Copies:
         except (OSError, exchange.ChannelError, KeyError, TypeError, ValueError) as error:
             _close(listeners)
             raise exchange.ProtocolError(f"Not what was asked for: {error!r}.") from error
-    return _Copies(made, listeners, party(peer, str(answer.get("label", ""))))
+    return _Copies(made, listeners, peer.party(str(answer.get("label", ""))))
 
 
 def _listens_on(port: int, sock: socket.socket) -> bool:

@@ -41,7 +41,7 @@ def peer_of(kernel: Kernel) -> peers.Peer:
 def answers(peer: peers.Peer) -> bool:
     """As before: with the identity of that process."""
     with contextlib.suppress(exchange.PeerSilentError):
-        return bool(channel.call(peer, "identity", timeout=2.0)["identity"]["pid"] == peer.pid)
+        return bool(channel.call(peer, "status", timeout=2.0)["status"]["pid"] == peer.pid)
     return False
 
 
@@ -75,7 +75,7 @@ def said(sock: socket.socket) -> bytes:
         b'{"version": 2, "op": "share", "port": "40000"}\n',
         b'{"version": 2, "op": "share", "port": -1}\n',
         b'{"version": 2, "op": "vacate", "port": null}\n',
-        b'{"version": 1, "op": "identity"}\n',
+        b'{"version": 1, "op": "status"}\n',
         b"x" * 70000 + b"\n",
     ],
     ids=range(12),
@@ -164,10 +164,10 @@ def test_another_user_is_not_heard(kernels: StartKernel, port: int) -> None:
     owner.take(port)
     peer = peer_of(owner)
     nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
-    for op in ("identity", "share", "vacate"):
+    for op in ("status", "share", "vacate"):
         message = json.dumps({"version": 2, "op": op, "port": port})
         assert answer_to(message, peer, prefix=nobody) == "b''"
-    assert "label" in answer_to('{"version": 2, "op": "identity"}', peer), "the test can tell"
+    assert "label" in answer_to('{"version": 2, "op": "status"}', peer), "the test can tell"
     assert owner.state()["ports"] == [port]
     assert answers(peer)
 
@@ -180,7 +180,7 @@ def test_who_poses_as_a_sibling_is_not_believed(kernels: StartKernel) -> None:
         liar.listen()
         found = [one for one in peers.siblings() if one.owner == "liar"]
         with pytest.raises(exchange.ProtocolError, match="poses"):
-            channel.call(found[0], "identity")
+            channel.call(found[0], "status")
 
 
 def parse(line: bytes) -> None:

@@ -46,14 +46,18 @@ class Kernel:
             self._owner,
             self._app,
             lambda name: name in {self._slug, self._owner},
-            lambda: (self._owner, ()),
-            {},
+            lambda: self._owner,
+            {"status": self._status},
             lambda: self._range,
             lambda text: self._events.append(text) if text else None,
             lambda: self._busy,
         )
         ports.answer_to(self._slug)
         return ports
+
+    def _status(self) -> dict[str, Any]:
+        ports = list(self._ports.all)
+        return {"owner": self._owner, "label": self._owner, "pid": os.getpid(), "ports": ports}
 
     def _app(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer by the name, as the guard would: the front for what is nobody's, else a 404."""

@@ -19,8 +19,6 @@ from typing import Any
 
 import psutil
 
-from dtale_magics.outcome import Party, Refused
-from dtale_magics.pod import peers, steering
 from dtale_magics.state import Frame
 from dtale_magics.system import holders
 
@@ -86,7 +84,7 @@ def shut_down(dtale: PlainDtale, deadline: float) -> bool:
     # It may stop before it has answered.
     with contextlib.suppress(OSError, http.client.HTTPException):
         _get(dtale.host, dtale.port, "/shutdown", deadline)
-    while steering.members(dtale.port):
+    while holders.listening_sockets(dtale.port):
         if time.monotonic() >= deadline:
             return False
         time.sleep(0.01)
@@ -163,23 +161,3 @@ def _left(end: float) -> float:
     if left <= 0:
         raise TimeoutError
     return left
-
-
-def refuse_stranger(port: int) -> Refused:
-    """Say who has a port that is not for the taking."""
-    siblings = {peer.pid for peer in peers.siblings()}
-    found = holders.find(port)
-    # A program that listens beside a D-Tale of ours is the reason, and the D-Tale is not.
-    found = [one for one in found if one.listening and one.pid not in siblings] or found
-    holder = None
-    if len(found) == 1:
-        one = found[0]
-        holder = Party(one.command or f"user {one.user}", one.pid, one.since)
-    who = "; ".join(map(str, found)) or holders.describe(port)
-    if os.getpid() in {one.pid for one in found if one.listening}:
-        hint = f"Stop that server, or use another port: %dtale_port {port + 1}"
-        return Refused(port, "a server of your own, in this notebook, has it.", hint, holder)
-    listening = any(one.listening for one in found)
-    what = "which is no D-Tale of yours, " if listening else ""
-    hint = f"End it yourself if it is yours, or use another port: %dtale_port {port + 1}"
-    return Refused(port, f"it is held by {who}; {what}and is left alone.", hint, holder)
