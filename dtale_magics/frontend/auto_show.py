@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 _HOOKED = "compute_format_data"
 """The method of IPython's display hook that makes of a value what is shown."""
 
-_LIBRARIES = frozenset(
-    {"pandas", "polars", "pyarrow", "modin", "cudf", "narwhals"})
+_LIBRARIES = frozenset({"pandas", "polars", "pyarrow", "modin", "cudf", "narwhals"})
 
 
 class AutoShow:

@@ -141,8 +141,9 @@ class Watching:
             names = ", ".join(one.typed for one in self._watched.values())
             raise UsageError(
                 f"{typed} is not watched.",
-                f"Watched: {names}." if names else "Nothing is; to watch it: "
-                f"%dtale {typed} --watch",
+                f"Watched: {names}."
+                if names
+                else f"Nothing is; to watch it: %dtale {typed} --watch",
             )
         for key in ended:
             del self._watched[key]
@@ -188,4 +189,3 @@ class Watching:
         for said in one.frame.notes:
             if said not in before:
                 self._say(said)
-

@@ -175,9 +175,7 @@ def test_nothing_is_bound_again_after_stop(kernel: Kernel) -> None:
         ("%dtale df --auto on", "stands alone"),
     ],
 )
-def test_what_was_typed_wrong_is_said_in_a_sentence(
-    kernel: Kernel, typed: str, words: str
-) -> None:
+def test_what_was_typed_wrong_is_said_in_a_sentence(kernel: Kernel, typed: str, words: str) -> None:
     assert words in refusal(kernel, typed)
     assert kernel.status()["frames"] == []
 
