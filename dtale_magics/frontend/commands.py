@@ -189,7 +189,9 @@ def check(session: Session, _: Any) -> Answer:
     """Find out by which URL this D-Tale is seen, and say what is found as it comes."""
     from dtale_magics.frontend.display import verdict_text  # noqa: PLC0415 (not at %load_ext)
 
-    session.settings()  # a wrong one is what is to be found
+    mistake = session.settings().mistake  # a wrong setting is what is to be found
+    if mistake is not None:
+        raise mistake
 
     def follow(say: Callable[[str], None]) -> None:
         def show(verdict: Verdict) -> None:

@@ -112,8 +112,8 @@ class DtaleMagics(Magics):
         Unicode(),
         None,
         allow_none=True,
-        help="Names under which the outside may ask, besides that of ingress_url "
-        "(DTALE_ALLOWED_HOSTS).",
+        help="Names under which the outside may ask, besides that of ingress_url; *. in front of "
+        "one stands for every name below it (DTALE_ALLOWED_HOSTS).",
     ).tag(config=True)
     trusted_proxies = List(
         Unicode(),
