@@ -239,11 +239,20 @@ class _Reader:
 
     def _value_of(self, option: Option) -> Any:
         given = self._rest.startswith("=")
-        if not option.placeholder:
+        if not option.placeholder and not option.choices:
             if given:
                 raise UsageError(f"{option.flag} takes no value.", f"Type {option.flag} alone.")
             return True
-        first = unquote(self._take_value(option.flag, option.placeholder))
+        if not option.placeholder and not given:
+            word = self._next_word()
+            if word is None or word.removesuffix(";") not in option.choices:
+                return True
+        first = unquote(self._take_value(option.flag, option.placeholder or option.choices[0]))
+        if option.choices and first not in option.choices:
+            raise UsageError(
+                f"{option.flag} takes {' or '.join(option.choices)}, not {first!r}.",
+                f"Type for example: {option.flag} {option.choices[0]}",
+            )
         if not option.takes_several:
             return option.convert(first, option.flag) if option.convert else first
         values = [first]

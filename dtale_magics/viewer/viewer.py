@@ -108,6 +108,7 @@ class Viewer:
         progress: Callable[[int, int, str], None] | None = None,
         rows: int | None = None,
         lazy_rows: int = sources.LAZY_ROWS,
+        data_id: str | None = None,
     ) -> Any:
         """Show `frame` as `name`, in place if an earlier run of the cell has shown it.
 
@@ -131,6 +132,8 @@ class Viewer:
             See `column_analysis.followed`.
         rows, lazy_rows
             See `sources.read`.
+        data_id
+            Of the frame to replace, which keeps its place; by default, `name` and `cell` tell it.
 
         Returns
         -------
@@ -148,8 +151,12 @@ class Viewer:
         source = sources.read(frame, name, rows, lazy_rows)
         with self._lock:
             places.keep_only(state.keys())
-            data_id, place = places.find(name, cell)
-            place.anonymous = anonymous
+            if data_id is None:
+                data_id, place = places.find(name, cell)
+                place.anonymous = anonymous
+            else:
+                place = places.again(data_id)
+                cell = place.cell
             place.origin = Origin.of(frame)
             former = None if data_id is None else state.get_data_inst(data_id)
             before = None if data_id is None else places[data_id]
