@@ -122,8 +122,8 @@ class InFront(Outcome):
 
     def __str__(self) -> str:
         return (
-            f"This notebook is in front at port {self.port}, in place of {self.holder.label} "
-            f"{self._took}. Links of both go on."
+            f"This notebook is in front at port {self.port}, in place of {self.holder.label}. "
+            "Links of both go on."
         )
 
 
@@ -163,8 +163,7 @@ class GivenBack(Outcome):
 
     def __str__(self) -> str:
         return (
-            f"{self.to.label} is in front at port {self.port} again {self._took}. "
-            "Links of this notebook go on."
+            f"{self.to.label} is in front at port {self.port} again. Links of this notebook go on."
         )
 
 

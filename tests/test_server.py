@@ -63,7 +63,7 @@ class App:
                 start_response("200 OK", [])
                 return itertools.repeat(bytes(2**20), 64)  # more than the system's buffers hold
         start_response("200 OK", [("Content-Type", "text/plain")])
-        return [f"port {connection.listener.port}".encode()]  # type: ignore[attr-defined]
+        return [f"port {connection.port}".encode()]
 
 
 @pytest.fixture

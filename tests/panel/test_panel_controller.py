@@ -62,7 +62,7 @@ def test_a_takeover_is_told_and_can_be_taken_back(
     activity = one.view().activity
     assert activity.said
     assert activity.said.ok
-    assert "port 40000 " in activity.said.text.lower()
+    assert "port 40000" in activity.said.text.lower()
     assert (activity.undo.label if activity.undo else None) == undo
     assert not activity.doing
 
