@@ -325,6 +325,31 @@ class Session:
         self._open_ports().happened(f"Showing {shown}.")
         return instance, shown
 
+    def follow(
+        self,
+        frame: FrameInfo,
+        value: Any,
+        options: Mapping[str, Any],
+        *,
+        rows: int | None = None,
+    ) -> FrameInfo:
+        """Show the value that a frame has now, in its place, as `show` does.
+
+        No port is bound for that: where there is none, nobody looks.
+        """
+        self._viewer.show(
+            value,
+            frame.name,
+            dict(options),
+            kept_expressions=self.settings().kept_expressions,
+            rows=rows,
+            lazy_rows=self._config().get("rows") or LAZY_ROWS,
+            data_id=frame.data_id,
+        )
+        shown = next(one for one in self.frames() if one.data_id == frame.data_id)
+        self._happened(f"{shown.name} has changed and is shown anew.")
+        return shown
+
     def show_options(self) -> ShowOptions:
         """Read the show options of the installed D-Tale."""
         self.load()

@@ -257,12 +257,21 @@ class _Reader:
 
     def _value_of(self, option: Option) -> Any:
         given = self._rest.startswith("=")
-        if not option.placeholder:
+        if not option.placeholder and not option.choices:
             if given:
                 raise UsageError(f"{option.flag} takes no value.", f"Type {option.flag} alone.")
             return True
+        if not option.placeholder and not given:
+            word = self._next_word()
+            if word is None or word.removesuffix(";") not in option.choices:
+                return True
         value = self._take_value(option.flag, option.for_example, is_text=option.is_text)
         first = unquote(value)
+        if option.choices and first not in option.choices:
+            raise UsageError(
+                f"{option.flag} takes {' or '.join(option.choices)}, not {first!r}.",
+                f"Type for example: {option.flag} {option.choices[0]}",
+            )
         if not option.takes_several:
             return option.convert(first, option.flag) if option.convert else first
         values = [first]

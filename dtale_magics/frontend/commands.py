@@ -12,6 +12,7 @@ from dtale_magics.state import as_word
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from dtale_magics.frontend.auto_show import AutoShow
     from dtale_magics.outcome import Outcome
     from dtale_magics.reach.verdict import Verdict
     from dtale_magics.session import Session
@@ -48,6 +49,11 @@ class Listing(list[dict[str, Any]]):
         from dtale_magics.frontend.display import list_text  # noqa: PLC0415 (not at %load_ext)
 
         return list_text(self)
+
+
+def auto(auto_show: AutoShow, word: str) -> Answer:
+    """Show every frame that a cell ends with, or no longer."""
+    return auto_show.switch(on=word == "on")
 
 
 def list_all(session: Session, _: Any) -> Answer:
@@ -189,7 +195,9 @@ def check(session: Session, _: Any) -> Answer:
     """Find out by which URL this D-Tale is seen, and say what is found as it comes."""
     from dtale_magics.frontend.display import verdict_text  # noqa: PLC0415 (not at %load_ext)
 
-    session.settings()  # a wrong one is what is to be found
+    mistake = session.settings().mistake  # a wrong setting is what is to be found
+    if mistake is not None:
+        raise mistake
 
     def follow(say: Callable[[str], None]) -> None:
         def show(verdict: Verdict) -> None:

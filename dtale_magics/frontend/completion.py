@@ -129,6 +129,9 @@ class _Completer:
             begun = typed.rpartition(" ")[2] if flag == "--drop" else typed
             shown = dict.fromkeys(frame.name for frame in self._session.frames())
             return _matching(begun, [*map(as_word, shown), *_OF_SHOWN[flag]])
+        if flag in DTALE.options and DTALE.options[flag].choices:
+            found = _matching(typed, DTALE.options[flag].choices)
+            return found if found.candidates or not self._is_switch(flag) else None
         options = self._dtales()
         if options is None or flag not in options:
             return None if flag not in DTALE.options or self._is_switch(flag) else _Found("", [])

@@ -109,6 +109,7 @@ class Viewer:
         rows: int | None = None,
         typed: str = "",
         lazy_rows: int = sources.LAZY_ROWS,
+        data_id: str | None = None,
     ) -> Any:
         """Show `frame` as `name`, in place if an earlier run of the cell has shown it.
 
@@ -132,6 +133,8 @@ class Viewer:
             See `column_analysis.followed`.
         rows, typed, lazy_rows
             See `sources.read`.
+        data_id
+            Of the frame to replace, which keeps its place; by default, `name` and `cell` tell it.
 
         Returns
         -------
@@ -149,8 +152,12 @@ class Viewer:
         source = sources.read(frame, name, rows, lazy_rows, typed=typed)
         with self._lock:
             places.keep_only(state.keys())
-            data_id, place = places.find(name, cell)
-            place.anonymous = anonymous
+            if data_id is None:
+                data_id, place = places.find(name, cell)
+                place.anonymous = anonymous
+            else:
+                place = places.again(data_id)
+                cell = place.cell
             place.origin = Origin.of(frame)
             former = None if data_id is None else state.get_data_inst(data_id)
             before = None if data_id is None else places[data_id]
