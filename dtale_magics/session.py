@@ -262,6 +262,7 @@ class Session:
         anonymous: bool = False,
         reset: bool = False,
         rows: int | None = None,
+        typed: str = "",
         progress: Callable[[int, int, str], None] | None = None,
     ) -> tuple[Any, FrameInfo]:
         """Show a frame, in place if an earlier run of the cell has shown it.
@@ -284,6 +285,8 @@ class Session:
         rows
             How many rows to show; by default all that are in memory, and of a lazy source as many
             as the setting `rows` says.
+        typed
+            The expression that `name` stands for, in full, for what an error says to type.
         progress
             Called before D-Tale analyses a column: with its number, how many there are, its name.
 
@@ -311,6 +314,7 @@ class Session:
             kept_expressions=self.settings().kept_expressions,
             progress=progress,
             rows=rows,
+            typed=typed,
             lazy_rows=self._config().get("rows") or LAZY_ROWS,
         )
         shown = next(one for one in self.frames() if one.data_id == instance._data_id)  # noqa: SLF001

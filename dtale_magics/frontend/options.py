@@ -23,13 +23,15 @@ if TYPE_CHECKING:
 SEVERAL = "…"
 """Ends the placeholder of an option that takes every word up to the next option."""
 
-HELP = frozenset({"-h", "--help", "help"})
+HELP = frozenset({"-h", "--help", "help", "?"})
 """What shows the help, if it is all that was typed."""
 
 OFF = "off"
 """What ends what an option has begun."""
 
 _WIDTH = 96
+_SAMPLES = {"N": "10000", "NAME": "sales"}
+"""A value for each placeholder that is none."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,8 @@ class Option:
         Makes that argument of the text; it is given the flag as well, for its error.
     example
         What the help and the README show instead of the flag and its placeholder.
+    is_text
+        Whether its value is words for the reader, and names nothing that there is.
     """
 
     flag: str
@@ -69,11 +73,18 @@ class Option:
     keyword: str = ""
     convert: Callable[[str, str], Any] | None = None
     example: str = ""
+    is_text: bool = False
 
     @property
     def takes_several(self) -> bool:
         """Whether it takes more than one value."""
         return self.placeholder.endswith(SEVERAL)
+
+    @property
+    def for_example(self) -> str:
+        """A line that works, with a value."""
+        value = _SAMPLES.get(self.placeholder, self.placeholder) or "".join(self.choices[:1])
+        return self.example or f"%dtale df {self.flag} {value}".rstrip()
 
     @property
     def typed(self) -> str:
@@ -197,6 +208,7 @@ DTALE = Magic(
             "NAME",
             keyword="name",
             convert=_name,
+            is_text=True,
         ),
         Option(
             "--reset",
