@@ -305,7 +305,9 @@ DTALE_PORT = Magic(
     "%dtale_port",
     "Show or set the ports of this notebook's D-Tale.",
     (
-        Example("%dtale_port", "the bound port, the range, and who is in front at the ingress port"),
+        Example(
+            "%dtale_port", "the bound port, the range, and who is in front at the ingress port"
+        ),
         Example(
             "%dtale_port 40000 40010",
             "looks for ports in this range from now on (`40000-40010` too)",
