@@ -469,7 +469,7 @@ def _check_no_expression(arguments: Arguments) -> None:
 def _check_no_options(arguments: Arguments, line: str, frames: Sequence[str]) -> None:
     given = [*arguments.flags, *map(flag_of, arguments.show_options)]
     if given:
-        frame = frames[0] if frames else "df"
+        frame = "df" if "df" in frames or not frames else frames[0]
         hint = f"Type for example: %dtale {frame} {line.strip()}"
         if given == ["--port"]:
             hint += f"   or, to show none: %dtale_port {arguments.flags['--port']}"
