@@ -44,6 +44,8 @@ def convert(column: Any) -> Converted:
         (pd.IntervalDtype, _intervals),
         (pd.SparseDtype, _sparse),
         (pd.CategoricalDtype, _category),
+        (pd.Float32Dtype, _real),
+        (pd.Float64Dtype, _real),
     ):
         if isinstance(column.dtype, kind):
             return way(column)
@@ -104,7 +106,17 @@ def _arrow(column: Any) -> Converted:
 
 
 def _zoned(column: Any) -> Converted:
-    return Converted(column.dt.tz_localize(None), instants=column)
+    local = column.dt.tz_localize(None)
+    return _to_text(column) if _dates(local).says else Converted(local, instants=column)
+
+
+def _real(column: Any) -> Converted:
+    """Make NumPy's floats of nullable ones: D-Tale knows one kind of missing value there."""
+    import numpy as np  # noqa: PLC0415 (imported by then)
+    import pandas as pd  # noqa: PLC0415 (imported by then)
+
+    values = column.array.to_numpy(column.dtype.numpy_dtype, na_value=np.nan)
+    return Converted(pd.Series(values, column.index))
 
 
 def _periods(column: Any) -> Converted:
@@ -112,7 +124,7 @@ def _periods(column: Any) -> Converted:
         moments = column.dt.to_timestamp()
     except (ValueError, OverflowError):
         return _to_text(column)
-    return Converted(moments, _FIRST_MOMENT)
+    return _to_text(column) if _dates(moments).says else Converted(moments, _FIRST_MOMENT)
 
 
 def _to_text(column: Any) -> Converted:
@@ -201,7 +213,7 @@ def _objects(column: Any) -> Converted:
         "string": _texts,
         "empty": Converted,
         "boolean": Converted,
-        "date": Converted,
+        "date": _days,
         "time": Converted,
         "integer": _whole_numbers,
         "integer-na": _whole_numbers,
@@ -216,6 +228,12 @@ def _objects(column: Any) -> Converted:
         "interval": _interval_objects,
     }
     return ways.get(kind, _to_text)(column)
+
+
+def _days(column: Any) -> Converted:
+    """Keep days, unless there are moments among them, which cannot be compared to days."""
+    mixed = any(isinstance(one, dt.datetime) for one in column[~gaps(column)])
+    return _to_text(column) if mixed else Converted(column)
 
 
 def _durations(column: Any) -> Converted:
@@ -241,7 +259,16 @@ def _interval_objects(column: Any) -> Converted:
 
 
 def _texts(column: Any) -> Converted:
-    return Converted(column) if _is_encodable(column) else _to_text(column)
+    import pandas as pd  # noqa: PLC0415 (imported by then)
+
+    if not _is_encodable(column):
+        return _to_text(column)
+    values = column.to_numpy()
+    if all(type(one) is str or not isinstance(one, str) for one in values):
+        return Converted(column)
+    # Members of an enumeration, say, whose text is another one in each place.
+    plain = [str.__str__(one) if isinstance(one, str) else one for one in values]
+    return Converted(pd.Series(plain, column.index, dtype=object))
 
 
 def _or_text(column: Any, make: Any) -> Converted:
@@ -296,7 +323,8 @@ def _real_numbers(column: Any) -> Converted:
     except OverflowError:
         return _to_text(column)
     same = all(
-        one == number for one, number in zip(column[~missing], values[~missing], strict=True)
+        one == float(number)  # to one of NumPy's, Python's whole numbers would be rounded
+        for one, number in zip(column[~missing], values[~missing], strict=True)
     )
     if not same:
         return _to_text(column)

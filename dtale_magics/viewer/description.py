@@ -125,7 +125,7 @@ def _dtype_formatter(views: Any, original: Callable[..., Any]) -> Callable[..., 
             if dtypes.get(name) not in _NEVER_BLANK or data[name].isna().any():
                 try:
                     with np.errstate(all="ignore"):  # a range may be wider than a float
-                        return describe(index, name)  # type: ignore[no-any-return]
+                        return _plain(describe(index, name))  # type: ignore[no-any-return]
                 finally:
                     _last.clear()
             before = (prev_dtypes or {}).get(name, {})
@@ -329,6 +329,13 @@ def _offset(local: int, offsets: list[int]) -> int:
 def _python(value: Any) -> Any:
     """Return a number of NumPy as Python's own, which can be sent."""
     return value.item() if hasattr(value, "item") else value
+
+
+def _plain(found: Any) -> Any:
+    """Return a description with numbers of Python's own: four bytes cannot be sent."""
+    if isinstance(found, dict):
+        return {key: _plain(value) for key, value in found.items()}
+    return _python(found)
 
 
 def _kind(values: Any) -> str:

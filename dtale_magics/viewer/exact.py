@@ -72,7 +72,7 @@ class GridFormatter:
         if kind == "I":
             return whole_number
         if kind == "F":
-            return _short_float if dtype.lower() in {"float32", "float16"} else real_number
+            return _short_float(dtype) if dtype in _SHORT_FLOATS else real_number
         if kind == "D":
             return moment
         return self._text
@@ -91,7 +91,7 @@ class GridFormatter:
                 return None
         except (IndexError, TypeError, ValueError, AttributeError):
             return None
-        return f"{moment(instant, whole=True)}{instant.isoformat()[-6:]}"
+        return f"{moment(instant, whole=True)}{_offset(instant)}"
 
 
 def whole_number(value: Any) -> Any:
@@ -108,11 +108,22 @@ def real_number(value: Any) -> Any:
     return number
 
 
-def _short_float(value: Any) -> Any:
-    """Give a float of four bytes with the digits that it has, and no others."""
+def _short_float(kind: str) -> Cell:
+    """Give floats of two or four bytes with the digits that they have, and no others."""
     import numpy as np  # noqa: PLC0415 (imported by then)
 
-    return real_number(str(np.float32(value)))
+    short = getattr(np, kind)
+
+    def give(value: Any) -> Any:
+        number = float(value)
+        # NumPy writes 123456792 as 123456790.0, as no other number of four bytes is nearer.
+        whole = number.is_integer() and abs(number) <= _LARGEST
+        return number if whole else real_number(str(short(value)))
+
+    return give
+
+
+_SHORT_FLOATS = frozenset({"float32", "float16"})
 
 
 def moment(value: Any, *, whole: bool = False) -> str:
@@ -120,13 +131,21 @@ def moment(value: Any, *, whole: bool = False) -> str:
     import pandas as pd  # noqa: PLC0415 (imported by then)
 
     stamp = value if isinstance(value, pd.Timestamp) else pd.Timestamp(value)
-    text = f"{stamp.year:04d}-{stamp.month:02d}-{stamp.day:02d}"
-    text += f" {stamp.hour:02d}:{stamp.minute:02d}:{stamp.second:02d}"
+    day = f"{stamp.year:04d}-{stamp.month:02d}-{stamp.day:02d}"
+    text = f"{day} {stamp.hour:02d}:{stamp.minute:02d}:{stamp.second:02d}"
     if stamp.nanosecond:
         return f"{text}.{stamp.microsecond:06d}{stamp.nanosecond:03d}"
     if stamp.microsecond:
         return f"{text}.{stamp.microsecond:06d}"
-    return text if whole or not text.endswith(" 00:00:00") else text[:_DAY_LENGTH]
+    return text if whole or not text.endswith(" 00:00:00") else day
+
+
+def _offset(instant: Any) -> str:
+    """Write how far a zone is from UTC; before there were zones, that had seconds."""
+    _, sign, offset = instant.isoformat()[_DAY_LENGTH:].rpartition("+")
+    if not sign:
+        _, sign, offset = instant.isoformat()[_DAY_LENGTH:].rpartition("-")
+    return sign + offset
 
 
 def local_time(text: str, instants: Any) -> str:
