@@ -72,7 +72,7 @@ class GridFormatter:
         if kind == "I":
             return whole_number
         if kind == "F":
-            return _short_float(dtype) if dtype in _SHORT_FLOATS else real_number
+            return _short_float if dtype == "float32" else real_number
         if kind == "D":
             return moment
         return self._text
@@ -108,22 +108,14 @@ def real_number(value: Any) -> Any:
     return number
 
 
-def _short_float(kind: str) -> Cell:
-    """Give floats of two or four bytes with the digits that they have, and no others."""
+def _short_float(value: Any) -> Any:
+    """Give a float of four bytes with the digits that it has, and no others."""
     import numpy as np  # noqa: PLC0415 (imported by then)
 
-    short = getattr(np, kind)
-
-    def give(value: Any) -> Any:
-        number = float(value)
-        # NumPy writes 123456792 as 123456790.0, as no other number of four bytes is nearer.
-        whole = number.is_integer() and abs(number) <= _LARGEST
-        return number if whole else real_number(str(short(value)))
-
-    return give
-
-
-_SHORT_FLOATS = frozenset({"float32", "float16"})
+    number = float(value)
+    # NumPy writes 123456792 as 123456790.0, as no other number of four bytes is nearer.
+    whole = number.is_integer() and abs(number) <= _LARGEST
+    return number if whole else real_number(str(np.float32(value)))
 
 
 def moment(value: Any, *, whole: bool = False) -> str:
@@ -140,12 +132,39 @@ def moment(value: Any, *, whole: bool = False) -> str:
     return text if whole or not text.endswith(" 00:00:00") else day
 
 
+def written(data: Any, instants: Mapping[str, Any], *, as_text: bool) -> Any:
+    """Give the values that are saved or copied: with their zones, and with all of their digits.
+
+    Parameters
+    ----------
+    data
+        A ``pandas.DataFrame``, which stays as it is.
+    instants
+        As for `GridFormatter`; a column that was edited since has its local times.
+    as_text
+        Whether pandas is to write text; floats of four bytes become longer ones for that.
+    """
+    changed = {}
+    for name in data.columns:
+        column = data[name]
+        if name in instants:
+            whole = instants[name].reindex(data.index)
+            if whole.dt.tz_localize(None).equals(column):
+                changed[name] = whole
+        elif as_text and column.dtype == "float32":
+            changed[name] = column.map(_short_float, na_action="ignore").astype("f8")
+    if not changed:
+        return data
+    data = data.copy(deep=False)
+    for name, column in changed.items():
+        data[name] = column
+    return data
+
+
 def _offset(instant: Any) -> str:
     """Write how far a zone is from UTC; before there were zones, that had seconds."""
-    _, sign, offset = instant.isoformat()[_DAY_LENGTH:].rpartition("+")
-    if not sign:
-        _, sign, offset = instant.isoformat()[_DAY_LENGTH:].rpartition("-")
-    return sign + offset
+    clock: str = instant.isoformat()[_DAY_LENGTH:]
+    return clock[max(clock.rfind("+"), clock.rfind("-")) :]
 
 
 def local_time(text: str, instants: Any) -> str:

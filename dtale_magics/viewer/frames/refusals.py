@@ -19,7 +19,21 @@ _GROUPED = {
     "Expanding": "mean()",
     "ExponentialMovingWindow": "mean()",
 }
-_GROUPED_IN_POLARS = {"GroupBy": "len()", "LazyGroupBy": "len()"}
+_GROUPED_ELSEWHERE = {
+    "polars": {
+        "GroupBy": "len()",
+        "LazyGroupBy": "len()",
+        "RollingGroupBy": "agg(pl.len())",
+        "DynamicGroupBy": "agg(pl.len())",
+    },
+    "narwhals": {"GroupBy": "agg(nw.len())", "LazyGroupBy": "agg(nw.len())"},
+    "ibis": {"GroupedTable": "count()"},
+    "xarray": {
+        f"{of}{kind}": "mean()"
+        for of in ("DataArray", "Dataset")
+        for kind in ("GroupBy", "Resample", "Rolling", "Coarsen", "Weighted")
+    },
+}
 _LIBRARIES = "pandas, polars, Arrow, DuckDB, dask, Spark, Ibis, Modin, xarray, NumPy"
 
 
@@ -27,6 +41,11 @@ def refusal(value: Any, name: str) -> FrameRefusedError:
     """Make the error for an object that holds no table."""
     what, hint = _say(value, name)
     return FrameRefusedError(name, what, hint)
+
+
+def is_unfinished(value: Any) -> bool:
+    """Whether a value is a grouping or the like, which has methods of tables and is none."""
+    return _say_of_unfinished(value, "") is not None
 
 
 def dimensions(name: str, what: str, number: int) -> FrameRefusedError:
@@ -58,7 +77,12 @@ def _kind(value: Any) -> str:
 def _say(value: Any, name: str) -> tuple[str, str]:
     if value is None:
         return f"{name} is None.", "Assign a frame first, or check what the call returned."
-    return _say_of_code(value, name) or _say_of_library(value, name) or _say_of_value(value, name)
+    return (
+        _say_of_unfinished(value, name)
+        or _say_of_code(value, name)
+        or _say_of_library(value, name)
+        or _say_of_value(value, name)
+    )
 
 
 def _say_of_code(value: Any, name: str) -> tuple[str, str] | None:
@@ -74,19 +98,33 @@ def _say_of_code(value: Any, name: str) -> tuple[str, str] | None:
     return None
 
 
-def _say_of_library(value: Any, name: str) -> tuple[str, str] | None:
-    kind = type(value).__name__
-    is_polars = type(value).__module__.partition(".")[0] == "polars"
-    groupings = _GROUPED_IN_POLARS if is_polars else _GROUPED
+def _say_of_unfinished(value: Any, name: str) -> tuple[str, str] | None:
+    kind, root = type(value).__name__, type(value).__module__.partition(".")[0]
+    groupings = _GROUPED_ELSEWHERE.get(root, _GROUPED)
     if kind in groupings:
         return (
             f"{name} is a grouping, of which nothing is computed yet.",
             f"Say what of each group, for example: %dtale {name}.{groupings[kind]}",
         )
-    if is_polars:
-        return f"{name} is a polars {kind}, not yet a table.", f"Type: %dtale pl.select({name})"
+    if kind == "Scalar" and root == "dask":
+        return f"{name} is a single value, not computed yet.", f"Type: %dtale [{name}.compute()]"
+    if kind == "Delayed" and root == "dask":
+        return f"{name} is not computed yet.", f"Type: %dtale {name}.compute()"
+    return None
+
+
+def _say_of_library(value: Any, name: str) -> tuple[str, str] | None:
+    root = type(value).__module__.partition(".")[0]
+    if root == "polars":
+        return (
+            f"{name} is a polars {type(value).__name__}, not yet a table.",
+            f"Type: %dtale pl.select({name})",
+        )
     if callable(getattr(value, "fetchmany", None)):
         return f"{name} has no rows to show.", "Execute a query first: a SELECT, say."
+    if callable(getattr(value, "cursor", None)) and callable(getattr(value, "execute", None)):
+        query = f"%dtale {name}.execute('SELECT …')"
+        return f"{name} is a connection, and holds no rows.", f"Ask it for some: {query}"
     if hasattr(value, "savefig"):
         return f"{name} is a figure, not a table.", f"It shows itself: type {name} alone."
     return None
