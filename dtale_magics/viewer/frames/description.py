@@ -66,14 +66,19 @@ def _calc_data_ranges(views: Any, original: Callable[..., Any]) -> Callable[...,
         import pandas as pd  # noqa: PLC0415 (imported by then)
 
         # D-Tale uses ranges of numbers only, but gives up all of them where one column has none.
-        safe = dtypes and all(
+        safe = len(data) and all(
             order.kind_of(dtype) in {*"biufmM"}
             or isinstance(dtype, pd.CategoricalDtype | pd.StringDtype)
             for dtype in data.dtypes
         )
         if not safe:
             return original(data, dtypes or {})
-        numbers = [name for name in data.columns if views.classify_type(dtypes.get(name)) in "FI"]
+        # Of a filter's rows, it asks for numbers alone, and does not say what they are.
+        numbers = [
+            name
+            for name in data.columns
+            if not dtypes or views.classify_type(dtypes.get(name)) in "FI"
+        ]
         return {
             name: {"min": _python(column.min()), "max": _python(column.max())}
             for name, column in ((name, data[name]) for name in numbers)
