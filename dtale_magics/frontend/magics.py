@@ -29,9 +29,10 @@ from dtale_magics.frontend.progress import Analysis, Line, interrupted
 from dtale_magics.frontend.running import running_cell
 from dtale_magics.frontend.watching import Watching
 from dtale_magics.settings import parse_port, parse_range
+from dtale_magics.viewer.option_check import flag as flag_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from types import FrameType
 
     from IPython.core.interactiveshell import InteractiveShell
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from dtale_magics.frontend.expression import Expression, Scope
     from dtale_magics.frontend.options import Magic
     from dtale_magics.frontend.rewriting import Rewriting
+    from dtale_magics.frontend.running import Busy
     from dtale_magics.frontend.shown import Shown
     from dtale_magics.session import Session
     from dtale_magics.state import FrameInfo
@@ -139,10 +141,13 @@ class DtaleMagics(Magics):
         help="How many rows are shown of what is not in memory: lazy frames, queries, cursors.",
     ).tag(config=True)
 
-    def __init__(self, shell: InteractiveShell, shown: Shown, rewriting: Rewriting) -> None:
+    def __init__(
+        self, shell: InteractiveShell, shown: Shown, rewriting: Rewriting, busy: Busy
+    ) -> None:
         super().__init__(shell=shell, parent=shell)
         self.shown = shown
         self.rewriting = rewriting
+        self.busy = busy
         self.session: Session = sessions.renew(self._settings)
         self.observe(lambda _: self.session.settings_changed(), self.trait_names(config=True))
         self._names = expression.Names()
@@ -225,7 +230,7 @@ class DtaleMagics(Magics):
         elif arguments.expression:
             task.expression = self._read(task)
         else:
-            _check_no_options(arguments)
+            _check_no_options(arguments, line, expression.frames_in(scope.visible()))
             self._show_panel(waiting)
         return task
 
@@ -243,14 +248,19 @@ class DtaleMagics(Magics):
         try:
             found = expression.read(typed, self._the_shell)
         except UsageError as error:
+            bare = suggestions.bare_option(typed, DTALE)
+            if bare:
+                error.hint = f"Did you mean {bare}?"
             raise suggestions.single_dash(typed, DTALE, options) or error from None
         meant = suggestions.single_dash(typed, DTALE, options, task.scope)
         if meant is not None:
             raise meant
-        if found.variable is not None and found.variable not in task.scope:
+        bare = suggestions.bare_option(found.variable or "", DTALE)
+        known = task.scope.visible() if bare else task.scope  # Python's `list` is no frame
+        if found.variable is not None and found.variable not in known:
             frames = expression.frames_in(task.scope.visible())
             shown = [frame.name for frame in self.session.frames()]
-            raise expression.no_variable(found.variable, frames, shown)
+            raise expression.no_variable(found.variable, frames, shown, bare)
         return found
 
     def _show(self, task: _Task, value: Any) -> Any:
@@ -262,7 +272,9 @@ class DtaleMagics(Magics):
         name = cells.name_of(task.expression) if task.cell else task.expression.normal_form
         anonymous = "name" not in given and not expression.is_reference(name)
         name = given.setdefault("name", self._names.of(name))
-        expression.refuse_several(value, name, task.expression.normal_form)
+        typed = task.expression.normal_form
+        expression.refuse_several(value, name, typed)
+        suggestions.refuse_name(value, name, typed, task.scope.visible())
         watch = given.pop("watch", False)
         if watch:
             self.watching.check(task.expression, task.scope)
@@ -281,6 +293,7 @@ class DtaleMagics(Magics):
                     cell=running_cell(self._the_shell),
                     anonymous=anonymous,
                     progress=analysis.column,
+                    typed=typed,
                     **given,
                 )
         except KeyboardInterrupt:
@@ -331,6 +344,9 @@ class DtaleMagics(Magics):
         meant = suggestions.single_dash(arguments.expression, DTALE_PORT, None)
         if meant is not None:
             raise meant
+        bare = suggestions.bare_option(arguments.expression, DTALE_PORT)
+        if bare:
+            raise UsageError(f"{words[0]!r} is no port.", f"Did you mean {bare}?")
         if len(words) == 1 and "-" not in words[0]:
             port = parse_port(words[0], "port")
             if "--force" in arguments.flags:
@@ -454,7 +470,11 @@ def _check_no_expression(arguments: Arguments) -> None:
         )
 
 
-def _check_no_options(arguments: Arguments) -> None:
-    given = [*arguments.flags, *arguments.show_options]
+def _check_no_options(arguments: Arguments, line: str, frames: Sequence[str]) -> None:
+    given = [*arguments.flags, *map(flag_of, arguments.show_options)]
     if given:
-        raise UsageError(f"{given[0]} needs a frame.", f"Type for example: %dtale df {given[0]}")
+        frame = frames[0] if frames else "df"
+        hint = f"Type for example: %dtale {frame} {line.strip()}"
+        if given == ["--port"]:
+            hint += f"   or, to show none: %dtale_port {arguments.flags['--port']}"
+        raise UsageError(f"{given[0]} needs a frame.", hint)

@@ -23,13 +23,15 @@ if TYPE_CHECKING:
 SEVERAL = "…"
 """Ends the placeholder of an option that takes every word up to the next option."""
 
-HELP = frozenset({"-h", "--help", "help"})
+HELP = frozenset({"-h", "--help", "help", "?"})
 """What shows the help, if it is all that was typed."""
 
 OFF = "off"
 """What ends what an option has begun."""
 
 _WIDTH = 96
+_SAMPLES = {"N": "10000", "NAME": "sales"}
+"""A value for each placeholder that is none."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,8 @@ class Option:
         Makes that argument of the text; it is given the flag as well, for its error.
     example
         What the help and the README show instead of the flag and its placeholder.
+    is_text
+        Whether its value is words for the reader, and names nothing that there is.
     """
 
     flag: str
@@ -69,11 +73,18 @@ class Option:
     keyword: str = ""
     convert: Callable[[str, str], Any] | None = None
     example: str = ""
+    is_text: bool = False
 
     @property
     def takes_several(self) -> bool:
         """Whether it takes more than one value."""
         return self.placeholder.endswith(SEVERAL)
+
+    @property
+    def for_example(self) -> str:
+        """A line that works, with a value."""
+        value = _SAMPLES.get(self.placeholder, self.placeholder) or "".join(self.choices[:1])
+        return self.example or f"%dtale df {self.flag} {value}".rstrip()
 
     @property
     def typed(self) -> str:
@@ -174,7 +185,7 @@ def _name(text: str, flag: str) -> str:
 
 DTALE = Magic(
     "%dtale",
-    "Show a frame in D-Tale, on a port that is this notebook's alone.",
+    "Show a frame in D-Tale, below a link that is this notebook's alone.",
     (
         Example("%dtale", "the panel alone: what this notebook's D-Tale shows, and where"),
         Example(
@@ -197,6 +208,7 @@ DTALE = Magic(
             "NAME",
             keyword="name",
             convert=_name,
+            is_text=True,
         ),
         Option(
             "--reset",
@@ -226,8 +238,7 @@ DTALE = Magic(
         ),
         Option(
             "--force",
-            "takes that port over from another notebook, which keeps its frames and goes on at "
-            "another port",
+            "the same, and is in front there",
             keyword="force",
             example="%dtale df --port 40005 --force",
         ),
@@ -294,7 +305,9 @@ DTALE_PORT = Magic(
     "%dtale_port",
     "Show or set the ports of this notebook's D-Tale.",
     (
-        Example("%dtale_port", "the bound port, the range, and who holds the ingress port"),
+        Example(
+            "%dtale_port", "the bound port, the range, and who is in front at the ingress port"
+        ),
         Example(
             "%dtale_port 40000 40010",
             "looks for ports in this range from now on (`40000-40010` too)",
@@ -305,12 +318,12 @@ DTALE_PORT = Magic(
         ),
         Option(
             "--take",
-            "takes the ingress port over from whichever notebook has it",
+            "makes this notebook the one in front at the ingress port",
             answer=commands.take,
         ),
         Option(
             "--release",
-            "gives it back to the notebook that had it before",
+            "lets the notebook that was in front before be so again",
             answer=commands.release,
         ),
         Option(
@@ -321,7 +334,7 @@ DTALE_PORT = Magic(
         ),
         Option(
             "--force",
-            "takes that port over; `%dtale df --port 40005 --force` shows the frame there too",
+            "serves on that port and is in front there",
             keyword="force",
             example="%dtale_port 40005 --force",
         ),

@@ -153,13 +153,13 @@ def comes_from_elsewhere(environ: Mapping[str, str], policy: Policy) -> bool:
     origin = environ.get("HTTP_ORIGIN")
     if not origin:
         return False
-    parts = urlsplit(origin.lower()) if _ORIGIN.fullmatch(origin.lower()) else None
-    if parts is None:
+    if not _ORIGIN.fullmatch(origin.lower()):
         return True
+    page = origin.lower().partition("://")[2]
     asked = {environ.get("HTTP_HOST", "").lower()}
     if _is_trusted(environ.get("REMOTE_ADDR", ""), policy.proxies):
         asked.add(environ.get("HTTP_X_FORWARDED_HOST", "").lower())
-    return parts.netloc not in asked and not _knows(policy, host_name(parts.netloc))
+    return page not in asked and not _knows(policy, host_name(page))
 
 
 def is_page(environ: Mapping[str, str], rest: str) -> bool:

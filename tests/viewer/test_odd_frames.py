@@ -326,8 +326,6 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
         dd.from_pandas(pd.DataFrame({"a": [1]}), 1).a.sum,
         "%dtale [x.compute()]",
     ),
-    "a connection": (lambda: sqlite3.connect(":memory:"), "%dtale x.execute('SELECT …')"),
-    "a connection without a query": (duckdb.connect, "a SELECT"),
     "what fails half-way": (failing, "can be had in a cell"),
     "a lazy frame that cannot be": (
         lambda: pl.LazyFrame({"a": [1]}).select("zz"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dtale_magics.viewer.frames import refusals
 from dtale_magics.viewer.frames.source import Source, Wanted
 
 if TYPE_CHECKING:
@@ -29,7 +28,7 @@ def of_numpy(value: Any, wanted: Wanted) -> Source | None:
     if not isinstance(value, np.ndarray):
         return None
     if value.ndim > _TABLE_DIMENSIONS:
-        raise refusals.dimensions(wanted.name, "a numpy array", value.ndim)
+        raise wanted.refuse.dimensions("a numpy array", value.ndim)
     if value.ndim == 0:
         value = value.reshape(1)
     if value.dtype.names:
@@ -85,7 +84,7 @@ def of_scipy(value: Any, wanted: Wanted) -> Source | None:
 def of_dask(value: Any, wanted: Wanted) -> Source | None:
     """Read the first rows of an array of dask."""
     if value.ndim > _TABLE_DIMENSIONS:
-        raise refusals.dimensions(wanted.name, "a dask array", value.ndim)
+        raise wanted.refuse.dimensions("a dask array", value.ndim)
     found = of_numpy((value[: wanted.rows] if value.ndim else value).compute(), wanted)
     return found and wanted.part_of(found.frame, len(value) if value.ndim else 1)
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from dtale_magics.viewer.frames.refusals import Refusals
 
 
 class Source(NamedTuple):
@@ -25,13 +28,13 @@ class Wanted(NamedTuple):
 
     Attributes
     ----------
-    name
-        Variable or expression that it came from, for hints.
+    refuse
+        Makes the errors.
     rows
         How many rows of what is not in memory.
     """
 
-    name: str
+    refuse: Refusals
     rows: int
 
     @property

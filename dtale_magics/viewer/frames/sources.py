@@ -19,7 +19,14 @@ LAZY_ROWS = 100_000
 """How many rows of a lazy source are shown."""
 
 
-def read(value: Any, name: str, rows: int | None = None, lazy_rows: int = LAZY_ROWS) -> Source:
+def read(
+    value: Any,
+    name: str,
+    rows: int | None = None,
+    lazy_rows: int = LAZY_ROWS,
+    *,
+    typed: str = "",
+) -> Source:
     """Make a pandas frame of `value`.
 
     Parameters
@@ -27,26 +34,28 @@ def read(value: Any, name: str, rows: int | None = None, lazy_rows: int = LAZY_R
     value
         Whatever holds a table.
     name
-        Variable or expression that it came from, for hints.
+        What the user calls it.
     rows
         How many rows to show of it; None shows all of what is in memory.
     lazy_rows
         How many rows to show of what is not, where `rows` is None.
+    typed
+        The expression that it came from, where `name` is not that.
 
     Raises
     ------
     FrameRefusedError
         Says what to type instead.
     """
-    wanted = Wanted(name, lazy_rows if rows is None else rows)
+    wanted = Wanted(refusals.Refusals(name, typed or name), lazy_rows if rows is None else rows)
     try:
         source = _read(value, wanted)
     except FrameRefusedError:
         raise
     except Exception as error:
-        raise refusals.failed(value, name, error) from error
+        raise wanted.refuse.failed(value, error) from error
     if source is None:
-        raise refusals.refusal(value, name)
+        raise wanted.refuse.no_table(value)
     if rows is not None and len(source.frame) > rows:
         note = f"the first {rows:,} of {len(source.frame):,} rows"
         return Source(source.frame.iloc[:rows], source.note or note)
