@@ -439,7 +439,7 @@ def _what_stands_alone(
 
 def _sampled(value: Any, rows: int, name: str) -> tuple[Any, str]:
     """Take a sample of `value`, and say so where it has more rows."""
-    from dtale_magics.viewer import sampling  # noqa: PLC0415 (not at %load_ext)
+    from dtale_magics.viewer.frames import sampling  # noqa: PLC0415 (not at %load_ext)
 
     part, total = sampling.sample(value, rows)
     said = f"{name}: a random sample of {rows:,} of {total:,} rows." if total > rows else ""
