@@ -69,13 +69,13 @@ def _list(given: argparse.Namespace) -> int:
 def _check(given: argparse.Namespace) -> int:
     from dtale_magics import session  # noqa: PLC0415 (--help shall be quick)
     from dtale_magics.frontend.display import check_text  # noqa: PLC0415
-    from dtale_magics.pod import ports  # noqa: PLC0415 (--help shall be quick)
+    from dtale_magics.pod import peers  # noqa: PLC0415 (--help shall be quick)
 
     mistake = session.current().settings().mistake  # a wrong setting is what is to be found
     if mistake is not None:
         raise mistake
     # Nothing runs in this process: each kernel checks for itself, and has what its pages told.
-    checks = ports.checks()
+    checks = peers.checks()
     without = None if checks else session.current().check().as_dict()
     reached = bool(checks) and all(map(_is_reached, checks))
     if given.json:

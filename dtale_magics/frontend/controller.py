@@ -449,11 +449,9 @@ def _after_take(result: Any) -> Activity:
     said = _said("take", result)
     undo, taken_from = None, ""
     match result:
-        case outcome.Free(port=port):
-            undo = Button("release", f"Undo: give up port {port}")
-        case outcome.Steered() | outcome.HandedOver() | outcome.Released():
+        case outcome.InFront():
             taken_from = result.holder.label
-            undo = Button("release", f"Undo: give port {result.port} back to {taken_from}")
+            undo = Button("release", f"Undo: {taken_from} in front again")
     return Activity(said=said, undo=undo, taken_from=taken_from)
 
 
@@ -465,11 +463,5 @@ def _said(action: str, result: Any) -> Said:
             text=f"Port {result.port} was not taken: {result.why}",
             hint=result.hint,
         )
-    if isinstance(result, outcome.Steered | outcome.HandedOver):
-        text = (
-            f"Port {result.port} was taken from {result.holder.label}; no request was lost, and "
-            "its D-Tale goes on at another port."
-        )
-        return Said(action, ok=True, text=text)
     text, _, hint = str(result).partition("\n")
     return Said(action, ok=True, text=text, hint=hint)

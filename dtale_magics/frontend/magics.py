@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from dtale_magics.frontend.expression import Expression, Scope
     from dtale_magics.frontend.options import Magic
     from dtale_magics.frontend.rewriting import Rewriting
+    from dtale_magics.frontend.running import Busy
     from dtale_magics.frontend.shown import Shown
     from dtale_magics.session import Session
     from dtale_magics.state import FrameInfo
@@ -140,10 +141,13 @@ class DtaleMagics(Magics):
         help="How many rows are shown of what is not in memory: lazy frames, queries, cursors.",
     ).tag(config=True)
 
-    def __init__(self, shell: InteractiveShell, shown: Shown, rewriting: Rewriting) -> None:
+    def __init__(
+        self, shell: InteractiveShell, shown: Shown, rewriting: Rewriting, busy: Busy
+    ) -> None:
         super().__init__(shell=shell, parent=shell)
         self.shown = shown
         self.rewriting = rewriting
+        self.busy = busy
         self.session: Session = sessions.renew(self._settings)
         self.observe(lambda _: self.session.settings_changed(), self.trait_names(config=True))
         self._names = expression.Names()
@@ -423,7 +427,7 @@ def _what_stands_alone(
             others = [
                 *arguments.words,
                 *(other for other in arguments.flags if other != flag),
-                *arguments.show_options,
+                *map(flag_of, arguments.show_options),
             ]
             if others:
                 raise UsageError(
@@ -435,7 +439,7 @@ def _what_stands_alone(
 
 def _sampled(value: Any, rows: int, name: str) -> tuple[Any, str]:
     """Take a sample of `value`, and say so where it has more rows."""
-    from dtale_magics.viewer import sampling  # noqa: PLC0415 (not at %load_ext)
+    from dtale_magics.viewer.frames import sampling  # noqa: PLC0415 (not at %load_ext)
 
     part, total = sampling.sample(value, rows)
     said = f"{name}: a random sample of {rows:,} of {total:,} rows." if total > rows else ""
@@ -469,7 +473,7 @@ def _check_no_expression(arguments: Arguments) -> None:
 def _check_no_options(arguments: Arguments, line: str, frames: Sequence[str]) -> None:
     given = [*arguments.flags, *map(flag_of, arguments.show_options)]
     if given:
-        frame = frames[0] if frames else "df"
+        frame = "df" if "df" in frames or not frames else frames[0]
         hint = f"Type for example: %dtale {frame} {line.strip()}"
         if given == ["--port"]:
             hint += f"   or, to show none: %dtale_port {arguments.flags['--port']}"

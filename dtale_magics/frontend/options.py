@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from dtale_magics.errors import UsageError
 from dtale_magics.frontend import commands
 from dtale_magics.settings import parse_port
-from dtale_magics.viewer.sampling import count_from
+from dtale_magics.viewer.frames.sampling import count_from
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -84,7 +84,8 @@ class Option:
     def for_example(self) -> str:
         """A line that works, with a value."""
         value = _SAMPLES.get(self.placeholder, self.placeholder) or "".join(self.choices[:1])
-        return self.example or f"%dtale df {self.flag} {value}".rstrip()
+        magic = "%dtale" if self.answer else "%dtale df"
+        return self.example or f"{magic} {self.flag} {value}".rstrip()
 
     @property
     def typed(self) -> str:
@@ -185,7 +186,7 @@ def _name(text: str, flag: str) -> str:
 
 DTALE = Magic(
     "%dtale",
-    "Show a frame in D-Tale, on a port that is this notebook's alone.",
+    "Show a frame in D-Tale, below a link that is this notebook's alone.",
     (
         Example("%dtale", "the panel alone: what this notebook's D-Tale shows, and where"),
         Example(
@@ -238,8 +239,7 @@ DTALE = Magic(
         ),
         Option(
             "--force",
-            "takes that port over from another notebook, which keeps its frames and goes on at "
-            "another port",
+            "the same, and is in front there",
             keyword="force",
             example="%dtale df --port 40005 --force",
         ),
@@ -306,7 +306,9 @@ DTALE_PORT = Magic(
     "%dtale_port",
     "Show or set the ports of this notebook's D-Tale.",
     (
-        Example("%dtale_port", "the bound port, the range, and who holds the ingress port"),
+        Example(
+            "%dtale_port", "the bound port, the range, and who is in front at the ingress port"
+        ),
         Example(
             "%dtale_port 40000 40010",
             "looks for ports in this range from now on (`40000-40010` too)",
@@ -317,12 +319,12 @@ DTALE_PORT = Magic(
         ),
         Option(
             "--take",
-            "takes the ingress port over from whichever notebook has it",
+            "makes this notebook the one in front at the ingress port",
             answer=commands.take,
         ),
         Option(
             "--release",
-            "gives it back to the notebook that had it before",
+            "lets the notebook that was in front before be so again",
             answer=commands.release,
         ),
         Option(
@@ -333,7 +335,7 @@ DTALE_PORT = Magic(
         ),
         Option(
             "--force",
-            "takes that port over; `%dtale df --port 40005 --force` shows the frame there too",
+            "serves on that port and is in front there",
             keyword="force",
             example="%dtale_port 40005 --force",
         ),

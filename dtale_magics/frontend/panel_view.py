@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from dtale_magics.frontend.display import OPEN_ACCESS
-from dtale_magics.state import count, frame_text
+from dtale_magics.state import frame_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -54,6 +54,9 @@ class Line:
         """Shape that stands before the text."""
         return GLYPHS[self.mark]
 
+
+_NAMED = 3
+"""So many notebooks are named in a line."""
 
 _UNKNOWN = Line("unknown", "Looking for the other notebooks …")
 
@@ -241,7 +244,7 @@ def describe(facts: Facts, activity: Activity | None = None) -> PanelView:
     known = facts.asked or status.holds_ingress
     return PanelView(
         label=status.label,
-        server=_server(status),
+        server=_server(facts),
         ingress=_ingress(status, keeper) if known else _UNKNOWN,
         outside=_outside(status, facts.verdict) if known else _UNKNOWN,
         button=_button(facts, keeper, activity.taken_from) if known else None,
@@ -256,27 +259,47 @@ def describe(facts: Facts, activity: Activity | None = None) -> PanelView:
     )
 
 
-def _server(status: Status) -> Line:
+def _server(facts: Facts) -> Line:
+    status = facts.status
     if not status.ports:
         return Line("free", "D-Tale is not running", note="start it with %dtale df")
     assert status.port is not None
     others = [str(port) for port in status.ports if port != status.port]
     note = f"open tabs also on {', '.join(others)}" if others else ""
-    return Line("ours", f"D-Tale on port {status.port}", note=note)
+    shared = _shared_with(facts, status.port)
+    return Line("ours", f"D-Tale on port {status.port}{shared}", note=note)
+
+
+def _shared_with(facts: Facts, port: int) -> str:
+    """Name the other notebooks on `port`, a few of them."""
+    others = [
+        str(one["label"])
+        for one in facts.kernels
+        if one["owner"] != facts.status.owner and port in one["ports"]
+    ]
+    if not others:
+        return ""
+    named = others if len(others) <= _NAMED else [*others[: _NAMED - 1]]
+    more = len(others) - len(named)
+    return f", shared with {', '.join(named)}" + (f" and {more} more" if more else "")
 
 
 def _ingress(status: Status, keeper: Mapping[str, Any] | None) -> Line:
-    name, holder = f"Ingress port {status.ingress_port}", status.ingress_holder
+    name, holder = f"ingress port {status.ingress_port}", status.ingress_holder
     if status.holds_ingress:
-        return Line("ours", f"{name} is this notebook’s", None if holder is None else holder.since)
+        since = None if holder is None else holder.since
+        return Line("ours", f"This notebook is in front at {name}", since)
     if holder is None:
-        return Line("free", f"{name} is free")
+        return Line("free", f"Nobody has {name}")
     if holder.kind != "notebook":
-        return Line("stranger", f"{name} is held by {holder.label}")
-    if keeper is not None and not keeper.get("responding", True):
-        return Line("frozen", f"{name} is held by {holder.label}", holder.since, "not responding")
-    note = "" if keeper is None else count(len(keeper["frames"]), "frame")
-    return Line("held", f"{name} is held by {holder.label}", holder.since, note)
+        return Line("stranger", f"{name.capitalize()} is held by {holder.label}")
+    shared = status.ingress_port in status.ports
+    notes = ["this notebook’s links work there too"] if shared else []
+    frozen = keeper is not None and not keeper.get("responding", True)
+    if frozen:
+        notes.insert(0, "not responding")
+    mark = "frozen" if frozen else "held"
+    return Line(mark, f"{holder.label} is in front at {name}", holder.since, "; ".join(notes))
 
 
 def _outside(status: Status, verdict: Verdict | None) -> Line:
@@ -296,8 +319,8 @@ def _outside(status: Status, verdict: Verdict | None) -> Line:
 def _exposed(status: Status) -> Line:
     """Say what the ingress port shows; whether the ingress itself works is not known here."""
     port, holder = status.ingress_port, status.ingress_holder
-    if status.holds_ingress:
-        return Line("ours", f"from outside: port {port} shows this notebook")
+    if port in status.ports:
+        return Line("ours", f"from outside: port {port} shows this notebook, below its links")
     if holder is None:
         return Line("free", f"from outside: port {port} shows nothing")
     if holder.kind == "notebook":
@@ -305,13 +328,13 @@ def _exposed(status: Status) -> Line:
     return Line("stranger", f"from outside: port {port} does not show this notebook")
 
 
-def _button(facts: Facts, keeper: Mapping[str, Any] | None, taken_from: str) -> Button:
+def _button(facts: Facts, keeper: Mapping[str, Any] | None, taken_from: str) -> Button | None:
     status, kernels = facts.status, facts.kernels
     port, holder = status.ingress_port, status.ingress_holder
     if status.holds_ingress:
         if any(taken_from == one["label"] for one in kernels):
             return Button("release", f"Give back ingress port {port} to {taken_from}")
-        return Button("release", f"Give up ingress port {port}")
+        return None
     if holder is None:
         return Button("take", f"Use ingress port {port}")
     if holder.kind == "notebook":

@@ -97,13 +97,15 @@ def test_two_notebooks_and_one_port(stage: Stage, face: str) -> None:
     primary = eda.panel(1).locator(".dp-primary")
     expect(primary).to_have_text(f"Take over ingress port {stage.ingress} from train.ipynb")
 
+    expect(eda.panel(1)).to_contain_text(f"on port {stage.ingress}, shared with train.ipynb")
+
     # A click, seen in both notebooks.
     primary.click()
-    _says(eda, "this notebook’s")
-    _says(train, "held by eda.ipynb")
+    _says(eda, "This notebook is in front")
+    _says(train, "eda.ipynb is in front")
     expect(primary).to_have_text(f"Give back ingress port {stage.ingress} to train.ipynb")
     expect(primary).to_be_focused()
-    expect(eda.panel(1).locator(".dp-status")).to_contain_text("no request was lost")
+    expect(eda.panel(1).locator(".dp-status")).to_contain_text("is in front at port")
     opening = eda.panel(1).locator("a", has_text="Open")
     expect(opening).to_have_attribute("href", re.compile(rf"/proxy/{stage.ingress}/"))
     link = str(opening.get_attribute("href"))
@@ -119,9 +121,9 @@ def test_two_notebooks_and_one_port(stage: Stage, face: str) -> None:
     eda.start(3)
     expect(eda.cell(3).locator(".jp-InputPrompt").first).to_have_text("[*]:")
     primary.click()
-    _says(train, "this notebook’s")
-    expect(eda.panel(1).locator(".dp-status")).to_contain_text("was given back to train.ipynb")
-    expect(eda.panel(2).locator(".dp-status")).to_contain_text("was given back to train.ipynb")
+    _says(train, "This notebook is in front")
+    for cell in (1, 2):
+        expect(eda.panel(cell).locator(".dp-status")).to_contain_text("train.ipynb is in front")
     expect(eda.cell(3).locator(".jp-InputPrompt").first).to_have_text("[*]:")
 
     # What is saved has no link in it.
@@ -145,17 +147,17 @@ def test_a_frozen_incumbent_a_restart_and_a_reload(stage: Stage) -> None:
     processes.stop(frozen)
     try:
         eda.panel(1).locator(".dp-primary").click()
-        _says(eda, "this notebook’s")
+        _says(eda, "This notebook is in front")
         eda.picture(PICTURES / "frozen-taken.png", 1)
     finally:
         os.kill(frozen, signal.SIGCONT)
-    expect(train.panel(1)).to_contain_text("held by eda.ipynb")
+    expect(train.panel(1)).to_contain_text("eda.ipynb is in front")
 
     # A reload brings the panel back, and the grid.
     train.save()
     train.page.reload()
     train.wait_for_kernel()
-    expect(train.panel(1)).to_contain_text("held by eda.ipynb")
+    expect(train.panel(1)).to_contain_text("eda.ipynb is in front")
     expect(train.grid(1).locator("body")).to_contain_text("of train.ipynb")
 
     # A restart ends it, and says so here and there.
@@ -163,8 +165,8 @@ def test_a_frozen_incumbent_a_restart_and_a_reload(stage: Stage) -> None:
     expect(eda.panel(1).locator(".dp-status")).to_contain_text("Run the cell again")
     expect(eda.panel(1).locator(".dp-primary")).to_have_attribute("aria-disabled", "true")
     eda.picture(PICTURES / "restarted.png", 1)
-    expect(train.panel(1)).to_contain_text(f"Ingress port {stage.ingress} is free")
-    train.picture(PICTURES / "free.png", 1)
+    expect(train.panel(1)).to_contain_text("This notebook is in front")
+    train.picture(PICTURES / "alone.png", 1)
 
 
 def test_a_stranger_a_new_link_and_outputs_that_are_cleared(stage: Stage) -> None:

@@ -47,7 +47,7 @@ def test_another_notebook_has_the_port() -> None:
     view = describe(Facts(status(), [TRAIN, ME]))
     assert view.server == Line("ours", "D-Tale on port 40001")
     assert view.ingress == Line(
-        "held", "Ingress port 40000 is held by train.ipynb", 1_700_000_000.0, "1 frame"
+        "held", "train.ipynb is in front at ingress port 40000", 1_700_000_000.0
     )
     assert view.button == Button("take", "Take over ingress port 40000 from train.ipynb")
     assert view.outside.text.endswith("port 40000 shows train.ipynb, not this notebook")
@@ -56,6 +56,18 @@ def test_another_notebook_has_the_port() -> None:
         ("train.ipynb", False),
     ]
     assert view.kernels[1].frames == ("df: 1,000 rows × 3 columns",)
+
+
+def test_the_port_is_shared() -> None:
+    me = {**ME, "ports": [40000]}
+    view = describe(Facts(status(port=40000, ports=(40000,)), [TRAIN, me]))
+    assert view.server == Line("ours", "D-Tale on port 40000, shared with train.ipynb")
+    assert view.ingress
+    assert view.ingress.note == "this notebook’s links work there too"
+    assert view.outside.text.endswith("port 40000 shows this notebook, below its links")
+    others = [kernel(f"k{number}", f"n{number}.ipynb", number, [40000]) for number in range(5)]
+    view = describe(Facts(status(port=40000, ports=(40000,)), [me, *others]))
+    assert view.server.text.endswith("shared with n0.ipynb, n1.ipynb and 3 more")
 
 
 def test_a_notebook_that_does_not_answer() -> None:
@@ -69,7 +81,7 @@ def test_a_notebook_that_does_not_answer() -> None:
 
 def test_a_free_port() -> None:
     view = describe(Facts(status(ingress_holder=None), [ME]))
-    assert view.ingress == Line("free", "Ingress port 40000 is free")
+    assert view.ingress == Line("free", "Nobody has ingress port 40000")
     assert view.button == Button("take", "Use ingress port 40000")
 
 
@@ -87,13 +99,13 @@ def test_the_port_is_ours() -> None:
     now = status(port=40000, ports=(40001, 40000), holds_ingress=True, ingress_holder=own)
     view = describe(Facts(now, [ME]))
     assert view.server == Line("ours", "D-Tale on port 40000", note="open tabs also on 40001")
-    assert view.ingress == Line("ours", "Ingress port 40000 is this notebook’s", 5.0)
-    assert view.button == Button("release", "Give up ingress port 40000")
+    assert view.ingress == Line("ours", "This notebook is in front at ingress port 40000", 5.0)
+    assert view.button is None
 
     view = describe(Facts(now, [ME, TRAIN]), Activity(taken_from="train.ipynb"))
     assert view.button == Button("release", "Give back ingress port 40000 to train.ipynb")
     gone = describe(Facts(now, [ME]), Activity(taken_from="train.ipynb"))
-    assert gone.button == Button("release", "Give up ingress port 40000")
+    assert gone.button is None
 
 
 def test_nothing_runs() -> None:
@@ -129,5 +141,5 @@ def test_the_static_form_is_escaped_and_says_the_same() -> None:
     assert "<img" not in bundle["text/html"]
     assert "&lt;img src=x" in bundle["text/html"]
     plain = text(view)
-    assert "Ingress port 40000 is held by train.ipynb since" in plain
+    assert "train.ipynb is in front at ingress port 40000 since" in plain
     assert plain.endswith("Do that.")
