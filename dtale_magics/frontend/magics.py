@@ -427,7 +427,7 @@ def _what_stands_alone(
             others = [
                 *arguments.words,
                 *(other for other in arguments.flags if other != flag),
-                *arguments.show_options,
+                *map(flag_of, arguments.show_options),
             ]
             if others:
                 raise UsageError(

@@ -84,7 +84,8 @@ class Option:
     def for_example(self) -> str:
         """A line that works, with a value."""
         value = _SAMPLES.get(self.placeholder, self.placeholder) or "".join(self.choices[:1])
-        return self.example or f"%dtale df {self.flag} {value}".rstrip()
+        magic = "%dtale" if self.answer else "%dtale df"
+        return self.example or f"{magic} {self.flag} {value}".rstrip()
 
     @property
     def typed(self) -> str:
