@@ -68,7 +68,7 @@ class Ports:
         describe: Callable[[], tuple[str, tuple[Frame, ...]]],
         reports: Mapping[str, Callable[[], dict[str, Any]]],
         port_range: Callable[[], PortRange],
-        happened: Callable[[str], None],
+        happened: Callable[..., None],
     ) -> None:
         self.owner = owner
         self._describe = describe
@@ -143,11 +143,14 @@ class Ports:
 
     def changed(self) -> None:
         """Hear that something changed at a sibling."""
-        self._happened("")
+        self._happened("", False)
 
-    def happened(self, text: str) -> None:
-        """Enter an event here, and let the siblings know that something changed."""
-        self._happened(text)
+    def happened(self, text: str, *, routine: bool = False) -> None:
+        """Enter an event here, and let the siblings know that something changed.
+
+        What is routine is no news: whoever has caused it knows.
+        """
+        self._happened(text, routine)
         threading.Thread(target=peers.announce, name="dtale_magics announce", daemon=True).start()
 
     # ------------------------------------------------------------------- actions
@@ -164,7 +167,7 @@ class Ports:
             if self.all:
                 return
             self._hold(listener.reserve(ports))
-        self.happened(f"Listening on port {self.named}.")
+        self.happened(f"Listening on port {self.named}.", routine=True)
 
     def bind(self, port: int) -> None:
         """Reserve `port`, which URLs name from now on; other ports stay, for open tabs.
@@ -179,7 +182,7 @@ class Ports:
                 self._named = port
                 return
             self._hold(listener.reserve([port]))
-        self.happened(f"Listening on port {port}.")
+        self.happened(f"Listening on port {port}.", routine=True)
 
     def take(self, port: int, deadline_seconds: float, rungs: Rung = ALL) -> Outcome:
         """Get `port` from whoever has it; see `dtale_magics.pod.takeover`."""
