@@ -5,9 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from typing import Any
 
 from dtale_magics.errors import DtaleMagicsError
 from dtale_magics.version import VERSION
+
+JSON_VERSION = 1
+"""Of what ``--json`` prints: it grows when a field goes or changes its meaning."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -23,7 +27,8 @@ def main(arguments: list[str] | None = None) -> int:
     checking = commands.add_parser(
         "check",
         help="find out by which URL each D-Tale is seen",
-        epilog="Exit code: 0 each is reachable, 1 one is not or nothing runs, 2 a wrong setting.",
+        epilog="Exit code: 0 each is reached, by the browser or, where none has told, by its "
+        "kernel from outside; 1 one is not, or nothing runs; 2 a wrong setting.",
     )
     checking.add_argument("--json", action="store_true", help="for programs")
     checking.set_defaults(run=_check)
@@ -49,7 +54,7 @@ def _list(given: argparse.Namespace) -> int:
     from dtale_magics.frontend.display import list_text  # noqa: PLC0415
 
     kernels = session.current().kernels()
-    print(json.dumps(kernels, indent=2) if given.json else list_text(kernels))
+    print(_json(kernels=kernels) if given.json else list_text(kernels))
     return 0
 
 
@@ -58,13 +63,29 @@ def _check(given: argparse.Namespace) -> int:
     from dtale_magics.frontend.display import check_text  # noqa: PLC0415
     from dtale_magics.pod import ports  # noqa: PLC0415 (--help shall be quick)
 
-    session.current().settings()  # a wrong one is what is to be found
+    mistake = session.current().settings().mistake  # a wrong setting is what is to be found
+    if mistake is not None:
+        raise mistake
     # Nothing runs in this process: each kernel checks for itself, and has what its pages told.
-    checks = ports.checks() or [
-        {"label": "no notebook", "owner": None, "pid": None, **session.current().check().as_dict()}
-    ]
-    print(json.dumps(checks, indent=2) if given.json else check_text(checks))
-    return 0 if all(one["reachable"] for one in checks) else 1
+    checks = ports.checks()
+    without = None if checks else session.current().check().as_dict()
+    reached = bool(checks) and all(map(_is_reached, checks))
+    if given.json:
+        print(_json(reachable=reached, kernels=checks, without_kernel=without))
+    else:
+        print(check_text(checks or [{"label": "no notebook", **(without or {})}]))
+    return 0 if reached else 1
+
+
+def _is_reached(check: dict[str, Any]) -> bool:
+    """Whether a page gets there or, where none has told, the kernel does from outside."""
+    ways = (row for row in check["rows"] if row["source"] not in {"pod", "loopback"})
+    kernel = any(row["kernel"] is not None and row["kernel"]["cause"] == "ours" for row in ways)
+    return bool(check["reachable"] or (check["reachable"] is None and kernel))
+
+
+def _json(**told: Any) -> str:
+    return json.dumps({"version": JSON_VERSION, "dtale_magics": VERSION, **told}, indent=2)
 
 
 if __name__ == "__main__":

@@ -289,6 +289,7 @@ class Session:
         anonymous: bool = False,
         reset: bool = False,
         rows: int | None = None,
+        typed: str = "",
         progress: Callable[[int, int, str], None] | None = None,
     ) -> tuple[Any, FrameInfo]:
         """Show a frame, in place if an earlier run of the cell has shown it.
@@ -311,6 +312,8 @@ class Session:
         rows
             How many rows to show; by default all that are in memory, and of a lazy source as many
             as the setting `rows` says.
+        typed
+            The expression that `name` stands for, in full, for what an error says to type.
         progress
             Called before D-Tale analyses a column: with its number, how many there are, its name.
 
@@ -338,11 +341,37 @@ class Session:
             kept_expressions=self.settings().kept_expressions,
             progress=progress,
             rows=rows,
+            typed=typed,
             lazy_rows=self._config().get("rows") or LAZY_ROWS,
         )
         shown = next(one for one in self.frames() if one.data_id == instance._data_id)  # noqa: SLF001
         self._did(f"Showing {shown}.")
         return instance, shown
+
+    def follow(
+        self,
+        frame: FrameInfo,
+        value: Any,
+        options: Mapping[str, Any],
+        *,
+        rows: int | None = None,
+    ) -> FrameInfo:
+        """Show the value that a frame has now, in its place, as `show` does.
+
+        No port is bound for that: where there is none, nobody looks.
+        """
+        self._viewer.show(
+            value,
+            frame.name,
+            dict(options),
+            kept_expressions=self.settings().kept_expressions,
+            rows=rows,
+            lazy_rows=self._config().get("rows") or LAZY_ROWS,
+            data_id=frame.data_id,
+        )
+        shown = next(one for one in self.frames() if one.data_id == frame.data_id)
+        self._happened(f"{shown.name} has changed and is shown anew.")
+        return shown
 
     def show_options(self) -> ShowOptions:
         """Read the show options of the installed D-Tale."""

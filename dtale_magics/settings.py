@@ -6,14 +6,14 @@ import functools
 import ipaddress
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from dtale_magics import url_template
 from dtale_magics.errors import SettingError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 FIRST_PORT = 40000
 LAST_PORT = 49000
@@ -65,7 +65,8 @@ class Settings:
     open_access
         Whether D-Tale answers without the link: for networks whose ingress asks for a sign-in.
     allowed_hosts
-        Names under which the outside may ask, besides that of `ingress_url`.
+        Names under which the outside may ask, besides that of `ingress_url`; ``*.`` in front of one
+        stands for every name below it.
     trusted_proxies
         Networks whose forwarded headers are believed.
     kept_expressions
@@ -75,6 +76,9 @@ class Settings:
     proxy_url
         URL, or path on the page's host, under which the notebook's server proxies a port; it holds
         ``{port}``. None: as jupyter-server-proxy does by itself.
+    mistake
+        What is wrong with a URL that was set and is therefore left out. Nothing but that URL
+        depends on it, so D-Tale goes on without.
     """
 
     range: PortRange
@@ -86,6 +90,7 @@ class Settings:
     kept_expressions: int = KEPT_EXPRESSIONS
     exposed_ports: tuple[int, ...] = ()
     proxy_url: str | None = None
+    mistake: SettingError | None = field(default=None, compare=False)
 
     @property
     def search_order(self) -> Sequence[int]:
@@ -173,12 +178,16 @@ def parse_switch(value: object, name: str) -> bool:
 
 
 def parse_hosts(words: Iterable[str], name: str) -> tuple[str, ...]:
-    """Read names of hosts; `SettingError` for what cannot be one, such as a URL."""
+    """Read names of hosts; `SettingError` for what cannot be one, such as a URL.
+
+    A name that begins with ``*.`` stands for every name below it.
+    """
     hosts = tuple(word.lower().rstrip(".") for word in words)
     for host in hosts:
-        if re.fullmatch(r"[a-z0-9_](?:[a-z0-9_.-]{0,252})", host) is None:
+        if re.fullmatch(r"(?:\*\.)?[a-z0-9_](?:[a-z0-9_.-]{0,250})", host) is None:
             what = f"{name} contains {host[:60]!r}, which is not the name of a host."
-            raise SettingError(name, host, what, "Write for example: dtale.example.org")
+            hint = "Write for example: dtale.example.org   or   *.dtale.example.org"
+            raise SettingError(name, host, what, hint)
     return hosts
 
 
@@ -213,7 +222,8 @@ def resolve(
     Raises
     ------
     SettingError
-        Names the setting that cannot be used, its value, and what to change.
+        Names the setting that cannot be used, its value, and what to change. A URL under which
+        D-Tale would be seen is left out instead, see `Settings.mistake`.
     """
     config = config or {}
     environ = os.environ if environ is None else environ
@@ -236,14 +246,8 @@ def resolve(
         # A range set by hand moves this kernel, not the cluster's Service.
         default_ingress, _ = port("min_port", "DTALE_MIN_PORT", FIRST_PORT)
     ingress_port, _ = port("ingress_port", "DTALE_INGRESS_PORT", default_ingress)
-    url = None
-    for value, name in (
-        (config.get("ingress_url"), "c.DtaleMagics.ingress_url"),
-        (environ.get("DTALE_INGRESS_URL"), "DTALE_INGRESS_URL"),
-    ):
-        if value:
-            url = url_template.expand(str(value), environ, name)
-            break
+    url, mistake = _url(_ingress_url, config, environ)
+    proxy_url, other_mistake = _url(_proxy_url, config, environ)
     access = _Access(config, environ)
     kept = config.get("kept_expressions")
     return Settings(
@@ -255,8 +259,29 @@ def resolve(
         access.proxies(),
         KEPT_EXPRESSIONS if kept is None else kept,
         _ports(environ.get("DTALE_INGRESS_PORTS", ""), "DTALE_INGRESS_PORTS"),
-        _proxy_url(config, environ),
+        proxy_url,
+        mistake or other_mistake,
     )
+
+
+def _url(
+    read: Callable[[Mapping[str, Any], Mapping[str, str]], str | None],
+    config: Mapping[str, Any],
+    environ: Mapping[str, str],
+) -> tuple[str | None, SettingError | None]:
+    """Read a URL, or say what is wrong with it."""
+    try:
+        return read(config, environ), None
+    except SettingError as error:
+        return None, error
+
+
+def _ingress_url(config: Mapping[str, Any], environ: Mapping[str, str]) -> str | None:
+    name = "c.DtaleMagics.ingress_url"
+    value = config.get("ingress_url")
+    if not value:
+        name, value = "DTALE_INGRESS_URL", environ.get("DTALE_INGRESS_URL")
+    return url_template.expand(str(value), environ, name) if value else None
 
 
 def _proxy_url(config: Mapping[str, Any], environ: Mapping[str, str]) -> str | None:

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from dtale_magics.settings import PortRange
+
+
+_PLAIN = re.compile(r"[\w.-]+")
+
+
+def as_word(name: str) -> str:
+    """Write a name so that it is typed as one word, and taken as it is."""
+    return name if _PLAIN.fullmatch(name) else repr(name)
 
 
 def count(number: int, noun: str) -> str:

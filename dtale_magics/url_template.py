@@ -70,7 +70,7 @@ def expand(template: str, environ: Mapping[str, str], name: str) -> str:
     if not _is_url(url.replace("{port}", "1")):
         hint = _HINT
         if name in environ:
-            hint += f"\nUntil whoever runs the Hub has mended it, go on without it: %env {name}="
+            hint += f"\nD-Tale goes on without it. Whoever runs the Hub sets {name}."
         raise SettingError(name, template, f"{name} is {template[:80]!r}, which is no URL.", hint)
     return url
 

@@ -45,10 +45,12 @@ def test_the_quickstart_notebook_runs_and_shows_its_data(ports: range, tmp_path:
         status = json.loads(extra.outputs[0]["text"])
         assert status["port"] == ports[0]
         # Nothing is dropped: grids that a browser still loads after "Run all" would stay empty.
-        countries, latest = status["frames"]
+        countries, latest, continents = status["frames"]
         assert (countries["name"], countries["rows"]) == ("countries", _ROWS)
         assert latest["name"] == "latest"
         assert {row["year"] for row in plain_http.grid(latest["url"])} == {2007}
+        assert continents["name"] == "continents"  # of polars, and watched
+        assert plain_http.grid(continents["url"])[0]["millions"] == pytest.approx(237.6)
         first = plain_http.grid(countries["url"])[0]
         assert first["country"] == "Afghanistan"
         assert first["gdp"] == pytest.approx(first["gdpPercap"] * first["pop"], rel=1e-3)

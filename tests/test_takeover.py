@@ -177,7 +177,7 @@ def test_every_dtale_of_the_pod_is_listed(two: tuple[Kernel, Kernel]) -> None:
             timeout=60,
             check=True,
         )
-        of_all = json.loads(done.stdout)
+        of_all = json.loads(done.stdout)["kernels"]
         return {one["label"]: one for one in of_all if one["pid"] in (first.pid, second.pid)}
 
     # A kernel that has no time to answer is listed without its frames.

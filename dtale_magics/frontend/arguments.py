@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from dtale_magics.errors import UsageError
 from dtale_magics.frontend import suggestions
-from dtale_magics.frontend.options import HELP, SEVERAL
+from dtale_magics.frontend.options import HELP
 from dtale_magics.frontend.python_text import look
 from dtale_magics.viewer.show_options import WAYS
 
@@ -34,6 +34,8 @@ _PIECE = re.compile(
 _HELP_BEHIND = re.compile(r"\s-h$")
 _FIELD = re.compile(r"\{\s*([^\W\d]\w*)\s*\}|\$([^\W\d]\w*)")
 """What IPython replaces in a magic's line: ``{name}`` and ``$name``."""
+
+_F_STRING = re.compile(r"[fF]['\"]")
 
 
 @dataclass
@@ -95,8 +97,11 @@ def parse(
     return _Reader(line, magic, show_options, variable).read()
 
 
-def expand(text: str, variable: Callable[[str], Any]) -> str:
-    """Replace ``{name}`` and ``$name`` in an option's value, where there is such a variable."""
+def expand(text: str, variable: Callable[[str], Any], *, in_quotes: bool = False) -> str:
+    """Replace ``{name}`` and ``$name`` in an option's value, where there is such a variable.
+
+    Columns and frames may be called so: what stands in quotes is left alone unless `in_quotes`.
+    """
 
     def replacement(match: re.Match[str]) -> str:
         try:
@@ -104,14 +109,17 @@ def expand(text: str, variable: Callable[[str], Any]) -> str:
         except KeyError:
             return match[0]
 
-    return text if text[:1] in {"'", '"'} else _FIELD.sub(replacement, text)
+    if text[:1] in {"'", '"'} and not in_quotes:
+        return text
+    return _FIELD.sub(replacement, text)
 
 
 def named_by(expression: str, variable: Callable[[str], Any]) -> str:
     """Return what a lone ``{name}`` or ``$name`` stands for: the text that the variable holds.
 
-    Any other braces are Python's. ``{name}`` is too where the variable holds no text; a lone
-    ``$name``, which is no Python, is the variable itself then.
+    Any other braces are Python's. ``{name}`` is too where the variable holds something else that
+    can stand in a set; otherwise, as for a frame, it is the variable itself. So is a lone
+    ``$name``, which is no Python.
     """
     match = _FIELD.fullmatch(expression)
     if match is None:
@@ -122,7 +130,15 @@ def named_by(expression: str, variable: Callable[[str], Any]) -> str:
         return match[2] or expression
     if isinstance(value, str):
         return value
-    return match[2] or expression
+    return match[2] or (expression if _is_hashable(value) else match[1])
+
+
+def _is_hashable(value: Any) -> bool:
+    try:
+        hash(value)
+    except TypeError:
+        return False
+    return True
 
 
 class _Reader:
@@ -184,6 +200,8 @@ class _Reader:
         found = look(text)
         if found.open:
             hint = f"For several lines, put %{self._magic.name} above them, in a cell of their own."
+            if found.open == "a quote" and "'''" not in text and '"""' not in text:
+                hint = "Close it, or put the text in the other kind of quotes."
             raise UsageError(f"{found.open.capitalize()} is not closed in: {self._line}", hint)
         if found.comment is not None:
             text, self._rest = text[: found.comment], ""
@@ -239,11 +257,21 @@ class _Reader:
 
     def _value_of(self, option: Option) -> Any:
         given = self._rest.startswith("=")
-        if not option.placeholder:
+        if not option.placeholder and not option.choices:
             if given:
                 raise UsageError(f"{option.flag} takes no value.", f"Type {option.flag} alone.")
             return True
-        first = unquote(self._take_value(option.flag, option.placeholder))
+        if not option.placeholder and not given:
+            word = self._next_word()
+            if word is None or word.removesuffix(";") not in option.choices:
+                return True
+        value = self._take_value(option.flag, option.for_example, is_text=option.is_text)
+        first = unquote(value)
+        if option.choices and first not in option.choices:
+            raise UsageError(
+                f"{option.flag} takes {' or '.join(option.choices)}, not {first!r}.",
+                f"Type for example: {option.flag} {option.choices[0]}",
+            )
         if not option.takes_several:
             return option.convert(first, option.flag) if option.convert else first
         values = [first]
@@ -256,7 +284,8 @@ class _Reader:
             word = self._next_word()
             if word is None or not self._is_value_of_switch(option, word):
                 return True
-        value = self._take_value(option.flag, option.placeholder)
+        example = f"{option.flag} {option.placeholder}"
+        value = self._take_value(option.flag, example, is_text=option.is_text)
         while option.name == "sort":  # --sort a DESC, b ASC
             word = self._next_word() or ""
             if word and value.endswith(","):
@@ -277,18 +306,30 @@ class _Reader:
         behind = self._rest.lstrip()[len(word) :].strip()
         return bool(self._expressions) or word.endswith(",") or bool(_FLAG.split(behind)[0].strip())
 
-    def _take_value(self, flag: str, placeholder: str) -> str:
+    def _take_value(self, flag: str, example: str, *, is_text: bool = False) -> str:
         self._rest = self._rest.removeprefix("=")
         word = self._next_word()
         if word is None:
-            raise UsageError(
-                f"{flag} needs a value.", f"Type for example: {flag} {placeholder.rstrip(SEVERAL)}"
-            )
-        value = self._take_word(word)
+            raise UsageError(f"{flag} needs a value.", f"Type for example: {example}")
+        if is_text:
+            word, prefix = self._without_prefix(flag, word)
+            self._rest = self._rest.lstrip().removeprefix(prefix)
+        value = self._take_word(word, in_quotes=is_text)
         while word is not None and (value.endswith(",") or self._rest.lstrip().startswith(",")):
             word = self._next_word()  # a, b
             value += "" if word is None else self._take_word(word)
         return value
+
+    def _without_prefix(self, flag: str, word: str) -> tuple[str, str]:
+        """Take the ``f`` off ``f"part {name}"``, whose braces are filled in all the same."""
+        if not _F_STRING.match(word):
+            return word, ""
+        if {"{", "}"} & set(_FIELD.sub("", word)):
+            raise UsageError(
+                f"{flag} {word}: the braces hold more than a variable's name.",
+                f"Assign it in a line of its own: label = {word}   and type: {flag} {{label}}",
+            )
+        return word[1:], word[0]
 
     def _next_word(self) -> str | None:
         """Return the next word as it was typed; None before an option, a comment and the end."""
@@ -297,13 +338,13 @@ class _Reader:
             return None
         return _first_word(rest, self._line)
 
-    def _take_word(self, word: str) -> str:
+    def _take_word(self, word: str, *, in_quotes: bool = False) -> str:
         self._rest = self._rest.lstrip()[len(word) :]
         behind = self._rest.strip()
         if word.endswith(";") and (not behind or behind.startswith("#")):
             word, self._arguments.silent = word[:-1], True
         if self._variable is not None:
-            word = expand(word, self._variable)
+            word = expand(word, self._variable, in_quotes=in_quotes)
         return word
 
 

@@ -6,11 +6,13 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from dtale_magics.errors import UsageError
+from dtale_magics.errors import UnknownFrameError, UsageError
+from dtale_magics.state import as_word
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
+    from dtale_magics.frontend.auto_show import AutoShow
     from dtale_magics.outcome import Outcome
     from dtale_magics.reach.verdict import Verdict
     from dtale_magics.session import Session
@@ -49,6 +51,11 @@ class Listing(list[dict[str, Any]]):
         return list_text(self)
 
 
+def auto(auto_show: AutoShow, word: str) -> Answer:
+    """Show every frame that a cell ends with, or no longer."""
+    return auto_show.switch(on=word == "on")
+
+
 def list_all(session: Session, _: Any) -> Answer:
     """List every D-Tale and its frames."""
     found = Listing(session.kernels())
@@ -57,7 +64,7 @@ def list_all(session: Session, _: Any) -> Answer:
 
 def drop(session: Session, names: list[str]) -> Answer:
     """Forget frames, all or none of them."""
-    names = list(_joined(names))
+    names = _joined(session, names)
     found = session.frames() if names == ["all"] else session.find(*names)
     lost = ", ".join(frame.name for frame in found if session.edits(frame))
     dropped = session.drop(*names)
@@ -87,7 +94,7 @@ def edited(session: Session, names: list[str]) -> Answer:
 
 def _one_of(session: Session, names: list[str]) -> tuple[FrameInfo, str]:
     """Find the frame that is meant, and say which it is where there are others."""
-    name, *more = _joined(names)
+    name, *more = _joined(session, names)
     if more:
         raise UsageError(
             f"One frame at a time, and not {name} and {', '.join(more)}.",
@@ -100,26 +107,31 @@ def _one_of(session: Session, names: list[str]) -> tuple[FrameInfo, str]:
     return frame, f"{frame.name}, which was shown last. Others: {listed}."
 
 
-def _joined(words: list[str]) -> Iterator[str]:
-    """Put a number behind its name again: ``df (2)`` is typed without quotes as well."""
-    held = ""
-    for word in words:
-        if held and re.fullmatch(r"\(\d+\)", word):
-            yield f"{held} {word}"
-            held = ""
-            continue
-        if held:
-            yield held
-        held = word
-    if held:
-        yield held
+def _joined(session: Session, words: list[str]) -> list[str]:
+    """Put names together that were typed without quotes, as ``df (2)``."""
+
+    def is_name(text: str) -> bool:
+        try:
+            return bool(session.find(text))
+        except UnknownFrameError:
+            return False
+
+    names: list[str] = []
+    while words:
+        # The longest one, as ``df`` is a name as well; but two names that stand alone are two.
+        ends = range(len(words), 1, -1)
+        found = (end for end in ends if is_name(" ".join(words[:end])))
+        end = 1 if all(map(is_name, words)) else next(found, 1)
+        names.append(" ".join(words[:end]))
+        words = words[end:]
+    return names
 
 
 def quoted(name: str, *, first: bool = False) -> str:
     """Write a frame's name as one word; of the `first` of several, with its number."""
     if first and not re.search(r" \(\d+\)$", name):
         name += " (1)"
-    return repr(name) if " " in name else name
+    return as_word(name)
 
 
 def stop(session: Session, _: Any) -> Answer:
@@ -183,7 +195,9 @@ def check(session: Session, _: Any) -> Answer:
     """Find out by which URL this D-Tale is seen, and say what is found as it comes."""
     from dtale_magics.frontend.display import verdict_text  # noqa: PLC0415 (not at %load_ext)
 
-    session.settings()  # a wrong one is what is to be found
+    mistake = session.settings().mistake  # a wrong setting is what is to be found
+    if mistake is not None:
+        raise mistake
 
     def follow(say: Callable[[str], None]) -> None:
         def show(verdict: Verdict) -> None:

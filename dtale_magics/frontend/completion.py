@@ -13,6 +13,7 @@ from IPython.core.completer import SimpleCompletion, context_matcher
 from dtale_magics.frontend.expression import frames_in
 from dtale_magics.frontend.options import DTALE, DTALE_PORT
 from dtale_magics.frontend.python_text import look
+from dtale_magics.state import as_word
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,9 +29,6 @@ _MARK = "_dtale_magics"
 _MAGIC = re.compile(r"(?:[^%]*=)?\s*%%?(dtale_port|dtale)\s(.*)", re.DOTALL)
 _FLAG = re.compile(r"(?<!\S)--[A-Za-z][\w-]*")
 _WORD = re.compile(r"[^\s,]*$")
-_PLAIN = re.compile(r"[\w.-]+")
-"""A column that can be typed without quotes."""
-
 _OF_SHOWN: dict[str, list[str]] = {"--drop": ["all"], "--data": [], "--edited": []}
 """Options that take names of frames that are shown, and what else they take."""
 
@@ -130,7 +128,10 @@ class _Completer:
         if flag in _OF_SHOWN:
             begun = typed.rpartition(" ")[2] if flag == "--drop" else typed
             shown = dict.fromkeys(frame.name for frame in self._session.frames())
-            return _matching(begun, [*map(_quoted, shown), *_OF_SHOWN[flag]])
+            return _matching(begun, [*map(as_word, shown), *_OF_SHOWN[flag]])
+        if flag in DTALE.options and DTALE.options[flag].choices:
+            found = _matching(typed, DTALE.options[flag].choices)
+            return found if found.candidates or not self._is_switch(flag) else None
         options = self._dtales()
         if options is None or flag not in options:
             return None if flag not in DTALE.options or self._is_switch(flag) else _Found("", [])
@@ -147,7 +148,7 @@ class _Completer:
             return _matching(begun.rpartition(":")[2], ["ASC", "DESC"])
         if option.kind == "list" or option.takes_columns:
             given = {one.strip().partition(":")[0] for one in typed.split(",")[:-1]}
-            return _matching(begun, [_quoted(one) for one in columns if one not in given])
+            return _matching(begun, [as_word(one) for one in columns if one not in given])
         if option.kind == "dict" and typed.rstrip("'\"") != typed:
             return _matching("", columns)
         return None if option.is_switch else _Found("", [])
@@ -196,10 +197,6 @@ def _matching(begun: str, candidates: Iterable[str]) -> _Found:
     if begun:
         found = [one for one in found if one.startswith(begun) or one[0] in "'\""]
     return _Found(begun, list(dict.fromkeys(found)))
-
-
-def _quoted(name: str) -> str:
-    return name if _PLAIN.fullmatch(name) else repr(name)
 
 
 def _last_flag(text: str) -> tuple[str, str]:

@@ -94,7 +94,8 @@ def verdict_text(verdict: Mapping[str, Any]) -> str:
         As `dtale_magics.reach.verdict.Verdict.as_dict` returns it.
     """
     lines = [f"{verdict['glyph']} {verdict['summary']}"]
-    lines += [f"  {line}" for line in (verdict["meaning"], verdict["advice"]) if line]
+    said = (verdict["meaning"], verdict["advice"], verdict["aside"])
+    lines += [f"  {line}" for line in said if line]
     rows = [(row["base"], _found(row["kernel"]), _found(row["browser"])) for row in verdict["rows"]]
     if rows:
         rows.insert(0, ("URL", "from the kernel", "from the browser"))

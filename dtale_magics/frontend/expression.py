@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from IPython.core import interactiveshell
 
 from dtale_magics.errors import FrameRefusedError, UsageError
+from dtale_magics.viewer.refusals import operand
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, MutableMapping
@@ -165,10 +166,15 @@ def _no_expression(text: str, error: SyntaxError | ValueError) -> UsageError:
         if len(statements) > 1 or not isinstance(statements[0], ast.Expr):
             kind = "several statements" if len(statements) > 1 else "a statement"
             message, hint = f"it is {kind}", "Statements stand in a cell: begin it with %%dtale"
+            match statements:
+                case [ast.Assign(targets=[ast.Name(id=name)])]:
+                    hint = f"Assign in a line of its own: {text}   and then: %dtale {name}"
     return UsageError(f"{text!r} is no Python expression: {message}.", hint)
 
 
-def no_variable(name: str, near: Iterable[str], shown: Iterable[str]) -> UsageError:
+def no_variable(
+    name: str, near: Iterable[str], shown: Iterable[str], option: str = ""
+) -> UsageError:
     """Make the error for a variable that there is not.
 
     Parameters
@@ -179,11 +185,15 @@ def no_variable(name: str, near: Iterable[str], shown: Iterable[str]) -> UsageEr
         Variables with frames in them.
     shown
         Names of the frames that D-Tale shows.
+    option
+        The magic with an option that is called so, if there is one.
     """
     found = difflib.get_close_matches(name, list(near), n=1)
     hint = f"Did you mean {found[0]}?" if found else "Run the cell that makes it first."
     if name in shown:
         hint = f"D-Tale still shows the last {name}; %dtale --data {name} gives it back. {hint}"
+    if option:
+        hint += f" The option is typed so: {option}"
     return UsageError(f"There is no variable {name!r}.", hint)
 
 
@@ -220,7 +230,7 @@ def refuse_several(value: Any, name: str, typed: str) -> None:
         raise FrameRefusedError(
             name,
             f"{name} holds {len(parts)} frames, and a grid shows one.",
-            f"One frame at a time, for example: %dtale {typed}[{parts[0][0]!r}]",
+            f"One frame at a time, for example: %dtale {operand(typed)}[{parts[0][0]!r}]",
         )
 
 

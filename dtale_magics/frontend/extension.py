@@ -25,6 +25,7 @@ def load(shell: InteractiveShell) -> None:
     magics = DtaleMagics(shell, Shown(shell), Rewriting(shell))
     magics.shown.install()
     magics.rewriting.install()
+    magics.watching.install()
     shell.register_magics(magics)
     shell.configurables.append(magics)  # type: ignore[arg-type] # so that %config knows it
     completion.install(shell, magics.session)
@@ -44,6 +45,8 @@ def unload(shell: InteractiveShell) -> None:
     completion.uninstall(shell)
     magics.shown.uninstall()
     magics.rewriting.uninstall()
+    magics.watching.uninstall()
+    magics.auto_show.uninstall()
     if "dtale_magics.frontend.controller" in sys.modules:
         from dtale_magics.frontend import controller  # noqa: PLC0415 (only if there are panels)
 

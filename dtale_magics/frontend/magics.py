@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import math
 import sys
 from dataclasses import dataclass
@@ -22,13 +23,16 @@ from dtale_magics.errors import UsageError
 from dtale_magics.frontend import cell as cells
 from dtale_magics.frontend import commands, expression, front_end, suggestions
 from dtale_magics.frontend.arguments import Arguments, named_by, parse
-from dtale_magics.frontend.options import DTALE, DTALE_PORT
+from dtale_magics.frontend.auto_show import AutoShow
+from dtale_magics.frontend.options import DTALE, DTALE_PORT, OFF
 from dtale_magics.frontend.progress import Analysis, Line, interrupted
 from dtale_magics.frontend.running import running_cell
+from dtale_magics.frontend.watching import Watching
 from dtale_magics.settings import parse_port, parse_range
+from dtale_magics.viewer.option_check import flag as flag_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from types import FrameType
 
     from IPython.core.interactiveshell import InteractiveShell
@@ -109,8 +113,8 @@ class DtaleMagics(Magics):
         Unicode(),
         None,
         allow_none=True,
-        help="Names under which the outside may ask, besides that of ingress_url "
-        "(DTALE_ALLOWED_HOSTS).",
+        help="Names under which the outside may ask, besides that of ingress_url; *. in front of "
+        "one stands for every name below it (DTALE_ALLOWED_HOSTS).",
     ).tag(config=True)
     trusted_proxies = List(
         Unicode(),
@@ -162,6 +166,8 @@ class DtaleMagics(Magics):
         self.session: Session = sessions.renew(self._settings)
         self.observe(lambda _: self.session.settings_changed(), self.trait_names(config=True))
         self._names = expression.Names()
+        self.watching = Watching(shell, self.session, self._say)
+        self.auto_show = AutoShow(shell, self._show_value, self._say)
 
     def _settings(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self.trait_names(config=True)}
@@ -205,7 +211,7 @@ class DtaleMagics(Magics):
         if arguments.wants_help:
             return self._say(DTALE_PORT.help())
         alone = _what_stands_alone(arguments, DTALE_PORT)
-        answer = self._set_ports(arguments) if alone is None else alone(self.session)
+        answer = self._set_ports(arguments) if alone is None else alone(self)
         return self._answer(answer, silent=arguments.silent)
 
     dtale_port.__doc__ = DTALE_PORT.help()
@@ -223,8 +229,12 @@ class DtaleMagics(Magics):
             self._say(DTALE.help("" if options is None else options.summary()))
             return task
         alone = _what_stands_alone(arguments, DTALE)
-        if alone is not None and cell is None:
-            task.result = self._answer(alone(self.session), silent=arguments.silent)
+        if arguments.flags.get("--watch") == OFF:
+            _check_no_more(arguments, "--watch off")
+            answer = self.watching.off(_normal_form(arguments.expression))
+            task.result = self._answer(answer, silent=arguments.silent)
+        elif alone is not None and cell is None:
+            task.result = self._answer(alone(self), silent=arguments.silent)
         elif alone is not None:
             first = next(iter(arguments.flags))
             raise UsageError(f"{first} stands alone, without a cell.", f"Type: %dtale {first}")
@@ -235,7 +245,7 @@ class DtaleMagics(Magics):
         elif arguments.expression:
             task.expression = self._read(task)
         else:
-            _check_no_options(arguments)
+            _check_no_options(arguments, line, expression.frames_in(scope.visible()))
             self._show_panel(waiting)
         return task
 
@@ -253,14 +263,19 @@ class DtaleMagics(Magics):
         try:
             found = expression.read(typed, self._the_shell)
         except UsageError as error:
+            bare = suggestions.bare_option(typed, DTALE)
+            if bare:
+                error.hint = f"Did you mean {bare}?"
             raise suggestions.single_dash(typed, DTALE, options) or error from None
         meant = suggestions.single_dash(typed, DTALE, options, task.scope)
         if meant is not None:
             raise meant
-        if found.variable is not None and found.variable not in task.scope:
+        bare = suggestions.bare_option(found.variable or "", DTALE)
+        known = task.scope.visible() if bare else task.scope  # Python's `list` is no frame
+        if found.variable is not None and found.variable not in known:
             frames = expression.frames_in(task.scope.visible())
             shown = [frame.name for frame in self.session.frames()]
-            raise expression.no_variable(found.variable, frames, shown)
+            raise expression.no_variable(found.variable, frames, shown, bare)
         return found
 
     def _show(self, task: _Task, value: Any) -> Any:
@@ -273,8 +288,13 @@ class DtaleMagics(Magics):
         name = cells.name_of(task.expression) if task.cell else task.expression.normal_form
         anonymous = "name" not in given and not expression.is_reference(name)
         name = given.setdefault("name", self._names.of(name))
-        expression.refuse_several(value, name, task.expression.normal_form)
-        rows = given.pop("sample", None)
+        typed = task.expression.normal_form
+        expression.refuse_several(value, name, typed)
+        suggestions.refuse_name(value, name, typed, task.scope.visible())
+        watch = given.pop("watch", False)
+        if watch:
+            self.watching.check(task.expression, task.scope)
+        rows, whole, note = given.pop("sample", None), value, ""
         if rows is not None:
             value, note = _sampled(value, rows, name)
         try:
@@ -289,6 +309,7 @@ class DtaleMagics(Magics):
                     cell=running_cell(self._the_shell),
                     anonymous=anonymous,
                     progress=analysis.column,
+                    typed=typed,
                     **given,
                 )
         except KeyboardInterrupt:
@@ -298,11 +319,33 @@ class DtaleMagics(Magics):
         except BaseException:
             task.line.clear()
             raise
-        for said in [*([note] if rows is not None and note else ()), *shown.notes]:
+        if watch:
+            self.watching.watch(
+                shown,
+                task.expression,
+                whole,
+                part=lambda now: now if rows is None else _sampled(now, rows, name)[0],
+                rows=given.get("rows"),
+                options=task.arguments.show_options,
+            )
+        else:
+            self.watching.forget(shown)
+        for said in filter(None, [note, *shown.notes]):
             self._say(said)
         self._show_panel(task.line, shown, instance, height)
         self.shown.note(instance)
         return None if task.arguments.silent else instance
+
+    def _show_value(self, value: Any, typed: str) -> None:
+        """Show the value of a cell, as if ``%dtale`` stood before its last expression."""
+        tree = ast.parse(typed, mode="eval")
+        task = _Task(
+            Arguments(typed, silent=True),
+            expression.scope_of(None, self._the_shell),
+            Line(self.session, in_browser=self._in_browser),
+            expression.compiled(tree, "<cell>", self._the_shell),
+        )
+        self._show(task, value)
 
     def _hint_for_large(self, value: Any) -> str:
         shape = getattr(value, "shape", None)
@@ -317,6 +360,9 @@ class DtaleMagics(Magics):
         meant = suggestions.single_dash(arguments.expression, DTALE_PORT, None)
         if meant is not None:
             raise meant
+        bare = suggestions.bare_option(arguments.expression, DTALE_PORT)
+        if bare:
+            raise UsageError(f"{words[0]!r} is no port.", f"Did you mean {bare}?")
         if len(words) == 1 and "-" not in words[0]:
             port = parse_port(words[0], "port")
             if "--force" in arguments.flags:
@@ -394,10 +440,12 @@ class DtaleMagics(Magics):
         return None if silent else answer.value
 
 
-def _what_stands_alone(arguments: Arguments, magic: Magic) -> Callable[[Session], Answer] | None:
+def _what_stands_alone(
+    arguments: Arguments, magic: Magic
+) -> Callable[[DtaleMagics], Answer] | None:
     """Return what an option does that stands alone; refuse a line that asks for two things."""
     for flag, value in arguments.flags.items():
-        answer = magic.options[flag].answer
+        answer, given = magic.options[flag].answer, magic.options[flag].given
         if answer is not None:
             others = [
                 *arguments.words,
@@ -408,7 +456,7 @@ def _what_stands_alone(arguments: Arguments, magic: Magic) -> Callable[[Session]
                 raise UsageError(
                     f"{flag} stands alone, without {others[0]}.", f"{magic.name} -h lists all."
                 )
-            return lambda session: answer(session, value)
+            return lambda magics: answer(getattr(magics, given), value)
     return None
 
 
@@ -421,6 +469,22 @@ def _sampled(value: Any, rows: int, name: str) -> tuple[Any, str]:
     return part, said
 
 
+def _check_no_more(arguments: Arguments, option: str) -> None:
+    others = [one for one in (*arguments.flags, *arguments.show_options) if one != "--watch"]
+    if others:
+        raise UsageError(
+            f"{option} shows nothing, and goes with no {others[0]}.", f"Type: %dtale df {option}"
+        )
+
+
+def _normal_form(typed: str) -> str:
+    """Write an expression as it is named; what is no Python stays as it was typed."""
+    try:
+        return ast.unparse(ast.parse(typed, mode="eval"))
+    except (SyntaxError, ValueError):
+        return typed
+
+
 def _check_no_expression(arguments: Arguments) -> None:
     if arguments.expression:
         raise UsageError(
@@ -429,7 +493,11 @@ def _check_no_expression(arguments: Arguments) -> None:
         )
 
 
-def _check_no_options(arguments: Arguments) -> None:
-    given = [*arguments.flags, *arguments.show_options]
+def _check_no_options(arguments: Arguments, line: str, frames: Sequence[str]) -> None:
+    given = [*arguments.flags, *map(flag_of, arguments.show_options)]
     if given:
-        raise UsageError(f"{given[0]} needs a frame.", f"Type for example: %dtale df {given[0]}")
+        frame = frames[0] if frames else "df"
+        hint = f"Type for example: %dtale {frame} {line.strip()}"
+        if given == ["--port"]:
+            hint += f"   or, to show none: %dtale_port {arguments.flags['--port']}"
+        raise UsageError(f"{given[0]} needs a frame.", hint)

@@ -19,15 +19,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from dtale_magics.frontend.commands import Answer
-    from dtale_magics.session import Session
 
 SEVERAL = "…"
 """Ends the placeholder of an option that takes every word up to the next option."""
 
-HELP = frozenset({"-h", "--help", "help"})
+HELP = frozenset({"-h", "--help", "help", "?"})
 """What shows the help, if it is all that was typed."""
 
+OFF = "off"
+"""What ends what an option has begun."""
+
 _WIDTH = 96
+_SAMPLES = {"N": "10000", "NAME": "sales"}
+"""A value for each placeholder that is none."""
 
 _LEAST_HEIGHT, _MOST_HEIGHT = 150, 5000
 
@@ -44,29 +48,45 @@ class Option:
         What it does, for the help and the README.
     placeholder
         How its value is called; empty for a switch, with `SEVERAL` at its end for many values.
+    choices
+        Words that are its values: a switch may have one of them behind it, any other option needs
+        one.
     answer
         What an option does that stands alone, without a frame. It is given the session and the
         value: True for a switch, a list where `placeholder` ends with `SEVERAL`.
+    given
+        What else of the magics `answer` is given in place of the session, by its name there.
     keyword
         Of an option that goes with a frame: the argument of `Session.show` that its value becomes.
     convert
         Makes that argument of the text; it is given the flag as well, for its error.
     example
         What the help and the README show instead of the flag and its placeholder.
+    is_text
+        Whether its value is words for the reader, and names nothing that there is.
     """
 
     flag: str
     says: str
     placeholder: str = ""
-    answer: Callable[[Session, Any], Answer] | None = None
+    choices: tuple[str, ...] = ()
+    answer: Callable[[Any, Any], Answer] | None = None
+    given: str = "session"
     keyword: str = ""
     convert: Callable[[str, str], Any] | None = None
     example: str = ""
+    is_text: bool = False
 
     @property
     def takes_several(self) -> bool:
         """Whether it takes more than one value."""
         return self.placeholder.endswith(SEVERAL)
+
+    @property
+    def for_example(self) -> str:
+        """A line that works, with a value."""
+        value = _SAMPLES.get(self.placeholder, self.placeholder) or "".join(self.choices[:1])
+        return self.example or f"%dtale df {self.flag} {value}".rstrip()
 
     @property
     def typed(self) -> str:
@@ -202,6 +222,7 @@ DTALE = Magic(
             "NAME",
             keyword="name",
             convert=_name,
+            is_text=True,
         ),
         Option(
             "--reset",
@@ -242,6 +263,20 @@ DTALE = Magic(
             "another port",
             keyword="force",
             example="%dtale df --port 40005 --force",
+        ),
+        Option(
+            "--watch",
+            "shows it anew after each cell that has changed `df`; `--watch off` ends that",
+            choices=(OFF,),
+            keyword="watch",
+        ),
+        Option(
+            "--auto",
+            "shows every frame that a cell ends with; `--auto off` ends that",
+            "on",
+            choices=("on", OFF),
+            answer=commands.auto,
+            given="auto_show",
         ),
         Option(
             "--data",

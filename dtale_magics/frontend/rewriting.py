@@ -70,7 +70,8 @@ class Rewriting:
 
     def _needs_await(self, call: ast.Call) -> bool:
         text = _text(call.args[-1])
-        if "await" not in _names(text):
+        words = _names(text)
+        if "await" not in words and not {"async", "for"} <= words:
             return False
         if call.func.attr == _LINE:  # type: ignore[attr-defined] # as `_calls` found it
             return True

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import difflib
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from dtale_magics.errors import UsageError
+from dtale_magics.errors import FrameRefusedError, UsageError
+from dtale_magics.frontend.expression import frames_in
 from dtale_magics.frontend.python_text import look
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Iterator
+    from collections.abc import Container, Iterable, Iterator, Mapping
 
     from dtale_magics.frontend.options import Magic
     from dtale_magics.viewer.show_options import ShowOptions
@@ -19,9 +20,26 @@ _NEAR = 0.75
 """How alike two words have to be; with less, ``--host`` is taken for ``--stop``."""
 
 _NAMED_AT_MOST = 5
-_SINGLE_DASH = re.compile(r"(?<!\S)-([A-Za-z][\w-]*)")
+_SINGLE_DASH = re.compile(r"(?<!\S)(?:-|[\u2010-\u2015\u2212]+\s*)([A-Za-z][\w-]*)")
+"""One hyphen, or a dash that a word processor made of two."""
 
 _KEYWORD = re.compile(r"(?<![^\s,])([A-Za-z]\w*)=(\S+)")
+
+_CALLED_OTHERWISE = {
+    "--kill": "--stop",
+    "--quit": "--stop",
+    "--close": "--stop",
+    "--shutdown": "--stop",
+    "--delete": "--drop",
+    "--remove": "--drop",
+    "--forget": "--drop",
+    "--export": "--data",
+    "--frames": "--list",
+    "--head": "--rows",
+    "--limit": "--rows",
+    "--nrows": "--rows",
+}
+"""What other programs call an option."""
 
 _DTALES_OWN = {
     "--host": "D-Tale is served on every address of this machine, to whoever has the link.",
@@ -40,6 +58,8 @@ def unknown_option(flag: str, magic: Magic, dtales: ShowOptions | None) -> Usage
     what = f"There is no option {flag}."
     if dtales is not None and flag in _DTALES_OWN:
         return UsageError(what, _DTALES_OWN[flag])
+    if magic.name == "%dtale_port" and flag == "--port":
+        return UsageError(what, "The port stands alone: %dtale_port 40005")
     found = list(_alike(flag, magic, dtales))
     hint = f"Did you mean {' or '.join(found)}?" if found else f"{magic.name} -h lists the options."
     return UsageError(what, hint)
@@ -58,7 +78,7 @@ def single_dash(
         before = look(text[: match.start()])
         if before.comment is not None:
             return None
-        found = [] if before.open else list(_alike(f"-{match[0]}", magic, dtales))
+        found = [] if before.open else list(_alike(f"--{match[1]}", magic, dtales))
         if found:
             return UsageError(f"{match[0]} is no option.", f"Did you mean {' or '.join(found)}?")
     for match in _KEYWORD.finditer(text) if variables is None else ():
@@ -71,7 +91,24 @@ def single_dash(
     return None
 
 
+def bare_option(text: str, magic: Magic) -> str:
+    """Return what ``drop df`` would be as an option; nothing where it begins with none."""
+    word, *_ = text.split(maxsplit=1) or [""]
+    return f"{magic.name} --{text}" if f"--{word}" in magic.options else ""
+
+
+def refuse_name(value: Any, name: str, typed: str, variables: Mapping[str, Any]) -> None:
+    """Refuse a text that is the name of a frame."""
+    if isinstance(value, str) and value in frames_in(variables):
+        what = f"{name} is a text, the name of a variable."
+        also = f"   or %dtale {{{typed}}}" if typed.isidentifier() else ""
+        raise FrameRefusedError(name, what, f"Type: %dtale {value}{also}")
+
+
 def _alike(flag: str, magic: Magic, dtales: ShowOptions | None) -> Iterator[str]:
+    if _CALLED_OTHERWISE.get(flag) in magic.options:
+        yield _CALLED_OTHERWISE[flag]
+        return
     known = [*magic.options, *(dtales.flags if dtales else ())]
     near = difflib.get_close_matches(flag, known, n=1, cutoff=_NEAR)
     if near:

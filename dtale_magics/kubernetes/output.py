@@ -72,8 +72,7 @@ def to_yaml(documents: Sequence[Mapping[str, Any]], notes: Notes | None = None) 
     except ImportError:
         raise DtaleMagicsError(
             "Writing YAML needs the library ruamel.yaml, which is not installed.",
-            'Type: pip install "dtale_magics[kubernetes]"   '
-            "(without dtale: pip install --no-deps dtale_magics ruamel.yaml)",
+            "Type: pip install ruamel.yaml",
         ) from None
     yaml = YAML()
     yaml.indent(mapping=2, sequence=4, offset=2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import threading
@@ -137,7 +138,20 @@ class Reachability:
         urls = self.urls()
         with self._changed:
             self._current_round(urls)
-            return verdict.judge(self._rows(urls), running=bool(self._session.ports))
+            running = bool(self._session.ports)
+            found = verdict.judge(self._rows(urls), running=running, origin=self._origin)
+        mistake = self._mistake()
+        if mistake is None or not running:
+            return found
+        # Said first, as whatever else is amiss may be due to it.
+        return dataclasses.replace(found, meaning=mistake.what, advice=mistake.hint)
+
+    def _mistake(self) -> SettingError | None:
+        """Return what is wrong with a URL that was set, and that nothing but the URL needs."""
+        try:
+            return self._session.settings().mistake
+        except SettingError:
+            return None
 
     def best_base(self) -> str | None:
         """Return where a reader most probably gets here, without the slug; None if only locally.

@@ -94,6 +94,8 @@ class Verdict:
         Of the layer that is broken, or of the ingress where only another way works.
     rows
         Every URL with both sides' findings.
+    aside
+        What only a check need say: that the kernel does not get where the browser does.
     """
 
     reachable: bool | None
@@ -101,6 +103,7 @@ class Verdict:
     meaning: str = ""
     advice: str = ""
     rows: tuple[Row, ...] = field(default=())
+    aside: str = ""
 
     @property
     def asked(self) -> bool:
@@ -125,11 +128,12 @@ class Verdict:
             "summary": self.summary,
             "meaning": self.meaning,
             "advice": self.advice,
+            "aside": self.aside,
             "rows": [row.as_dict() for row in self.rows],
         }
 
 
-def judge(rows: Iterable[Row], *, running: bool = True) -> Verdict:
+def judge(rows: Iterable[Row], *, running: bool = True, origin: str = "") -> Verdict:
     """Say where D-Tale is seen, and what is broken.
 
     Parameters
@@ -138,6 +142,8 @@ def judge(rows: Iterable[Row], *, running: bool = True) -> Verdict:
         Best URL first.
     running
         Whether this notebook has a port at all.
+    origin
+        Of the page that told, if one has.
     """
     rows = tuple(rows)
     if not running:
@@ -155,8 +161,8 @@ def judge(rows: Iterable[Row], *, running: bool = True) -> Verdict:
     if seen is not None:
         summary = f"The browser reaches this notebook by {WAYS[seen.source]}: {seen.base}"
         if ingress is None or isinstance(ingress.browser, Ours):
-            return Verdict(True, summary, *_only_browser(seen), rows)
-        return Verdict(True, summary, *_explained(ingress), rows)
+            return Verdict(True, summary, rows=rows, aside=_only_browser(seen))
+        return Verdict(True, summary, *_explained(ingress, origin), rows)
     first = next((row for row in outer if row.finding is not None), None)
     if first is None:
         return Verdict(
@@ -170,7 +176,7 @@ def judge(rows: Iterable[Row], *, running: bool = True) -> Verdict:
         reached = isinstance(first.kernel, Ours)
         word = "reaches" if reached else "does not reach"
         summary = f"The kernel {word} this notebook by {WAYS[first.source]}: {first.base}"
-        meaning, advice = _explained(first)
+        meaning, advice = _explained(first, origin)
         if reached:
             meaning, advice = (
                 "No page has told yet what the browser sees.",
@@ -178,25 +184,27 @@ def judge(rows: Iterable[Row], *, running: bool = True) -> Verdict:
             )
         return Verdict(None, summary, meaning, advice, rows)
     summary = f"The browser does not reach this notebook: {first.base}: {first.finding}."
-    return Verdict(False, summary, *_explained(first), rows)
+    return Verdict(False, summary, *_explained(first, origin), rows)
 
 
-def _only_browser(row: Row) -> tuple[str, str]:
+def _only_browser(row: Row) -> str:
     """Say why it is no matter that the kernel does not get where the browser does."""
     if row.kernel is None or isinstance(row.kernel, Ours) or row.source != "ingress":
-        return "", ""
-    return (
-        f"The kernel itself does not get there ({row.kernel}), which only concerns this check.",
-        "Nothing is to be done; the pod's egress policy or its DNS keeps the kernel in.",
-    )
+        return ""
+    why = "as the pod's egress policy or its DNS keeps it in"
+    if isinstance(row.kernel, finding.BadCertificate):
+        why = "as this machine does not trust the certificate, which the browser does"
+    elif isinstance(row.kernel, finding.SignIn):
+        why = "as it has not signed in there, which the browser has"
+    return f"The kernel itself does not get there ({row.kernel}), {why}. Nothing is to be done."
 
 
-def _explained(row: Row) -> tuple[str, str]:
-    one = explain(row)
+def _explained(row: Row, origin: str) -> tuple[str, str]:
+    one = explain(row, origin)
     return one.meaning, one.advice
 
 
-def explain(row: Row) -> Explanation:  # noqa: C901, PLR0912 (one arm for each cause)
+def explain(row: Row, origin: str = "") -> Explanation:  # noqa: C901, PLR0912 (one arm for each cause)
     """Say what the finding of `row` means and what to do, where nothing better is reached."""
     port, by = row.port, WAYS[row.source]
     here = isinstance(row.kernel, Ours)
@@ -247,6 +255,13 @@ def explain(row: Row) -> Explanation:  # noqa: C901, PLR0912 (one arm for each c
             return Explanation(
                 "The proxy gets no answer from the pod: a NetworkPolicy drops the connection.",
                 f"Admit the ingress controller's namespace to port {port} in the NetworkPolicy.",
+            )
+        case finding.SignIn() if _is_another_site(row.base, origin):
+            return Explanation(
+                "Who asks there has to sign in first, and browsers send no cookies to another site "
+                "in a frame.",
+                "Open the link in a tab and sign in; to show here, the ingress has to be on the "
+                f"site of {urlsplit(origin).hostname}.",
             )
         case finding.SignIn():
             return Explanation(
@@ -301,6 +316,16 @@ def explain(row: Row) -> Explanation:  # noqa: C901, PLR0912 (one arm for each c
                 f"Open {_origin(row.base)} in a tab: the browser says whether name, certificate or "
                 "network is the matter.",
             )
+
+
+def _is_another_site(base: str, origin: str) -> bool:
+    """Whether two names differ in their last two parts, by which browsers tell sites apart.
+
+    Some sites share these, as below ``co.uk``; of them nothing is said.
+    """
+    sites = [(urlsplit(url).hostname or "").split(".")[-2:] for url in (base, origin)]
+    named = all(len(site) > 1 and not site[-1].isdigit() for site in sites)
+    return named and sites[0] != sites[1]
 
 
 def _origin(base: str) -> str:

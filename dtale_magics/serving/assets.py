@@ -36,10 +36,10 @@ if TYPE_CHECKING:
 PATH = "/dtale/static/"
 """Where D-Tale has its static files."""
 
-OWN = ("magics/exact.js", "magics/embedded.js")
+OWN_SCRIPTS = ("magics/exact.js", "magics/place.js", "magics/embedded.js")
 """Scripts of our own that D-Tale's pages load as well."""
 
-_OWN = {name: Path(__file__).parents[1] / "viewer" / Path(name).name for name in OWN}
+_OWN = {name: Path(__file__).parents[1] / "viewer" / Path(name).name for name in OWN_SCRIPTS}
 
 _FOREVER = "private, max-age=31536000, immutable"
 """RFC 8246; a year is what RFC 2616 called never."""

@@ -141,7 +141,7 @@ def refuses_host(environ: Mapping[str, str], policy: Policy, *, capable: bool) -
     name = host_name(environ.get("HTTP_HOST", ""))
     if not name:
         return True
-    if name in policy.hosts or "." not in name or name.endswith(".localhost"):
+    if _knows(policy, name) or "." not in name or name.endswith(".localhost"):
         return False
     if _is_address(name):
         return False
@@ -158,13 +158,13 @@ def comes_from_elsewhere(environ: Mapping[str, str], policy: Policy) -> bool:
     origin = environ.get("HTTP_ORIGIN")
     if not origin:
         return False
-    parts = urlsplit(origin.lower()) if _ORIGIN.fullmatch(origin.lower()) else None
-    if parts is None:
+    if not _ORIGIN.fullmatch(origin.lower()):
         return True
+    page = origin.lower().partition("://")[2]
     asked = {environ.get("HTTP_HOST", "").lower()}
     if _is_trusted(environ.get("REMOTE_ADDR", ""), policy.proxies):
         asked.add(environ.get("HTTP_X_FORWARDED_HOST", "").lower())
-    return parts.netloc not in asked and host_name(parts.netloc) not in policy.hosts
+    return page not in asked and not _knows(policy, host_name(page))
 
 
 def is_page(environ: Mapping[str, str], rest: str) -> bool:
@@ -202,6 +202,16 @@ def host_name(host: str) -> str:
     if found is None:
         return ""
     return found[1] or found[2].rstrip(".")
+
+
+def _knows(policy: Policy, name: str) -> bool:
+    """Whether a name is among the policy's hosts, or below one that begins with ``*.``.
+
+    At any depth, as browsers read the same text in ``frame-ancestors``.
+    """
+    labels = name.split(".")
+    above = (f"*.{'.'.join(labels[depth:])}" for depth in range(1, len(labels)))
+    return name in policy.hosts or any(wildcard in policy.hosts for wildcard in above)
 
 
 def _name_of(url: str) -> str:

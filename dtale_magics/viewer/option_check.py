@@ -6,11 +6,13 @@ D-Tale takes a column that there is not in silence, and shows a grid without col
 from __future__ import annotations
 
 import difflib
+import re
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from dtale_magics.errors import UsageError
+from dtale_magics.state import as_word
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -22,6 +24,7 @@ LISTED = 20
 _ALL_COLUMNS = "all"
 """What ``--range-highlights`` calls every column."""
 
+_WITH_WAY = re.compile(r"(.+?)(?:\s*:\s*|\s+)(asc|desc)", re.IGNORECASE)
 _HEATMAP_OF_ONE = "heatmap-col-"
 
 
@@ -107,6 +110,12 @@ def column_list(columns: Iterable[str]) -> str:
 
 
 def _no_column(option: str, column: str, columns: Sequence[str], frame: str) -> UsageError:
+    without_quotes = _without_quotes(option, column, columns)
+    if without_quotes:
+        return UsageError(
+            f"{frame} has no column {column!r}, which {flag(option)} names.",
+            f"In quotes it is one name; type: {flag(option)} {without_quotes}",
+        )
     if option == "sort" and (base := column.rpartition(":")[0]) in columns and base:
         way = column.rpartition(":")[2]
         return UsageError(
@@ -117,12 +126,22 @@ def _no_column(option: str, column: str, columns: Sequence[str], frame: str) -> 
     if not near:
         near = [one for one in columns if one.casefold() == column.casefold()]
     guess = f"Did you mean {near[0]}? " if near else ""
-    parts = [part.strip() for part in column.split(",")]
-    if len(parts) > 1 and set(parts) <= set(columns):
-        guess = f"In quotes it is one name; type: {flag(option)} {','.join(parts)}   "
     listed = f"Columns: {column_list(columns)}" if columns else "It has no columns."
     what = f"{frame} has no column {column!r}, which {flag(option)} names."
     return UsageError(what, guess + listed)
+
+
+def _without_quotes(option: str, text: str, columns: Sequence[str]) -> str:
+    """Return how names are typed that stand in quotes all together; nothing if they are none."""
+    parts = []
+    for part in re.split(r"\s*,\s*", text):
+        column, way = part, ""
+        if option == "sort" and (match := _WITH_WAY.fullmatch(part)):
+            column, way = match[1], f":{match[2].upper()}"
+        if column not in columns:
+            return ""
+        parts.append(f"{as_word(column)}{way}")
+    return ",".join(parts)
 
 
 def _keys(value: Mapping[str, Any]) -> list[str]:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2 import BaseLoader
 
-from dtale_magics.serving.assets import OWN
+from dtale_magics.serving.assets import OWN_SCRIPTS
 from dtale_magics.viewer import page_theme, patches
 
 if TYPE_CHECKING:
@@ -34,10 +34,11 @@ _MARK = f'<script data-mark="{secrets.token_hex(16)}"'
 _MARKED = re.compile(re.escape(_MARK) + r"([^>]*)>(.*?)</script>", re.DOTALL)
 _UNQUOTED = re.compile(r"(?<=\bvalue=)({{[^{}]*}})")
 _BUNDLE = re.compile(r"<script[^>]*dist/dtale_bundle\.js")
-_SCRIPTS = "".join(
-    f"<script src=\"{{{{ url_for('static', filename='{name}') }}}}\"></script>\n" for name in OWN
+_OURS = "".join(
+    f"<script src=\"{{{{ url_for('static', filename='{name}') }}}}\"></script>\n"
+    for name in OWN_SCRIPTS
 )
-"""They stand before D-Tale's own bundle."""
+"""Stand before D-Tale's own bundle."""
 
 _EXPORTS = frozenset({"dtale/html_export.html"})
 """What is saved as a file, and has no header then."""
@@ -104,7 +105,7 @@ class _OwnScripts(BaseLoader):
         """Read a template's source as Jinja asks for it."""
         source, filename, current = self._loader.get_source(environment, template)
         source = _UNQUOTED.sub(r'"\1"', source)
-        source = _BUNDLE.sub(lambda bundle: _SCRIPTS + bundle[0], source)
+        source = _BUNDLE.sub(lambda bundle: _OURS + bundle[0], source)
         if template not in _EXPORTS:
             source = page_theme.in_template(source)
             source = source.replace("<script", _MARK)

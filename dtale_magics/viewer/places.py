@@ -8,6 +8,7 @@ Consoles and nbclient know no cells; there the name alone is the place, from one
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -97,6 +98,10 @@ class Places:
             if (one.cell.cell_id, one.number) == (cell.cell_id, number):
                 return data_id, Place(name, cell, number, one.label, edited=one.edited)
         return None, Place(name, cell, number, self._label(name))
+
+    def again(self, data_id: str) -> Place:
+        """Make the place of a frame anew, for a show that no cell asks for."""
+        return dataclasses.replace(self._places[data_id], notes=())
 
     def put(self, data_id: str, place: Place) -> None:
         """Enter what was shown."""

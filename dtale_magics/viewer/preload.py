@@ -13,13 +13,15 @@ from __future__ import annotations
 import asyncio
 import importlib
 import logging
+import os
 import sys
 import threading
 import warnings
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 logger = logging.getLogger(__name__)
 
@@ -93,7 +95,7 @@ class Preload:
         self.stop()
         with self._lock:
             if not self._done:
-                with warnings.catch_warnings():  # drops the filters of imports, as D-Tale does
+                with _without_traces():
                     self._load()
                 self._done = True
 
@@ -118,5 +120,49 @@ class Preload:
         if not self._pieces:
             self.complete()
             return
-        with self._lock, warnings.catch_warnings():
+        with self._lock, _without_traces():
             importlib.import_module(self._pieces.pop(0))
+
+
+@contextmanager
+def _without_traces() -> Iterator[None]:
+    """Take back the warning filters and environment variables that an import sets."""
+    with warnings.catch_warnings(), _same_environment():
+        yield
+
+
+@contextmanager
+def _same_environment() -> Iterator[None]:
+    """Take back what this thread writes into the environment, as statsmodels does by way of polars.
+
+    A copy that is compared afterwards would also take back what other threads write meanwhile,
+    and those are the user's.
+    """
+    environ = os.environ
+    importer = threading.get_ident()
+    before: dict[str, str | None] = {}
+    kind = type(environ)
+
+    class Watched(kind):  # type: ignore[misc, valid-type]
+        def __setitem__(self, name: str, value: str) -> None:
+            self._remember(name)
+            super().__setitem__(name, value)
+
+        def __delitem__(self, name: str) -> None:
+            self._remember(name)
+            super().__delitem__(name)
+
+        def _remember(self, name: str) -> None:
+            if threading.get_ident() == importer:
+                before.setdefault(name, self.get(name))
+
+    environ.__class__ = Watched
+    try:
+        yield
+    finally:
+        environ.__class__ = kind
+        for name, value in before.items():
+            if value is None:
+                environ.pop(name, None)
+            else:
+                environ[name] = value

@@ -86,6 +86,11 @@ class ShowOption:
         return self.kind.startswith("bool")
 
     @property
+    def is_text(self) -> bool:
+        """Whether its value is words for the reader, and names nothing that there is."""
+        return self.kind == "str" and not self.choices
+
+    @property
     def takes_columns(self) -> bool:
         """Whether this switch can be given columns instead, which are then what it is on for."""
         return self.name == "allow_cell_edits"

@@ -38,7 +38,14 @@ class Source(NamedTuple):
     note: str = ""
 
 
-def read(value: Any, name: str, rows: int | None = None, lazy_rows: int = LAZY_ROWS) -> Source:
+def read(
+    value: Any,
+    name: str,
+    rows: int | None = None,
+    lazy_rows: int = LAZY_ROWS,
+    *,
+    typed: str = "",
+) -> Source:
     """Make a pandas frame of `value`.
 
     Parameters
@@ -46,26 +53,29 @@ def read(value: Any, name: str, rows: int | None = None, lazy_rows: int = LAZY_R
     value
         Whatever holds a table.
     name
-        Variable or expression that it came from, for hints.
+        What the user calls it.
     rows
         How many rows to show of it; None shows all of what is in memory.
     lazy_rows
         How many rows to show of what is not, where `rows` is None.
+    typed
+        The expression that it came from, where `name` is not that.
 
     Raises
     ------
     FrameRefusedError
         Says what to type instead.
     """
-    reader = _Reader(name, rows, lazy_rows if rows is None else rows)
+    refuse = refusals.Refusals(name, typed or name)
+    reader = _Reader(refuse, rows, lazy_rows if rows is None else rows)
     try:
         source = reader.read(value)
     except FrameRefusedError:
         raise
     except Exception as error:
-        raise refusals.failed(value, name, error) from error
+        raise refuse.failed(value, error) from error
     if source is None:
-        raise refusals.refusal(value, name)
+        raise refuse.no_table(value)
     if rows is not None and len(source.frame) > rows:
         note = f"the first {rows:,} of {len(source.frame):,} rows"
         return Source(source.frame.iloc[:rows], source.note or note)
@@ -81,8 +91,8 @@ def notes(name: str, source: Source, changes: str) -> tuple[str, ...]:
 class _Reader:
     """Reads one object; each method returns None for what it does not know."""
 
-    def __init__(self, name: str, rows: int | None, lazy_rows: int) -> None:
-        self._name = name
+    def __init__(self, refuse: refusals.Refusals, rows: int | None, lazy_rows: int) -> None:
+        self._refuse = refuse
         self._rows = rows
         self._lazy_rows = lazy_rows
 
@@ -130,7 +140,7 @@ class _Reader:
         if not isinstance(value, np.ndarray):
             return None
         if value.ndim > _TABLE_DIMENSIONS:
-            raise refusals.dimensions(self._name, "a numpy array", value.ndim)
+            raise self._refuse.dimensions("a numpy array", value.ndim)
         if value.ndim == 0:
             value = value.reshape(1)
         if value.dtype.names:
@@ -154,13 +164,15 @@ class _Reader:
             return self._of_dask(value)
         if root == "dask" and hasattr(value, "chunks") and hasattr(value, "compute"):
             if value.ndim > _TABLE_DIMENSIONS:
-                raise refusals.dimensions(self._name, "a dask array", value.ndim)
+                raise self._refuse.dimensions("a dask array", value.ndim)
             found = self._from_numpy((value[: self._lazy_rows] if value.ndim else value).compute())
             return found and self._part_of(found.frame, len(value) if value.ndim else 1)
         if root == "torch":
             return self._from_numpy(value.detach().cpu().numpy())
         if root in {"duckdb", "_duckdb"} and hasattr(value, "fetchmany"):
-            # A connection has the result of its last query.
+            # A connection has the result of its last query, if there was one.
+            if value.description is None:
+                return None
             return self._of_relation(value) if hasattr(value, "limit") else self._of_result(value)
         if root == "ibis":
             return self._from_ibis(value)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from dtale_magics.errors import FrameRefusedError, UsageError
 from dtale_magics.settings import KEPT_EXPRESSIONS
-from dtale_magics.state import Cell, count
+from dtale_magics.state import Cell, as_word, count
 from dtale_magics.viewer import (
     carry_over,
     column_analysis,
@@ -108,7 +108,9 @@ class Viewer:
         kept_expressions: int = KEPT_EXPRESSIONS,
         progress: Callable[[int, int, str], None] | None = None,
         rows: int | None = None,
+        typed: str = "",
         lazy_rows: int = sources.LAZY_ROWS,
+        data_id: str | None = None,
     ) -> Any:
         """Show `frame` as `name`, in place if an earlier run of the cell has shown it.
 
@@ -130,8 +132,10 @@ class Viewer:
             How many of the anonymous ones are kept.
         progress
             See `column_analysis.followed`.
-        rows, lazy_rows
+        rows, typed, lazy_rows
             See `sources.read`.
+        data_id
+            Of the frame to replace, which keeps its place; by default, `name` and `cell` tell it.
 
         Returns
         -------
@@ -146,11 +150,15 @@ class Viewer:
         state, views = _dtale("global_state"), _dtale("views")
         cell = cell or Cell()
         places = self.shown.places
-        source = sources.read(frame, name, rows, lazy_rows)
+        source = sources.read(frame, name, rows, lazy_rows, typed=typed)
         with self._lock:
             places.keep_only(state.keys())
-            data_id, place = places.find(name, cell)
-            place.anonymous = anonymous
+            if data_id is None:
+                data_id, place = places.find(name, cell)
+                place.anonymous = anonymous
+            else:
+                place = places.again(data_id)
+                cell = place.cell
             place.origin = Origin.of(frame)
             former = None if data_id is None else state.get_data_inst(data_id)
             before = None if data_id is None else places[data_id]
@@ -305,7 +313,7 @@ def _carry_over(
         place.edited = former
         notes.append(
             f"{count(replaced, 'edit')} made in the grid of {place.label} gave way to its value. "
-            f"To get the edited frame: edited = %dtale --edited {_quoted(place.label)}"
+            f"To get the edited frame: edited = %dtale --edited {as_word(place.label)}"
         )
     if options is not None:
         tools = carry_over.Tools(_dtale("query"), _dtale("views"), _dtale("utils"))
@@ -316,18 +324,13 @@ def _carry_over(
     place.notes = tuple(notes)
 
 
-def _quoted(label: str) -> str:
-    """Write a frame's name as one word."""
-    return repr(label) if " " in label else label
-
-
 def _refused(frame: Any, name: str, error: Exception) -> FrameRefusedError:
     rows, columns = frame.shape
     reason = str(error).partition("\n")[0] or type(error).__name__
     return FrameRefusedError(
         name,
         f"D-Tale cannot show {name} ({rows:,} rows, {columns:,} columns): {reason}",
-        f"See which column it is: %dtale {name}.iloc[:, :1]",
+        "Leave columns out to find the one that it is.",
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -226,12 +227,15 @@ AWAITED = [
     "async def look(part):\n    %dtale await later(part)\nawait look(df.head(2))",
     "%%dtale\nfound = await later(df)\nfound.head(2)",
     "%%dtale --theme dark\nawait later(df.head(2))",
+    "%dtale [{'a': a} async for a in numbers()]",
+    "%%dtale\n[{'a': a} async for a in numbers()]",
 ]
 
 
 @pytest.mark.parametrize("code", AWAITED)
 def test_what_is_awaited_is_shown(kernel: Kernel, code: str) -> None:
     kernel.run("import asyncio\nasync def later(x):\n    await asyncio.sleep(0.01)\n    return x")
+    kernel.run("async def numbers():\n    yield 3\n    yield 1")
     _, rows = last_shown(kernel, code)
     assert [row["a"] for row in rows] == [3, 1]
 
@@ -272,7 +276,19 @@ def test_an_error_in_the_expression_points_at_it(
         ("%dtale df[", "%%dtale"),
         ("%dtale df df", "%dtale df   and   %dtale df"),
         ("%dtale df --theme dark df.head()", "One frame at a time"),
-        ("%dtale x = df", "%%dtale"),
+        ("%dtale x = df", "x = df   and then: %dtale x"),
+        ("%dtale x += df", "%%dtale"),
+        ('%dtale df["a]', "other kind of quotes"),
+        ("%dtale df — theme dark", "Did you mean --theme?"),
+        ("%dtale df –theme dark", "Did you mean --theme?"),
+        ("%dtale drop df", "Did you mean %dtale --drop df?"),
+        ("%dtale stop", "%dtale --stop"),
+        ("%dtale list", "%dtale --list"),
+        ("%dtale data", "Run the cell that makes it first. The option is typed so: %dtale --data"),
+        ("%dtale_port take", "Did you mean %dtale_port --take?"),
+        ("%dtale_port --port 40005", "%dtale_port 40005"),
+        ("%dtale --kill", "Did you mean --stop?"),
+        ("%dtale df --remove", "Did you mean --drop?"),
         ("%dtale a = 1; df", "%%dtale"),
         ("%dtale import os", "%%dtale"),
         ("%dtale df.", "no Python expression"),
@@ -302,3 +318,80 @@ def test_a_missing_variable_is_compared_with_frames_only(kernel: Kernel) -> None
         2,
     ], "the advice works"
     assert "Did you mean" not in refusal(kernel, "%dtale zzzz")
+
+
+OBJECTS = """
+import asyncio, sqlite3, duckdb
+async def later():
+    return df
+async def rows():
+    yield 1
+group = df.groupby("k")
+con, other = duckdb.connect(), sqlite3.connect(":memory:")
+text = "df"
+"""
+
+ADVICE = [
+    'df.groupby("k")',
+    'df.groupby("k") --name grouped',
+    'df.groupby("k") if len(df) else None',
+    'df.assign(one=df.a + 1, two=df.a + 2, three=df.a + 3, four=df.a + 4).groupby("k")',
+    "df.assign(one=df.a + 1, two=df.a + 2, three=df.a + 3, four=df.a + 4).a.max()",
+    "df.assign(one=df.a + 1, two=df.a + 2, three=df.a + 3, four=df.a + 4).head",
+    "lambda: df",
+    "df.head or df.tail",
+    "np.zeros((2, 2, 2)) + np.ones((2, 2, 2))",
+    "np.zeros((2, 2, 2, 2)) - 1 --name zeros",
+    "[df] + [df]",
+    "[df] + [df] --name both",
+    "{'x': df} | {'y': df}",
+    "df,",
+    "df.a.max() + 1",
+    "df.copy().sort_values('a', inplace=True)",
+    "(df.copy() if len(df) else df).sort_values('a', inplace=True)",
+    "later()",
+    "later() if len(df) else None",
+    "rows()",
+    "con",
+    "con or other",
+    "other",
+    "text",
+    "'df'",
+    "--name sales",
+    "--sort a",
+    "--theme dark --rows 2",
+]
+
+
+@pytest.mark.parametrize("typed", ADVICE)
+def test_what_an_error_says_to_type_works(kernel: Kernel, typed: str) -> None:
+    """Whatever the expression is: long, with operators, shown under another name."""
+    kernel.run(OBJECTS)
+    kernel.run("import warnings; warnings.simplefilter('ignore')")
+    answer = refusal(kernel, f"%dtale {typed}")
+    *_, advice = re.findall(r"%dtale (?:(?!   ).)*", answer.splitlines()[-1])
+    last_shown(kernel, advice)
+
+
+def test_each_advice_of_several_works(kernel: Kernel) -> None:
+    for typed in ("text", "np.zeros((2, 2, 2))"):
+        kernel.run(OBJECTS)
+        answer = refusal(kernel, f"%dtale {typed}")
+        one, two = re.findall(r"%dtale (?:(?!   ).)*", answer.splitlines()[-1])
+        assert one != two
+        last_shown(kernel, one)
+        last_shown(kernel, two)
+
+
+@pytest.mark.parametrize("value", ["df.head(2)", "[3, 1]", "{'a': [3, 1]}"])
+def test_braces_around_what_can_stand_in_no_set_are_none_of_pythons(
+    kernel: Kernel, value: str
+) -> None:
+    kernel.run(f"braced = {value}")
+    _, rows = last_shown(kernel, "%dtale {braced}")
+    assert [row.get("a", row.get("0")) for row in rows] == [3, 1]
+
+
+def test_braces_around_what_can_are_a_set(kernel: Kernel) -> None:
+    kernel.run("number = 7")
+    assert last_shown(kernel, "%dtale {number}")[1] == [{"0": 7}]

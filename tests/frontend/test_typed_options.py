@@ -15,6 +15,11 @@ REFUSED = [
     ("--show-columns nope", ["no column 'nope'", "Columns: a, zip, k"]),
     ("--hide-columns a,zap", ["no column 'zap'", "Did you mean zip?"]),
     ("--hide-columns 'a,zip'", ["type: --hide-columns a,zip"]),
+    ("--hide-columns 'zip,  k'", ["type: --hide-columns zip,k"]),
+    ("--sort 'zip:DESC'", ["In quotes it is one name; type: --sort zip:DESC"]),
+    ('--sort "zip desc"', ["type: --sort zip:DESC"]),
+    ('--sort "zip:DESC, a"', ["type: --sort zip:DESC,a"]),
+    ("--sort 'zip:DESC','a:ASC'", ["type: --sort zip:DESC"]),
     ("--locked nope", ["no column 'nope', which --locked names"]),
     ("--sort nope", ["no column 'nope'", "Columns: a, zip, k"]),
     ("--sort a,K", ["no column 'K'", "Did you mean k?"]),
@@ -53,6 +58,9 @@ REFUSED = [
     ("--name two words", ["A value of an option that has spaces needs quotes"]),
     ("--zzz", ["%dtale -h lists the options"]),
     ("--hide-columns", ["--hide-columns needs a value"]),
+    ("--rows", ["--rows needs a value", "%dtale df --rows 10000"]),
+    ("--name", ["--name needs a value", "%dtale df --name sales"]),
+    ("--name f'{a.b}'", ["more than a variable's name", "label = f'{a.b}'"]),
 ]
 
 
@@ -157,6 +165,56 @@ def test_a_name_and_a_fresh_start(kernel: Kernel) -> None:
     assert kernel.status()["frames"] == []
 
 
+@pytest.mark.parametrize(
+    ("typed", "name"),
+    [
+        ("{label}", "p"),
+        ("part_{label}", "part_p"),
+        ("'part {label}'", "part p"),
+        ('"part $label"', "part p"),
+        ('f"part {label}"', "part p"),
+        ("'no {such} name'", "no {such} name"),
+    ],
+)
+def test_a_name_has_its_braces_filled_in(kernel: Kernel, typed: str, name: str) -> None:
+    kernel.run("label = 'p'")
+    assert last_shown(kernel, f"%dtale df --name {typed}")[0] == name
+    kernel.run(f"%dtale df --main-title {typed}")
+    assert look_of_last(kernel)["main_title"] == name
+
+
+def look_of_last(kernel: Kernel) -> Any:
+    *_, frame = kernel.status()["frames"]
+    return kernel.value(
+        f"__import__('dtale.global_state').global_state.get_settings('{frame['data_id']}')"
+    )
+
+
+@pytest.mark.parametrize(
+    ("dropped", "left"),
+    [
+        ("the first two", ["first", "df"]),
+        ("'the first two' df", ["first"]),
+        ("first the first two", ["df"]),
+        ("df the first two", ["first"]),
+        ("first df", ["the first two"]),
+    ],
+)
+def test_names_of_several_words_need_no_quotes(
+    kernel: Kernel, dropped: str, left: list[str]
+) -> None:
+    kernel.run("%dtale --drop all\n%dtale df.head(2) --name 'the first two'")
+    kernel.run("%dtale df.head(1) --name first\n%dtale df")
+    assert (
+        len(
+            kernel.value("get_ipython().run_line_magic('dtale', '--data the first two').a.tolist()")
+        )
+        == 2
+    )
+    kernel.run(f"%dtale --drop {dropped}")
+    assert [one["name"] for one in kernel.status()["frames"]] == left
+
+
 def test_a_sample_is_the_same_each_time_and_leaves_random_numbers_alone(kernel: Kernel) -> None:
     kernel.run("long = pd.DataFrame({'n': np.arange(1000)}); np.random.seed(3)")
     before = kernel.value("str(np.random.get_state()[1].tolist())")
@@ -172,7 +230,7 @@ def test_a_sample_is_the_same_each_time_and_leaves_random_numbers_alone(kernel: 
     assert "sample" not in kernel.run("%dtale long --sample 5000").text
 
 
-@pytest.mark.parametrize("line", ["-h", "--help", "help", "help;", "df --help", "df -h"])
+@pytest.mark.parametrize("line", ["-h", "--help", "help", "help;", "?", "df --help", "df -h"])
 @pytest.mark.parametrize("magic", ["%dtale", "%dtale_port"])
 def test_help_is_help(kernel: Kernel, magic: str, line: str) -> None:
     shown = kernel.run(f"{magic} {line}")

@@ -131,7 +131,7 @@ def test_the_check_of_a_kernel_on_three_faces(start_kernel: StartKernel) -> None
     told = None
     while told is None:  # a kernel that has no time to answer is left out
         assert time.monotonic() < deadline
-        of_all = json.loads(kernel.run(code).stdout)  # other test runs may be at work
+        of_all = json.loads(kernel.run(code).stdout)["kernels"]  # other test runs may be at work
         told = next((one for one in of_all if one["pid"] == kernel.pid), None)
     assert told["label"] == "notebook.ipynb"
     assert told["advice"].startswith("Point the name")
@@ -147,7 +147,9 @@ def test_the_command_answers_when_nothing_runs(tmp_path: Path, ports: range) -> 
         [sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=False
     )
     assert done.returncode == 1  # not reachable
-    (told,) = json.loads(done.stdout)
+    printed = json.loads(done.stdout)
+    assert (printed["version"], printed["kernels"], printed["reachable"]) == (1, [], False)
+    told = printed["without_kernel"]
     assert told["reachable"] is False
     assert "%dtale df" in told["advice"]
     assert told["rows"][0]["kernel"]["cause"] == "refused"

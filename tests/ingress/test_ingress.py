@@ -122,7 +122,9 @@ def _take_over(stage: Stage, cell: int, url: str) -> None:
     _shows(first, cell, r".*/proxy/\d+")
     expect(first.panel(cell).locator(".dp-reach")).to_contain_text(f"belongs to {second.name}")
     link = second.panel(cell).locator("a", has_text="Open")
-    expect(link).to_have_attribute("href", re.compile(rf"{re.escape(url)}/[\w-]+/dtale/main/1"))
+    expect(link).to_have_attribute(
+        "href", re.compile(rf"{re.escape(url)}/[\w-]+/dtale/main/{cell}")
+    )
 
 
 def _has(page: NotebookPage, cell: int) -> bool:
@@ -132,9 +134,12 @@ def _has(page: NotebookPage, cell: int) -> bool:
 
 
 def _shows(page: NotebookPage, cell: int, base: str) -> None:
-    """Wait for the grid with the notebook's own value, from below `base`."""
+    """Wait for the cell's grid with the notebook's own value, from below `base`.
+
+    Each cell shows a frame of its own, and cells are run once each, from the first one down.
+    """
     pattern = base if base.startswith(".") else re.escape(base)
-    frame = page.grid_from(cell, re.compile(rf"^{pattern}/[\w-]+/dtale/iframe/1$"))
+    frame = page.grid_from(cell, re.compile(rf"^{pattern}/[\w-]+/dtale/iframe/{cell}$"))
     word = page.name.partition(".")[0]
     expect(frame.get_by_text(f"of {word}", exact=True)).to_be_visible()
 

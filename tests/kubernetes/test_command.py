@@ -213,4 +213,4 @@ sys.exit(code or main(["manifests", "--host", "x.org", "--user", "ada"]))
     )
     assert "kind: Ingress" in done.stdout
     assert done.returncode == 2
-    assert 'pip install "dtale_magics[kubernetes]"' in done.stderr
+    assert "pip install ruamel.yaml" in done.stderr

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from dtale_magics.__main__ import main
+from dtale_magics.__main__ import _is_reached, main
 from dtale_magics.errors import SettingError
-from dtale_magics.reach import public_urls
+from dtale_magics.frontend.display import verdict_text
+from dtale_magics.reach import finding, public_urls, verdict
+from dtale_magics.serving import guard
 from dtale_magics.settings import resolve
 from dtale_magics.system import jupyter_server
 
@@ -56,11 +58,16 @@ def test_a_port_that_is_not_exposed_gets_no_address_of_its_own() -> None:
         "https://x:0", "https://a%C3.org", "x.example.org", "https://x/?a", "https://x/#a",
     ],
 )  # fmt: skip
-def test_what_is_no_address_is_refused_by_name(url: str) -> None:
-    with pytest.raises(SettingError) as caught:
-        resolve(environ={"DTALE_INGRESS_URL": url, "JUPYTERHUB_USER": "ada"})
-    assert "DTALE_INGRESS_URL" in caught.value.what
-    assert "%env DTALE_INGRESS_URL=" in caught.value.hint
+def test_what_is_no_address_is_said_by_name_and_takes_nothing_else_away(url: str) -> None:
+    settings = resolve(environ={"DTALE_INGRESS_URL": url, "JUPYTERHUB_USER": "ada"})
+    assert settings.mistake is not None
+    assert "DTALE_INGRESS_URL" in settings.mistake.what
+    assert "goes on without it" in settings.mistake.hint
+    assert settings.ingress_url is None
+    hub = {"JUPYTERHUB_SERVICE_PREFIX": "/user/ada/"}
+    ways = [one.source for one in public_urls.candidates(settings, [43050], hub, None)]
+    assert "hub" in ways
+    assert "ingress" not in ways
 
 
 @pytest.mark.parametrize(
@@ -69,12 +76,72 @@ def test_what_is_no_address_is_refused_by_name(url: str) -> None:
      "https://bücher.example/~ada", "https://x.org/p/{port}", "https://Dtale.Example.org"],
 )  # fmt: skip
 def test_what_works_is_not_refused(url: str) -> None:
-    assert resolve(environ={"DTALE_INGRESS_URL": url}).ingress_url == url
+    settings = resolve(environ={"DTALE_INGRESS_URL": url})
+    assert (settings.ingress_url, settings.mistake) == (url, None)
 
 
 def test_a_field_that_nothing_fills_is_refused() -> None:
-    with pytest.raises(SettingError, match="JUPYTERHUB_USER is not set"):
-        resolve(environ={"DTALE_INGRESS_URL": "https://{user}.example.org"})
+    mistake = resolve(environ={"DTALE_INGRESS_URL": "https://{user}.example.org"}).mistake
+    assert mistake is not None
+    assert "JUPYTERHUB_USER is not set" in mistake.what
+
+
+def test_with_a_wrong_address_dtale_runs_and_the_check_says_what_is_wrong(
+    start_kernel: Any,
+) -> None:
+    kernel = start_kernel(environ={"DTALE_INGRESS_URL": "https://{usr}.example.org"})
+    kernel.run("%load_ext dtale_magics\n%dtale {'a': [1]}")
+    assert kernel.status()["frames"]
+    assert kernel.status()["url"]
+    verdict = "__import__('dtale_magics').session.current().reach.verdict()"
+    told = kernel.run(f"v = {verdict}; print(v.meaning, v.advice)").stdout
+    assert "DTALE_INGRESS_URL contains {usr}, which stands for nothing. Known are" in told
+    failed = kernel.run("%dtale_port --check", ok=False)
+    assert "DTALE_INGRESS_URL contains {usr}" in failed.text
+
+
+def test_a_wildcard_stands_for_every_name_below_it() -> None:
+    hosts = settings(DTALE_ALLOWED_HOSTS="*.dtale.example.org, x.org").allowed_hosts
+    policy = guard.Policy(hosts=frozenset(hosts))
+
+    def refused(name: str) -> bool:
+        return guard.refuses_host({"HTTP_HOST": name}, policy, capable=True)
+
+    assert not refused("ada.dtale.example.org")
+    assert not refused("ada.dtale.example.org:8443")
+    assert not refused("x.org")
+    for name in ("dtale.example.org", "evil-dtale.example.org", "x.org.evil.com", "a.x.org"):
+        assert refused(name), name
+    assert "*.dtale.example.org:*" in guard.frame_ancestors(policy, ())
+    for wrong in ("*", "*.", "a.*.org", "*x.org"):
+        with pytest.raises(SettingError, match="not the name of a host"):
+            settings(DTALE_ALLOWED_HOSTS=wrong)
+
+
+def test_that_the_kernel_does_not_get_there_is_said_by_the_check_alone() -> None:
+    base = "https://ada.example.org"
+    seen = verdict.Row("ingress", base, 40000, finding.NoConnection(), finding.Ours(7))
+    found = verdict.judge([seen])
+    assert (found.reachable, found.meaning, found.advice) == (True, "", "")
+    assert "egress policy" in found.aside
+    assert found.aside in verdict_text(found.as_dict())
+    untrusted = verdict.Row("ingress", base, 40000, finding.BadCertificate(), finding.Ours(7))
+    assert "does not trust the certificate" in verdict.judge([untrusted]).aside
+
+
+def test_a_sign_in_on_another_site_is_said_to_be_one() -> None:
+    row = verdict.Row(
+        "ingress", "https://ada.d.elsewhere.test", 40000, finding.SignIn(), finding.NoConnection()
+    )
+    for origin, another in (
+        ("https://hub.example.test", True),
+        ("https://hub.elsewhere.test", False),
+        ("http://127.0.0.1:8888", False),
+        ("", False),
+    ):
+        found = verdict.judge([row], origin=origin)
+        assert ("another site" in found.meaning) is another, origin
+        assert "Open the link in a tab and sign in" in found.advice
 
 
 def test_check_says_by_its_exit_code_what_it_found(
@@ -92,7 +159,7 @@ def test_without_its_dependencies_it_says_what_is_missing(command: str) -> None:
 import sys
 for name in ("psutil", "IPython", "dtale", "traitlets"):
     sys.modules[name] = None
-from dtale_magics.__main__ import main
+from dtale_magics.__main__ import _is_reached, main
 sys.exit(main([{command!r}]))
 """
     done = subprocess.run(
@@ -141,5 +208,24 @@ def test_a_hosted_proxy_has_a_path_of_its_own() -> None:
     "url", ["/studio/proxy", "proxy/{port}", "//x/{port}", "/a b/{port}", "/{p}/{port}"]
 )
 def test_a_proxy_url_that_leads_nowhere_is_refused(url: str) -> None:
-    with pytest.raises(SettingError, match="DTALE_PROXY_URL"):
-        settings(DTALE_PROXY_URL=url)
+    now = settings(DTALE_PROXY_URL=url)
+    assert now.proxy_url is None
+    assert now.mistake is not None
+    assert "DTALE_PROXY_URL" in now.mistake.what
+
+
+@pytest.mark.parametrize(
+    ("reachable", "source", "cause", "reached"),
+    [
+        (True, "hub", "ours", True),
+        (None, "ingress", "ours", True),  # by the kernel, and no page has told
+        (None, "loopback", "ours", False),
+        (None, "ingress", "refused", False),
+        (False, "ingress", "ours", False),  # the browser's word counts
+    ],
+)
+def test_a_probe_without_a_browser_goes_by_the_kernels_word(
+    *, reachable: bool | None, source: str, cause: str, reached: bool
+) -> None:
+    row = {"source": source, "kernel": {"cause": cause}}
+    assert _is_reached({"reachable": reachable, "rows": [row]}) is reached

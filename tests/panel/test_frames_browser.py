@@ -32,6 +32,12 @@ CELLS = [
     "df = pd.DataFrame({'w': ['changed', 'twice']})\n%dtale df",
     "%dtale --drop part (2)",
     "df = pd.DataFrame({'z': ['thrice']})",
+    (
+        "long = pd.DataFrame({'n': range(3000), 'k': ['p', 'q', 'r'] * 1000})\n"
+        "%dtale long --watch --sort n:DESC"
+    ),
+    "long.loc[1500, 'k'] = 'changed-in-place'",
+    "long = long.assign(k=long.k.str.upper(), more='added')",
 ]
 
 
@@ -49,11 +55,15 @@ def page() -> Iterator[NotebookPage]:
         yield page
 
 
-def run(page: NotebookPage, cell: int) -> None:
-    """Run a cell, and wait long: the first frame waits for the import of D-Tale."""
+def run(page: NotebookPage, cell: int) -> str:
+    """Run a cell, and wait long: the first frame waits for the import of D-Tale.
+
+    Returns the cell's number as the page writes it, ``[3]``.
+    """
     page.start(cell)
     prompt = page.cell(cell).locator(".jp-InputPrompt").first
     expect(prompt).to_have_text(re.compile(r"\[\d+\]"), timeout=120_000)
+    return prompt.inner_text().removesuffix(":")
 
 
 def grid(page: NotebookPage, cell: int, number: int = 0) -> FrameLocator:
@@ -73,12 +83,14 @@ def test_each_grid_shows_its_own_frame_and_an_old_one_says_so(page: NotebookPage
         expect(frame_line(page, 1, number)).to_contain_text("1 row × 2 columns")
 
     # The same name in a later cell: the older grid stays, and says so.
-    run(page, 2)
+    first = run(page, 2)
     expect(grid(page, 2).locator("body")).to_contain_text("one-p")
     expect(frame_line(page, 2)).to_contain_text("df: 3 rows × 2 columns")
-    run(page, 3)
+    later = run(page, 3)
     expect(grid(page, 3).locator("body")).to_contain_text("changed")
-    expect(frame_line(page, 2)).to_contain_text("df as of cell [3]; it was shown again by cell [4]")
+    expect(frame_line(page, 2)).to_contain_text(
+        f"df as of cell {first}; it was shown again by cell {later}"
+    )
     expect(grid(page, 2).locator("body")).to_contain_text("one-p")
     expect(grid(page, 2).locator("body")).not_to_contain_text("changed")
     newer = page.output(2).get_by_role("button", name="Show the newer one here")
@@ -89,14 +101,39 @@ def test_each_grid_shows_its_own_frame_and_an_old_one_says_so(page: NotebookPage
 
     # Run again, the older cell is the newer one.
     run(page, 5)
-    run(page, 2)
+    again = run(page, 2)
     expect(grid(page, 2).locator("body")).to_contain_text("thrice")
     expect(frame_line(page, 2)).to_contain_text("df: 1 row × 1 column")
-    expect(frame_line(page, 3)).to_contain_text("it was shown again by cell [6]")
+    expect(frame_line(page, 3)).to_contain_text(f"it was shown again by cell {again}")
 
     # Dropped: no broken grid, and why.
     run(page, 4)
     expect(frame_line(page, 1, 1)).to_contain_text("part (2) was dropped.")
     expect(page.output(1).locator("iframe.dtale-grid")).to_have_count(2)
     expect(grid(page, 1, 1).locator("body")).to_contain_text("three-r")
+    assert page.problems == []
+
+
+def test_a_watched_frame_follows_and_keeps_place_and_sorting(page: NotebookPage) -> None:
+    run(page, 6)
+    shown = grid(page, 6)
+    expect(shown.locator(".cell[cell_idx='1|1']")).to_have_text("2999")
+    scroll = "grid => { grid.scrollTop = (3000 - 1500 - 8) * 25; }"
+    # The last of D-Tale's four grids has the rows.
+    shown.locator(".ReactVirtualized__Grid").last.evaluate(scroll)
+    expect(shown.locator("body")).to_contain_text("1500")
+    for cell, text in ((7, "changed-in-place"), (8, "CHANGED-IN-PLACE")):
+        before = page.output(6).locator("iframe.dtale-grid").get_attribute("data-frame")
+        run(page, cell)
+        expect(page.output(6).locator("iframe.dtale-grid")).not_to_have_attribute(
+            "data-frame", before or ""
+        )
+        row = shown.locator(".cell", has_text=re.compile(f"^{text}$"))
+        expect(row).to_be_visible()
+        expect(row).to_be_in_viewport()
+    expect(frame_line(page, 6)).to_contain_text("long: 3,000 rows × 3 columns")
+    expect(shown.locator("body")).to_contain_text("1501")  # still sorted, downwards
+    shown.locator(".cell", has_text="CHANGED-IN-PLACE").hover()
+    page.page.mouse.wheel(0, -1_000_000)
+    expect(shown.locator(".cell[cell_idx='1|1']")).to_have_text("2999")
     assert page.problems == []

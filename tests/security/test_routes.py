@@ -185,6 +185,9 @@ def test_the_origin_is_ours_where_a_browser_says_no_more_than_that(url: str) -> 
         "file://",
         "x",
         "\xe9",
+        f"http://127.0.0.1[::1]:{port}",
+        "http://[::1",
+        "http://]",
     ):
         assert ask(rows, headers={"Origin": origin}).status == 403, origin
 

@@ -12,6 +12,7 @@ import sqlite3
 import types
 import uuid
 import warnings
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -540,6 +541,14 @@ def test_all_rows_of_what_is_in_memory(show: Shown) -> None:
 
 REFUSED: dict[str, tuple[Any, str]] = {
     "None": (None, "Assign a frame first"),
+    "a file": ("sales.csv.gz", "%dtale pd.read_csv(x)"),
+    "a path": (Path("sales.parquet"), "%dtale pd.read_parquet(x)"),
+    "a path without suffix": (Path("sales"), "%dtale pd.read_csv(x)"),
+    "a connection": (duckdb.connect(), "%dtale x.sql('SHOW ALL TABLES')"),
+    "another connection": (
+        sqlite3.connect(":memory:", check_same_thread=False),
+        "%dtale x.execute('SELECT * FROM sqlite_master')",
+    ),
     "number": (3, "%dtale [x]"),
     "text": ("abc", "%dtale [x]"),
     "NumPy's number": (np.float64(1), "%dtale [x]"),
@@ -562,7 +571,7 @@ def test_what_holds_no_table_gets_one_sentence(show: Shown, value: Any, advice: 
         show(value)
     assert advice in caught.value.hint
     assert "\n" not in f"{caught.value.what}{caught.value.hint}"
-    if advice.startswith("%dtale ") and "pl." not in advice:
+    if advice.startswith("%dtale ") and not {"pl.", "pd."} & {advice[7:10]}:
         typed = caught.value.hint.split("%dtale ")[1].split("   ")[0]
         show(eval(typed, {"x": value}))
 

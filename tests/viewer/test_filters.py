@@ -224,17 +224,20 @@ TOKENS = st.sampled_from(_TOKENS.split())
 _FORBIDDEN = ("open", "os.", "subprocess.", "socket.", "shutil.", "pathlib.", "code.__new__")
 
 
-class _Watched:
-    active = False
-    events: list[str] = []  # noqa: RUF012 (one for the hook, which stays)
+class _Watch:
+    """An audit hook. It stays to the end of the interpreter, when this module's names are gone."""
+
+    def __init__(self) -> None:
+        self.active = False
+        self.events: list[str] = []
+
+    def __call__(self, event: str, _arguments: Any) -> None:
+        if self.active and event.startswith(_FORBIDDEN):
+            self.events.append(event)
 
 
-def _hook(event: str, _arguments: Any) -> None:
-    if _Watched.active and event.startswith(_FORBIDDEN):
-        _Watched.events.append(event)
-
-
-sys.addaudithook(_hook)
+_WATCH = _Watch()
+sys.addaudithook(_WATCH)
 
 
 @settings(SLOW, max_examples=2000)
@@ -243,11 +246,11 @@ def test_nothing_that_may_run_touches_the_system(query: str) -> None:
     if not is_plain(query):
         return
     frame = _frame()
-    _Watched.events.clear()
-    _Watched.active = True
+    _WATCH.events.clear()
+    _WATCH.active = True
     try:
         _run(frame, query)
     finally:
-        _Watched.active = False
-    assert _Watched.events == [], query
+        _WATCH.active = False
+    assert _WATCH.events == [], query
     pd.testing.assert_frame_equal(frame, _frame())

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import subprocess
 import sys
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from support.plain_http import request
+
+from dtale_magics.viewer.preload import Preload
 
 if TYPE_CHECKING:
     from conftest import StartKernel
@@ -186,6 +190,50 @@ def test_any_import_soon_after_the_extension_works_and_so_does_dtale() -> None:
             kernel.run("%dtale df")
             frames = kernel.status()["frames"]
             assert [frame["name"] for frame in frames] == ["df"], (seed, number, module, pause)
+
+
+def test_the_environment_is_the_users_whatever_an_import_writes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What the user's other threads write beside the import stays, and so does its type."""
+    monkeypatch.setenv("MINE", "before")
+    monkeypatch.setenv("MINE_TOO", "before")
+    monkeypatch.delenv("THEIRS", raising=False)
+    monkeypatch.delenv("ANOTHER_THREADS", raising=False)
+    monkeypatch.setenv("ANOTHER_THREADS_TOO", "before")
+    kind = type(os.environ)
+
+    def another_thread() -> None:
+        os.environ["ANOTHER_THREADS"] = "kept"
+        del os.environ["ANOTHER_THREADS_TOO"]
+
+    def load() -> None:
+        os.environ["MINE"] = "overwritten"
+        os.environ["MINE"] = "twice"
+        os.environ.pop("MINE_TOO")
+        os.environ.setdefault("THEIRS", "set by a library")
+        thread = threading.Thread(target=another_thread)
+        thread.start()
+        thread.join()
+        raise ImportError
+
+    with pytest.raises(ImportError):
+        Preload(load).complete()
+    assert type(os.environ) is kind
+    names = ("MINE", "MINE_TOO", "THEIRS", "ANOTHER_THREADS", "ANOTHER_THREADS_TOO")
+    wanted = ["before", "before", None, "kept", None]
+    assert [os.environ.get(name) for name in names] == wanted
+    code = (
+        "import json, os, sys; print(json.dumps([os.environ.get(name) for name in sys.argv[1:]]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *names],
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=True,
+    )
+    assert json.loads(done.stdout) == wanted
 
 
 def test_an_import_that_failed_is_tried_again(start_kernel: StartKernel) -> None:
