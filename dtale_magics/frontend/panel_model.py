@@ -172,8 +172,9 @@ class Activity:
 
 @dataclass(frozen=True)
 class End:
-    """Why there is no D-Tale any more, and what to do."""
+    """Why there is no D-Tale any more: in a word, in a sentence, and what to do."""
 
+    brief: str
     text: str
     hint: str
 

@@ -32,10 +32,11 @@ if TYPE_CHECKING:
 _UNKNOWN = Line("unknown", "Looking for the other notebooks …")
 
 _RETIRED = End(
+    "unloaded",
     "dtale_magics was unloaded, and D-Tale ended with it.",
     "Run a cell with %load_ext dtale_magics, then this one again.",
 )
-_STOPPED = End("D-Tale was stopped in this notebook.", "Run this cell again to go on.")
+_STOPPED = End("stopped", "D-Tale was stopped in this notebook.", "Run this cell again to go on.")
 
 _ABOUT_INGRESS = {"take", "release"}
 

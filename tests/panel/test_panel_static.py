@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import os
 import re
+import time
 import uuid
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import nbformat
 import pytest
 from nbclient import NotebookClient
 from nbconvert import HTMLExporter, LatexExporter, MarkdownExporter
+from support import plain_http
 from support.kernels import environment, port_settings
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from conftest import StartKernel
+    from support.kernels import Kernel
 
 CELLS = [
     (
@@ -36,6 +39,7 @@ CELLS = [
     "wide = pd.DataFrame({f'c{n}': [n] for n in range(30)})",
     "%config DtaleMagics.preview = 3\n%dtale wide",
 ]
+LINK = re.compile(r"http://127\.0\.0\.1:\d+/[\w-]+/dtale/main/\d+")
 NO_FORMATTER = "ignore::DeprecationWarning"
 
 
@@ -122,11 +126,46 @@ def test_a_console_gets_the_link_and_nobody_else(
         ids = property(lambda _: uuid.uuid4().hex)
         monkeypatch.setattr(type(kernel.client.session), "msg_id", ids)
     kernel.run(CELLS[0])
-    link = re.compile(r"http://127\.0\.0\.1:\d+/[\w-]+/dtale/main/\d+")
     for cell in ("%dtale df", "inst = %dtale df", "inst", "%dtale"):
         shown = kernel.run(cell)
         said = shown.text + str(shown.displays) + str(shown.value)
         assert "df: 3 rows × 2 columns" in said or cell == "inst = %dtale df"
-        found = link.findall(said)
+        found = LINK.findall(said)
         assert bool(found) is (client == "jupyter console"), said
         assert "object at" not in said
+
+
+def test_a_page_without_widgets_gets_the_reason_and_the_link(start_kernel: StartKernel) -> None:
+    kernel = start_kernel()
+    kernel.takes_input = True
+    kernel.run(CELLS[0], cell="a")
+    shown = kernel.run("%dtale df", cell="b")
+    assert not LINK.search(str(shown.displays))
+
+    # No page says that it shows the panel.
+    said = _next_update(kernel)
+    assert "anywidget" in said["text/html"]
+    link = LINK.search(said["text/html"])
+    assert link
+    assert LINK.search(said["text/plain"])
+    assert plain_http.request(link[0]).status == 200
+    assert "Rome" in said["text/html"]
+
+    # A slow one does after all: the link goes.
+    model = kernel.value(
+        "__import__('dtale_magics.frontend.panel', fromlist='_')._Current.hub.model_id"
+    )
+    content = {"method": "custom", "content": {"type": "here", "view": "x"}}
+    message = kernel.client.session.msg("comm_msg", {"comm_id": model, "data": content})
+    kernel.client.shell_channel.send(message)
+    said = _next_update(kernel)
+    assert not LINK.search(str(said))
+    assert "Rome" in said["text/html"]
+
+
+def _next_update(kernel: Kernel) -> dict[str, Any]:
+    deadline = time.monotonic() + 60
+    while True:
+        message = kernel._next_message(deadline)
+        if message["msg_type"] == "update_display_data" and "Rome" in str(message["content"]):
+            return message["content"]["data"]

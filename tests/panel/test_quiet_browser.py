@@ -168,16 +168,17 @@ def test_work_in_a_grid_keeps_the_kernel_from_being_culled(
     assert last_activity() > before
 
 
+@pytest.mark.timeout(900)  # five kernels, one after the other
 @pytest.mark.parametrize("face", ["lab", "notebook"])
 def test_a_kernel_that_is_gone_is_said_to_be_gone(
     opened: Callable[[str, str], NotebookPage], jupyter: Jupyter, face: str
 ) -> None:
     page = opened(f"gone-{face}.ipynb", face)
 
-    def says(words: str) -> None:
+    def says(brief: str, words: str) -> None:
         cover = page.output(1).locator(".dp-cover")
         expect(cover).to_contain_text(words)
-        expect(page.panel(1).locator(".dp-head")).to_contain_text(words)
+        expect(page.panel(1).locator(".dp-head")).to_contain_text(brief)
         expect(page.panel(1).get_by_text("Open", exact=True)).to_have_attribute(
             "aria-disabled", "true"
         )
@@ -185,20 +186,20 @@ def test_a_kernel_that_is_gone_is_said_to_be_gone(
 
     # Shut down; and the advice works as it stands there.
     page.page.evaluate("window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
-    says("The kernel has ended, and D-Tale with it.")
+    says("the kernel has ended", "The kernel has ended, and D-Tale with it.")
     page.picture(PICTURES / f"{face}-ended.png", 1)
     page.command("kernelmenu:restart")
     page.wait_for_kernel()
     _run_again(page)
 
     page.restart()
-    says("The kernel was restarted, and D-Tale ended with it.")
+    says("the kernel was restarted", "The kernel was restarted, and D-Tale ended with it.")
     page.wait_for_kernel()
     _run_again(page)
 
     page.cell(3).locator(".cm-content").first.fill("import os; os.kill(os.getpid(), 9)")
     page.start(3)
-    says("The kernel was restarted, and D-Tale ended with it.")
+    says("the kernel was restarted", "The kernel was restarted, and D-Tale ended with it.")
     page.wait_for_kernel()
     _run_again(page)
 
@@ -206,7 +207,7 @@ def test_a_kernel_that_is_gone_is_said_to_be_gone(
     kernel = jupyter.kernel(page.name)
     assert kernel
     jupyter.api(f"kernels/{kernel['id']}", "DELETE")
-    says("The kernel has ended, and D-Tale with it.")
+    says("the kernel has ended", "The kernel has ended, and D-Tale with it.")
 
 
 def _run_again(page: NotebookPage) -> None:
@@ -225,8 +226,8 @@ def test_a_server_that_is_gone(browser: Browser) -> None:
         page.run(1)
         expect(page.grid(1).locator("body")).to_contain_text("w")
         jupyter.stop()
-        words = "reaches neither the notebook’s kernel nor D-Tale"
+        words = re.compile("reaches neither the notebook’s kernel nor D-Tale|kernel has ended")
         expect(page.output(1).locator(".dp-cover")).to_contain_text(words)
-        expect(page.panel(1).locator(".dp-head")).to_contain_text(words)
+        expect(page.panel(1).locator(".dp-head")).to_contain_text(re.compile("out of reach|ended"))
         page.picture(PICTURES / "lost.png", 1)
         page.page.context.close()

@@ -43,6 +43,7 @@ export class Grid {
     const key = `${data_id} ${shown}`; // shown again, its columns may be others: it has to be loaded
     if (works && source.key === key) return;
     this._source = { way: way.source, port: way.port, slug: links.slug, theme, key };
+    this._iframe.dataset.frame = key;
     this._room = 0;
     const id = encodeURIComponent(data_id);
     this._iframe.src = `${way.url}/${links.slug}/dtale/iframe/${id}?page-theme=${theme}`;
@@ -54,7 +55,10 @@ export class Grid {
     show(this._cover, Boolean(end));
     this._iframe.inert = Boolean(end);
     this._handle.hidden = Boolean(end);
-    if (!end) return;
+    if (!end) {
+      this._themeChanged(); // meanwhile, perhaps
+      return;
+    }
     text(this._coverText, end.text);
     text(this._coverHint, end.hint);
   }
@@ -88,7 +92,7 @@ export class Grid {
 
   _themeChanged() {
     const source = this._source;
-    if (!source || this._frame.theme || source.theme === pageTheme(this._parent)) return;
+    if (!source || this._frame.theme || !this._cover.hidden || source.theme === pageTheme(this._parent)) return;
     source.theme = pageTheme(this._parent);
     this._room = 0;
     this._iframe.src = this._iframe.src.replace(/page-theme=\w+$/, `page-theme=${source.theme}`);

@@ -7,18 +7,22 @@ const ANSWER_MS = 1500;
 const AGAIN = "un the notebook’s cells again, from %load_ext dtale_magics to this one.";
 const ENDS = {
   restarted: {
+    brief: "the kernel was restarted",
     text: "The kernel was restarted, and D-Tale ended with it.",
     hint: `R${AGAIN}`,
   },
   changed: {
+    brief: "another kernel",
     text: "This notebook has another kernel now; D-Tale ended with the former one.",
     hint: `R${AGAIN}`,
   },
   ended: {
+    brief: "the kernel has ended",
     text: "The kernel has ended, and D-Tale with it.",
     hint: `Start it again (Kernel ▸ Restart Kernel), then r${AGAIN}`,
   },
   lost: {
+    brief: "out of reach",
     text: "This page reaches neither the notebook’s kernel nor D-Tale.",
     hint: `Is the Jupyter server up, and the network? When they are back, so is the grid; after a restart, r${AGAIN}`,
   },

@@ -55,7 +55,7 @@ class Panel {
     this._life = Life.of(hub, this._reach);
     this._announcer = Announcer.get();
     this._kind = model.get("frame").title ? "frame" : "state";
-    this._unfolded = null; // what the reader chose in this panel
+    this._unfolded = chosen(this._kind); // what the reader chose, here or earlier
     this._pending = ""; // what was clicked and is not known to be under way
     this._note = "";
     this._asking = false;
@@ -125,7 +125,7 @@ class Panel {
   get _isUnfolded() {
     const concern = this._speaks ? this._concern : "";
     if (concern && concern !== this._panels.folded) return true;
-    return this._unfolded ?? chosen(this._kind) ?? this._kind === "state";
+    return this._unfolded ?? this._kind === "state";
   }
 
   // ------------------------------------------------------------------ drawing
@@ -134,8 +134,10 @@ class Panel {
     const view = this._view;
     const { parts } = this;
     this._drawHead(view);
-    const unfolded = this._isUnfolded;
+    // Nothing stays that is no longer true: the grid's cover says why, or else the message.
+    const unfolded = this._end ? !this._grid.exists : this._isUnfolded;
     show(parts.body, unfolded);
+    show(parts.fold, !this._end);
     parts.fold.setAttribute("aria-expanded", String(unfolded));
     text(parts.fold, unfolded ? "▾" : "▸");
     parts.region.dataset.ended = String(Boolean(this._end));
@@ -169,7 +171,7 @@ class Panel {
     parts.region.setAttribute("aria-label", title ? `D-Tale: ${name}` : `D-Tale of ${view.label}`);
     text(parts.name, name || view.label);
     let brief = view.brief;
-    if (end) brief = end.text;
+    if (end) brief = end.brief;
     else if (unreached) brief = "not seen from this browser";
     const words = title ? [shape, brief] : [brief];
     text(parts.facts, gone || words.filter(Boolean).join(" · "));
