@@ -200,6 +200,7 @@ def test_a_kernel_that_is_gone_is_said_to_be_gone(
     page.cell(3).locator(".cm-content").first.fill("import os; os.kill(os.getpid(), 9)")
     page.start(3)
     says("the kernel was restarted", "The kernel was restarted, and D-Tale ended with it.")
+    page.page.get_by_role("dialog").get_by_role("button", name="Ok").click()  # Jupyter's own
     page.wait_for_kernel()
     _run_again(page)
 
