@@ -1,8 +1,12 @@
 // Whether this panel's kernel still lives: what the notebook's page knows of it, where it says so,
 // and what the kernel's own server answers elsewhere.
 
+import { pause } from "./elements.js";
+
 const POLL_MS = 4000;
 const ANSWER_MS = 1500;
+const NAME_MS = 700;
+const NAME_TRIES = 30;
 
 const AGAIN = "un the notebook’s cells again, from %load_ext dtale_magics to this one.";
 const ENDS = {
@@ -46,7 +50,7 @@ export class Life {
     this._context = this._session ? hub.widget_manager.context : null;
     this._kernel = this._session?.session?.kernel ?? null;
     this._look = () => this._judge();
-    this._rename = () => setTimeout(() => reach.call("refresh", POLL_MS, { method: "POST", body: "{}" }), 700);
+    this._renamed = () => this._followName();
     this._change = (_, status) => this._judge(typeof status === "string" ? status : "");
   }
 
@@ -74,7 +78,7 @@ export class Life {
     this._hub.on("comm_live_update", this._look);
     this._unreach = this._reach.watch(this._look);
     this._signals((signal) => signal.connect(this._change));
-    this._context?.pathChanged?.connect(this._rename);
+    this._context?.pathChanged?.connect(this._renamed);
     this._timer = setInterval(() => this._poll(), POLL_MS);
   }
 
@@ -83,7 +87,7 @@ export class Life {
     this._hub.off("comm_live_update", this._look);
     this._unreach();
     this._signals((signal) => signal.disconnect(this._change));
-    this._context?.pathChanged?.disconnect(this._rename);
+    this._context?.pathChanged?.disconnect(this._renamed);
   }
 
   _signals(each) {
@@ -125,6 +129,16 @@ export class Life {
     const { reached, best, tried } = this._reach;
     if (!reached || best || !tried || !this._hub.get("links").ports.length) return false;
     return this._session ? !this._connected : true;
+  }
+
+  /** Have the kernel ask what its notebook is called, until the Jupyter server knows it. */
+  async _followName() {
+    const name = this._context.path.split("/").pop();
+    for (let turn = 0; turn < NAME_TRIES && this.alive; turn += 1) {
+      await pause(NAME_MS);
+      const answer = await this._reach.call("refresh", POLL_MS, { method: "POST", body: "{}" });
+      if (answer?.label === name || this._context.path.split("/").pop() !== name) return;
+    }
   }
 
   /** Look at the kernel where the page does not say how it is. */
