@@ -122,9 +122,9 @@ class Notebook:
 
 
 @contextmanager
-def notebook(kind: Kind) -> Iterator[Notebook]:
-    """Start a kernel for `kind` on ports of its own."""
-    with PortClaims() as claims, Kernel(claims.take()) as kernel:
+def notebook(kind: Kind, ports: range | None = None) -> Iterator[Notebook]:
+    """Start a kernel for `kind`, on ports of its own unless others are given."""
+    with PortClaims() as claims, Kernel(ports or claims.take()) as kernel:
         yield Notebook(kernel.start(), kind)
 
 

@@ -1,9 +1,9 @@
 """``make soak``: kernels that show, take, release, freeze, die and come back at random, under load.
 
-After every step the invariants hold, or the run ends with exit code 1: each port has one owner,
-every kernel shows its own data and nobody else's, no more sockets share the port than have to, and
-no request was lost but those in the hands of a process that was killed or stopped. At the end no
-kernel that lived long has grown. ``--seed`` repeats the choices of a run, though not its timing.
+After every step the invariants hold, or the run ends with exit code 1: all notebooks that run share
+the port and its sockets, all agree which of them is in front, every link shows its own notebook's
+data, and no request was lost but those in the hands of a process that was killed or stopped. At the
+end no kernel that lived long has grown. ``--seed`` repeats a run's choices, though not its timing.
 """
 
 from __future__ import annotations
@@ -35,9 +35,6 @@ if TYPE_CHECKING:
     from support import plain_http
 
 _SETTLE_SECONDS = 15.0
-_TIDIED = 0.2
-"""How often the owner is given the time to close sockets that it needs no more."""
-
 _LONG_LIFE = 40
 _GROWTH = {"descriptors": 12, "threads": 8, "MB": 40}
 """How much a kernel's median may grow from the first third of its life to the last."""
@@ -108,10 +105,6 @@ class Actor:
     def send(self, number: signal.Signals) -> None:
         os.kill(self.kernel.pid, number)
 
-    def ports(self) -> list[int]:
-        ports: list[int] = self.kernel.status()["ports"]
-        return ports
-
     def weigh(self) -> None:
         process = psutil.Process(self.kernel.pid)
         megabytes = process.memory_full_info().uss / 2**20
@@ -151,7 +144,6 @@ class Soak:
         self._port = port
         self._clients = clients
         self._random = random.Random(seed)
-        self._owner: Actor | None = None
         self.counts: dict[str, int] = {}
         self.last: list[str] = []
 
@@ -165,7 +157,7 @@ class Soak:
         kind = chosen.partition(" ")[0]
         self.counts[kind] = self.counts.get(kind, 0) + 1
         choices[chosen]()
-        self._check(tidied=self._random.random() < _TIDIED)
+        self._check()
 
     def finish(self) -> None:
         """Wake and revive everybody, check once more, and look for growth."""
@@ -174,7 +166,7 @@ class Soak:
                 self._wake(actor)
             if actor.dead:
                 actor.begin()
-        self._check(tidied=True)
+        self._check()
         grown = [line for actor in self._actors for line in actor.growth()]
         if grown:
             raise Broken("; ".join(grown))
@@ -191,39 +183,34 @@ class Soak:
             else:
                 found[f"show {actor.name}"] = actor.show
                 found[f"take {actor.name}"] = partial(actor.take, self._port)
-                if actor is self._owner:
-                    found[f"release {actor.name}"] = partial(self._release, actor)
+                found[f"release {actor.name}"] = partial(actor.release, self._port)
                 if len(running) > 1:
                     found[f"kill {actor.name}"] = partial(self._kill, actor)
                     found[f"stop {actor.name}"] = partial(self._stop, actor)
         return found
 
-    def _release(self, actor: Actor) -> None:
-        began = time.monotonic()
-        if actor.release(self._port) == "LetGo":  # to nobody, as the one before is gone or stopped
-            self._clients.excuse(began, without_owner=True)
-
     def _kill(self, actor: Actor) -> None:
-        self._clients.excuse(time.monotonic(), without_owner=actor is self._owner)
+        self._clients.excuse(time.monotonic())
         actor.dead = True
         actor.kernel.kill()
-        self._clients.excuse(time.monotonic(), without_owner=actor is self._owner)
+        self._clients.excuse(time.monotonic())
 
     def _stop(self, actor: Actor) -> None:
-        self._clients.excuse(time.monotonic(), without_owner=actor is self._owner)
+        self._clients.excuse(time.monotonic())
         actor.stopped = True
         processes.stop(actor.kernel.pid)
-        self._clients.excuse(time.monotonic(), without_owner=actor is self._owner)
+        self._clients.excuse(time.monotonic())
 
     def _wake(self, actor: Actor) -> None:
         actor.send(signal.SIGCONT)
         actor.stopped = False
 
-    def _check(self, *, tidied: bool) -> None:
+    def _check(self) -> None:
+        self._clients.targets = [one.target for one in self._actors if one.runs and one.target]
         deadline = time.monotonic() + _SETTLE_SECONDS
         while True:
             try:
-                self._look(tidied=tidied)
+                self._look()
             except Broken:
                 if time.monotonic() > deadline:
                     raise
@@ -233,54 +220,33 @@ class Soak:
         for actor in self._actors:
             if actor.runs:
                 actor.weigh()
-        self._clients.targets = [one.target for one in self._actors if one.runs and one.target]
         self._clients.require()
 
-    def _look(self, *, tidied: bool) -> None:
+    def _look(self) -> None:
         running = [actor for actor in self._actors if actor.runs]
-        ports = {actor.name: actor.ports() for actor in running}
-        bound = [port for owned in ports.values() for port in owned]
-        if len(bound) != len(set(bound)):
-            raise Broken(f"two owners of one port: {ports}")
-        if not all(ports.values()):
-            raise Broken(f"a kernel without a port: {ports}")
-        owner = next((one for one in running if self._port in ports[one.name]), None)
-        if owner is None and self._owner is not None and self._owner.stopped:
-            owner = self._owner
-        self._owner = owner
-        for actor in running:
-            self._look_at(actor, ports[actor.name], owner)
-        self._clients.owned(owner is not None and owner.runs)
-        if tidied:
-            self._look_at_group(running, owner)
-
-    def _look_at_group(self, running: Sequence[Actor], owner: Actor | None) -> None:
-        """Nobody shares the port without need; see `dtale_magics.pod.steering`."""
+        statuses = {actor.name: actor.kernel.status() for actor in running}
+        for name, status in statuses.items():
+            if self._port not in status["ports"]:
+                raise Broken(f"{name} does not share the port: {status['ports']}")
+        in_front = {status["ingress_holder"]["pid"] for status in statuses.values()}
+        if len(in_front) != 1 or not in_front <= {one.kernel.pid for one in self._actors}:
+            raise Broken(f"they do not agree who is in front: {in_front}")
         group = steering.members(self._port)
+        sockets = {procfs.socket_inodes(actor.kernel.pid, group) for actor in running}
+        if len(sockets) != 1:
+            raise Broken(f"they do not share the same sockets: {sockets}")
         for actor in running:
-            own = len(procfs.socket_inodes(actor.kernel.pid, group))
-            needed = len(group) - own + 1 if actor is owner else 0
-            if own > needed:
-                raise Broken(f"{actor.name} has {own} of {len(group)} sockets of the port")
+            found = self._ask(actor)
+            assert actor.target is not None
+            if found.status != 200 or not actor.target.is_newest(found, actor):
+                raise Broken(f"{actor.name}: {found.status} {found.text[:200]}")
 
-    @staticmethod
-    def _ask(actor: Actor, port: int) -> plain_http.Response:
+    def _ask(self, actor: Actor) -> plain_http.Response:
         assert actor.target is not None
         try:
-            return actor.target.ask(port)
+            return actor.target.ask(self._port)
         except OSError as error:
-            raise Broken(f"{actor.name}'s link on port {port}: {error}") from None
-
-    def _look_at(self, actor: Actor, ports: list[int], owner: Actor | None) -> None:
-        assert actor.target is not None
-        for port in ports:
-            found = self._ask(actor, port)
-            if found.status != 200 or not actor.target.is_newest(found, actor):
-                raise Broken(f"{actor.name} on its port {port}: {found.status} {found.text[:200]}")
-        if owner is not None and owner.runs and owner is not actor:
-            found = self._ask(actor, self._port)
-            if found.status != 404:
-                raise Broken(f"the link of {actor.name} on another's port: {found.status}")
+            raise Broken(f"{actor.name}'s link: {error}") from None
 
 
 _WEIGHTS = {"show": 2, "take": 6, "release": 3, "kill": 0.4, "stop": 1, "wake": 4, "revive": 2}

@@ -76,7 +76,6 @@ class Clients:
         self.asked = 0
         self.excused = 0
         self._instants: list[float] = []
-        self._gaps: list[list[float]] = [[time.monotonic(), float("inf")]]
         self._failures: list[_Failure] = []
         self._wrong: list[str] = []
         self._stop = threading.Event()
@@ -92,19 +91,9 @@ class Clients:
         for thread in self._threads:
             thread.join(2 * _TIMEOUT_SECONDS)
 
-    def excuse(self, now: float, *, without_owner: bool) -> None:
-        """Expect failures: of requests in the hands of a kernel, or of all until `owned`."""
+    def excuse(self, now: float) -> None:
+        """Expect that requests fail which are in the hands of a kernel at this moment."""
         self._instants.append(now)
-        if without_owner and self._gaps[-1][1] != float("inf"):
-            self._gaps.append([now, float("inf")])
-
-    def owned(self, owned: bool) -> None:  # noqa: FBT001 (the one thing that it says)
-        """Hear whether the port has an owner that runs."""
-        now = time.monotonic()
-        if owned and self._gaps[-1][1] == float("inf"):
-            self._gaps[-1][1] = now
-        elif not owned and self._gaps[-1][1] != float("inf"):
-            self._gaps.append([now, float("inf")])
 
     def require(self) -> None:
         """Raise `AssertionError` if an answer was wrong or a request was lost without excuse."""
@@ -116,9 +105,7 @@ class Clients:
 
     def _is_excused(self, failure: _Failure) -> bool:
         began, ended = failure.began - _INSTANT_SECONDS, failure.ended
-        return any(began <= instant <= ended for instant in self._instants) or any(
-            start <= ended and began <= end for start, end in self._gaps
-        )
+        return any(began <= instant <= ended for instant in self._instants)
 
     def _run(self) -> None:
         while not self._stop.wait(_PAUSE_SECONDS):

@@ -33,6 +33,7 @@ from dtale_magics.serving import server
 from dtale_magics import session
 
 class Connection:
+    untaken = False
     def admit(self): pass
 
 one = session.current()

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from typing import Any
+from typing import Any, NoReturn
 
-from dtale_magics.errors import DtaleMagicsError
+from dtale_magics.errors import DtaleMagicsError, UsageError
 from dtale_magics.version import VERSION
 
 JSON_VERSION = 1
@@ -16,9 +16,10 @@ JSON_VERSION = 1
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one subcommand and return the exit code."""
-    from dtale_magics.kubernetes import cli as manifests  # noqa: PLC0415 (needs a YAML library)
+    from dtale_magics.kubernetes import cli  # noqa: PLC0415 (needs a YAML library)
+    from dtale_magics.kubernetes.parser import HELP, add_arguments  # noqa: PLC0415
 
-    parser = argparse.ArgumentParser(prog="python -m dtale_magics", description=__doc__)
+    parser = _Parser(prog="python -m dtale_magics", description=__doc__)
     parser.add_argument("--version", action="version", version=f"dtale_magics {VERSION}")
     commands = parser.add_subparsers(required=True)
     listing = commands.add_parser("list", help="list every D-Tale of this user in this pod")
@@ -32,11 +33,11 @@ def main(arguments: list[str] | None = None) -> int:
     )
     checking.add_argument("--json", action="store_true", help="for programs")
     checking.set_defaults(run=_check)
-    rendering = commands.add_parser("manifests", help=manifests.HELP)
-    manifests.add_arguments(rendering)
-    rendering.set_defaults(run=manifests.run)
-    given = parser.parse_args(arguments)
+    rendering = commands.add_parser("manifests", help=HELP)
+    add_arguments(rendering)
+    rendering.set_defaults(run=cli.run)
     try:
+        given = parser.parse_args(arguments)
         code: int = given.run(given)
     except DtaleMagicsError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
@@ -47,6 +48,13 @@ def main(arguments: list[str] | None = None) -> int:
         print("Run it where notebooks run: dtale_magics has all it needs there.", file=sys.stderr)
         return 2
     return code
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what was wrong, not how everything is used."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message[:1].upper()}{message[1:]}.", f"Type: {self.prog} --help")
 
 
 def _list(given: argparse.Namespace) -> int:
@@ -61,13 +69,13 @@ def _list(given: argparse.Namespace) -> int:
 def _check(given: argparse.Namespace) -> int:
     from dtale_magics import session  # noqa: PLC0415 (--help shall be quick)
     from dtale_magics.frontend.display import check_text  # noqa: PLC0415
-    from dtale_magics.pod import ports  # noqa: PLC0415 (--help shall be quick)
+    from dtale_magics.pod import peers  # noqa: PLC0415 (--help shall be quick)
 
     mistake = session.current().settings().mistake  # a wrong setting is what is to be found
     if mistake is not None:
         raise mistake
     # Nothing runs in this process: each kernel checks for itself, and has what its pages told.
-    checks = ports.checks()
+    checks = peers.checks()
     without = None if checks else session.current().check().as_dict()
     reached = bool(checks) and all(map(_is_reached, checks))
     if given.json:

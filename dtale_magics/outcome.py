@@ -56,7 +56,7 @@ class Outcome:
 
     @property
     def ours(self) -> bool:
-        """Whether the port is this kernel's now."""
+        """Whether this kernel has the port now, and is in front there."""
         return True
 
     @property
@@ -88,45 +88,42 @@ class AlreadyOurs(Outcome):
     """This kernel had the port."""
 
     def __str__(self) -> str:
-        return f"Port {self.port} was this notebook's already."
+        return f"This notebook was in front at port {self.port} already."
+
+
+@dataclass(frozen=True)
+class Joined(Outcome):
+    """The port is shared with siblings, of which one handed out its sockets."""
+
+    holder: Party
+
+    def __str__(self) -> str:
+        return f"Port {self.port} is shared with {self.holder}."
 
 
 @dataclass(frozen=True)
 class Steered(Outcome):
-    """New connections were steered away from a sibling, which needed nothing from it."""
+    """The port was steered away from siblings that do not answer, of which `holder` is one."""
 
     holder: Party
 
     def __str__(self) -> str:
         return (
-            f"Port {self.port} was taken from {self.holder} {self._took}; no request was lost, "
-            "and its D-Tale goes on at another port."
+            f"Port {self.port} was taken {self._took}, as {self.holder} does not answer; it shares "
+            "the port again when it does, and this notebook is in front."
         )
 
 
 @dataclass(frozen=True)
-class HandedOver(Outcome):
-    """A sibling handed over its listening socket."""
+class InFront(Outcome):
+    """This notebook is in front of those that share the port, in place of `holder`."""
 
     holder: Party
 
     def __str__(self) -> str:
         return (
-            f"Port {self.port} was handed over by {self.holder} {self._took}; no request was lost, "
-            "and its D-Tale goes on at another port."
-        )
-
-
-@dataclass(frozen=True)
-class Released(Outcome):
-    """A sibling released the port and we bound it; requests of that moment may have failed."""
-
-    holder: Party
-
-    def __str__(self) -> str:
-        return (
-            f"Port {self.port} was released by {self.holder} and bound {self._took}; "
-            "its D-Tale goes on at another port."
+            f"This notebook is in front at port {self.port}, in place of {self.holder.label}. "
+            "Links of both go on."
         )
 
 
@@ -155,30 +152,19 @@ class ReplacedPlainDtale(Outcome):
 
 @dataclass(frozen=True)
 class GivenBack(Outcome):
-    """The sibling that had the port before has it again."""
+    """Another notebook is in front again; the port goes on being shared."""
 
     to: Party
 
     @property
     def ours(self) -> bool:
-        """Whether the port is this kernel's now."""
+        """Whether this kernel has what was asked for."""
         return False
 
     def __str__(self) -> str:
-        return f"Port {self.port} was given back to {self.to.label} {self._took}."
-
-
-@dataclass(frozen=True)
-class LetGo(Outcome):
-    """The port was released to nobody."""
-
-    @property
-    def ours(self) -> bool:
-        """Whether the port is this kernel's now."""
-        return False
-
-    def __str__(self) -> str:
-        return f"Port {self.port} was released; whoever had it before is gone or never was."
+        return (
+            f"{self.to.label} is in front at port {self.port} again. Links of this notebook go on."
+        )
 
 
 @dataclass(frozen=True)
@@ -206,7 +192,7 @@ class Refused(Outcome):
 
     @property
     def ours(self) -> bool:
-        """Whether the port is this kernel's now."""
+        """Whether this kernel has the port now, and is in front there."""
         return False
 
     def __str__(self) -> str:

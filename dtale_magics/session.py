@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import re
 import secrets
@@ -28,14 +27,14 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
     from werkzeug.wrappers import Request, Response
 
+    from dtale_magics.news import Event, News
     from dtale_magics.outcome import Outcome
-    from dtale_magics.pod.news import Event, News
     from dtale_magics.pod.ports import Ports
     from dtale_magics.reach.reachability import Reachability
     from dtale_magics.reach.verdict import Verdict
     from dtale_magics.serving import guard
     from dtale_magics.settings import PortRange, Settings
-    from dtale_magics.state import Cell, Frame, FrameInfo, PortHolder, Status
+    from dtale_magics.state import Cell, FrameInfo, PortHolder, Status
     from dtale_magics.viewer.show_options import ShowOptions
     from dtale_magics.viewer.viewer import Viewer
 
@@ -86,6 +85,8 @@ class Session:
         """Called whenever somebody uses D-Tale; whoever shows panels sets it."""
         self.is_watched: Callable[[], bool] = lambda: False
         """Whether a page shows a panel; whoever shows panels sets it."""
+        self.is_busy: Callable[[], bool] = lambda: False
+        """Whether a cell runs; whoever knows the kernel sets it."""
 
     # What %load_ext does not need is imported and made when it is first asked for.
 
@@ -104,7 +105,7 @@ class Session:
 
     @once
     def _news(self) -> News:
-        from dtale_magics.pod.news import News  # noqa: PLC0415
+        from dtale_magics.news import News  # noqa: PLC0415
 
         return News()
 
@@ -170,19 +171,17 @@ class Session:
 
     def status_here(self) -> Status:
         """Return what is known without asking a sibling: who else has the ingress port is not."""
-        now = self.settings()
-        own = now.ingress_port in self.ports
-        return self._status(self._own_holder(now.ingress_port) if own else None)
+        return self._status(self._own_place(self.settings().ingress_port))
 
     def kernels(self) -> list[dict[str, Any]]:
         """Return the status of every D-Tale of this user in this pod, as `Status.as_dict` does.
 
         Of a kernel that does not answer, only what the system knows (``"responding": False``).
         """
-        from dtale_magics.pod import ports  # noqa: PLC0415 (not at %load_ext)
+        from dtale_magics.pod import peers  # noqa: PLC0415 (not at %load_ext)
 
         own = [self._report()] if self.ports else []
-        return own + ports.statuses()
+        return own + peers.statuses()
 
     def check(self, changed: Callable[[], None] = lambda: None) -> Verdict:
         """Find out by which URL this kernel's D-Tale is seen, within three seconds.
@@ -194,14 +193,11 @@ class Session:
         """
         from dtale_magics.pod import peers  # noqa: PLC0415 (not at %load_ext)
 
-        def siblings(seconds: float) -> list[dict[str, Any]]:
-            return [sibling.to_json() for sibling in peers.identities(seconds)]
-
         def tell() -> None:
             self._news.tell()
             changed()
 
-        return self.reach.check(tell, siblings=siblings, pages=self.is_watched())
+        return self.reach.check(tell, siblings=peers.statuses, pages=self.is_watched())
 
     def events(self) -> tuple[Event, ...]:
         """Return the last events of this kernel's D-Tale, oldest first."""
@@ -434,8 +430,10 @@ class Session:
     def new_link(self) -> None:
         """Give this kernel a new slug; links with the old one are dead from now on."""
         with self._lock:
-            self.slug = _new_slug()
+            before, self.slug = self.slug, _new_slug()
             self._slugs.add(self.slug)
+            if self._ports is not None:
+                self._ports.answer_to(self.slug, instead_of=before)
         self._viewer.forget_roots()
         self._did("New links: the old ones are dead.")
 
@@ -478,7 +476,7 @@ class Session:
     def take_over(
         self, port: int | None = None, *, deadline_seconds: float = TAKEOVER_SECONDS
     ) -> Outcome:
-        """Get a port, by default the ingress port, from whoever has it.
+        """Get a port, by default the ingress port, and be the notebook in front there.
 
         Parameters
         ----------
@@ -498,12 +496,16 @@ class Session:
         self._plain_show.announce()
         return outcome
 
-    def release(
-        self, port: int | None = None, *, deadline_seconds: float = TAKEOVER_SECONDS
-    ) -> Outcome:
-        """Give a port, by default the ingress port, back to the notebook that had it before."""
+    def release(self, port: int | None = None) -> Outcome:
+        """Let the notebook that was in front before be in front again, by default at the ingress.
+
+        Returns
+        -------
+        dtale_magics.outcome.Outcome
+            What happened; a refusal is an outcome, not an error.
+        """
         wanted = self.settings().ingress_port if port is None else port
-        outcome = self._open_ports().release(wanted, deadline_seconds)
+        outcome = self._open_ports().release(wanted)
         self._plain_show.announce()
         return outcome
 
@@ -561,11 +563,14 @@ class Session:
                 self._ports = Ports(
                     self.owner,
                     web,
-                    self._describe,
+                    lambda name: name in {self.slug, self.owner, self._assets.token},
+                    notebook.name,
                     {"status": self._report, "check": lambda: self.check().as_dict()},
-                    lambda: self.settings().range,
+                    lambda: self.settings().search_order,
                     self._happened,
+                    lambda: self.is_busy(),  # noqa: PLW0108 (it may be set later)
                 )
+                self._ports.answer_to(self.slug)
             return self._ports
 
     def _answer_click(
@@ -604,7 +609,7 @@ class Session:
             ports=ports,
             url=base and f"{base}/",
             ingress_port=now.ingress_port,
-            holds_ingress=now.ingress_port in ports,
+            holds_ingress=ingress_holder is not None and ingress_holder.kind == "this kernel",
             ingress_holder=ingress_holder,
             frames=self.frames(),
             open_access=now.open_access,
@@ -612,16 +617,7 @@ class Session:
 
     def _report(self) -> dict[str, Any]:
         """Report to a sibling that lists all: who has the ingress port it finds out itself."""
-        status = self._status(None)
-        own = self._own_holder(status.ingress_port) if status.holds_ingress else None
-        holder = None if own is None else dataclasses.asdict(own)
-        return {**status.as_dict(), "ingress_holder": holder, "responding": True}
-
-    def _describe(self) -> tuple[str, tuple[Frame, ...]]:
-        from dtale_magics.state import Frame  # noqa: PLC0415 (not at %load_ext)
-
-        frames = (Frame(one.name, one.data_id, one.rows, one.columns) for one in self.frames())
-        return notebook.name(), tuple(frames)
+        return {**self.status_here().as_dict(), "responding": True}
 
     def settings_changed(self) -> None:
         """Have the next request meet the settings as they are then."""
@@ -652,7 +648,7 @@ class Session:
         """Give a plain D-Tale of this user what it asks for before it takes a port."""
         from werkzeug.wrappers import Response  # noqa: PLC0415 (not at %load_ext)
 
-        from dtale_magics.pod import visitor  # noqa: PLC0415
+        from dtale_magics.serving import visitor  # noqa: PLC0415
 
         ports = self._ports
         if request.path not in ("/health", "/shutdown") or ports is None:
@@ -683,28 +679,35 @@ class Session:
 
         return Response(_NOT_LOADED, 503, {"Retry-After": "2"}, mimetype="text/plain")
 
-    def _own_holder(self, port: int) -> PortHolder:
+    def _own_place(self, port: int) -> PortHolder | None:
+        """Return ourselves if we are in front at `port`."""
+        if port not in self.ports:
+            return None
+        from dtale_magics.pod import front  # noqa: PLC0415 (not at %load_ext)
         from dtale_magics.state import PortHolder  # noqa: PLC0415 (not at %load_ext)
 
-        since = None if self._ports is None else self._ports.since(port)
-        return PortHolder(port, "this kernel", notebook.name(), os.getpid(), since)
+        place = front.in_front(port)
+        if place is None or place.owner != self.owner:
+            return None
+        return PortHolder(port, "this kernel", notebook.name(), os.getpid(), place.since)
 
     def _holder(self, port: int) -> PortHolder | None:
-        if port in self.ports:
-            return self._own_holder(port)
+        own = self._own_place(port)
+        if own is not None:
+            return own
         from dtale_magics.pod import ports  # noqa: PLC0415 (not at %load_ext)
         from dtale_magics.serving import listener  # noqa: PLC0415 (not at %load_ext)
         from dtale_magics.state import PortHolder  # noqa: PLC0415
         from dtale_magics.system import holders  # noqa: PLC0415 (not at %load_ext)
 
-        sibling = ports.sibling_with(port)
+        sibling = ports.in_front(port)
         if sibling is not None:
             return sibling
         found = holders.find(port)
         if not found or (not found[0].listening and listener.could_bind(port)):
             return None  # connections that our own kind has left in TIME_WAIT do not count
-        own = found[0].pid == os.getpid()
-        label = "another server in this notebook" if own else str(found[0])
+        mine = found[0].pid == os.getpid()
+        label = "another server in this notebook" if mine else str(found[0])
         return PortHolder(port, "process", label, found[0].pid, found[0].since)
 
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from support.pods import Pod
     from support.ports import PortClaims
 
+    from dtale_magics.serving.connections import Connection
+
 linux = pytest.mark.skipif(sys.platform != "linux", reason="a rule of Linux")
 
 
@@ -198,17 +200,18 @@ def test_a_port_that_is_taken_on_one_address_only_is_not_reserved(
 
 @linux
 def test_a_connection_that_sends_nothing_is_not_handed_out(ports: range) -> None:
-    """Otherwise it would stay with the old owner of a port after a takeover."""
+    """Otherwise it would stay with whoever accepted it, and who may be suspended then."""
     with contextlib.closing(listener.reserve(ports)) as one:
         with socket.create_connection(("127.0.0.1", one.port), 5) as silent:
             time.sleep(0.2)
             with pytest.raises(BlockingIOError):
                 one.accept()
             silent.sendall(b"hello")
-            connection, address = _accept_soon(one)
-            with connection:
-                assert connection.recv(10) == b"hello"
-        assert address[0] == "127.0.0.1"
+            connection = _accept_soon(one)
+            with contextlib.closing(connection):
+                assert connection.socket.recv(10) == b"hello"
+        assert connection.address[0] == "127.0.0.1"
+        assert connection.port == one.port
 
 
 def test_no_descriptor_is_left_behind(ports: range) -> None:
@@ -254,7 +257,7 @@ def _reserve_soon(port: int) -> listener.Listener:
             time.sleep(0.02)
 
 
-def _accept_soon(one: listener.Listener) -> tuple[socket.socket, tuple[str, int]]:
+def _accept_soon(one: listener.Listener) -> Connection:
     deadline = time.monotonic() + 5
     while True:
         try:

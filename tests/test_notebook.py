@@ -62,8 +62,8 @@ def test_the_name_follows_the_server_and_is_known_when_that_has_no_time(
     train, eda = start_kernel(notebook="before.ipynb"), start_kernel(notebook="eda.ipynb")
 
     def seen() -> list[tuple[str, bool]]:
-        of_all = "__import__('dtale_magics.pod.peers').pod.peers.identities(0.5)"
-        found = eda.value(f"[(one.label, one.responding, one.pid) for one in {of_all}]")
+        of_all = "__import__('dtale_magics.pod.peers').pod.peers.statuses(0.5)"
+        found = eda.value(f"[(one['label'], one['responding'], one['pid']) for one in {of_all}]")
         return [(label, responding) for label, responding, pid in found if pid == train.pid]
 
     with _serve(jupyter) as url:

@@ -56,85 +56,97 @@ def on_port(url: str, port: int) -> str:
     return f"http://{host.partition(':')[0]}:{port}/{path}"
 
 
-def test_taking_moves_the_port_and_keeps_both_frames(two: tuple[Kernel, Kernel]) -> None:
+def in_front(kernel: Kernel) -> str:
+    return str(kernel.status()["ingress_holder"]["label"])
+
+
+def test_notebooks_share_the_port_and_a_takeover_changes_who_is_in_front(
+    two: tuple[Kernel, Kernel],
+) -> None:
     first, second = two
     ingress = first.ports[0]
-    assert first.status()["ports"] == [ingress]
-    stale = url_of(first)
+    links = [url_of(one) for one in two]
+    for one in two:
+        assert one.status()["ports"] == [ingress]
+        assert in_front(one) == "train.ipynb"
+    assert [shown_at(link) for link in links] == [1, 2]
+    assert first.status()["holds_ingress"]
+    assert not second.status()["holds_ingress"]
+
     said = second.run("%dtale_port --take").text
     assert "train.ipynb" in said
     assert str(ingress) in said
-    status = second.status()
-    assert status["holds_ingress"]
-    assert status["port"] == ingress
-    assert shown_at(url_of(second)) == 2
-    wait(lambda: first.status()["ports"] not in ([], [ingress]))
-    assert shown_at(url_of(first)) == 1, "the other one goes on elsewhere"
-    assert request(stale).status == 404, "a stale tab never shows the new owner's data"
+    assert second.status()["holds_ingress"]
+    assert not first.status()["holds_ingress"]
     holder = first.status()["ingress_holder"]
     assert (holder["kind"], holder["label"]) == ("notebook", "eda.ipynb")
-    # And back again.
-    assert "eda.ipynb" in first.run("%dtale_port --take").text
-    assert shown_at(stale) == 1
+    assert [shown_at(link) for link in links] == [1, 2], "links of both go on"
 
-
-def test_releasing_gives_it_back(two: tuple[Kernel, Kernel]) -> None:
-    first, second = two
-    ingress = first.ports[0]
-    second.run("%dtale_port --take")
-    wait(lambda: first.status()["ports"] != [ingress])
-    assert "given back to train.ipynb" in second.run("%dtale_port --release").text
+    assert "train.ipynb is in front" in second.run("%dtale_port --release").text
+    assert first.status()["holds_ingress"]
     first.run("from dtale_magics import session")
     events = "[event.text for event in session.current().events()]"
-    wait(lambda: f"eda.ipynb gave port {ingress} back." in first.value(events))
-    assert ingress in first.status()["ports"]
-    assert shown_at(on_port(url_of(first), ingress)) == 1
-    assert shown_at(url_of(second)) == 2
+    wait(lambda: any(f"gave port {ingress} back" in text for text in first.value(events)))
+    assert [shown_at(link) for link in links] == [1, 2]
+    refused = second.run("%dtale_port --release", ok=False)
+    assert "train.ipynb" in refused.traceback
+
+
+def test_the_front_answers_what_is_addressed_to_nobody_under_open_access(
+    start_kernel: StartKernel,
+) -> None:
+    kernels = [start_kernel(notebook=name) for name in ("train.ipynb", "eda.ipynb")]
+    for number, kernel in enumerate(kernels, 1):
+        kernel.run("%load_ext dtale_magics\n%config DtaleMagics.open_access = True")
+        kernel.run(f"import pandas as pd; df = pd.DataFrame({{'a': [{number}] * 3}})\n%dtale df")
+    port = kernels[0].ports[0]
+    plain = f"http://127.0.0.1:{port}/dtale/main/1"
+    assert {shown_at(plain) for _ in range(5)} == {1}
+    kernels[1].run("%dtale_port --take")
+    assert {shown_at(plain) for _ in range(5)} == {2}
+    kernels[1].kill()
+    assert {shown_at(plain) for _ in range(5)} == {1}
+
+
+def test_nobody_waits_for_one_that_runs_a_cell_or_is_stopped(two: tuple[Kernel, Kernel]) -> None:
+    first, second = two
+    running = first.send("import time; time.sleep(8)")
+    second.run("%dtale_port --take")
+    assert [shown_at(url_of(second)) for _ in range(5)] == [2] * 5
+    first.finish(running)
+    processes.stop(second.pid)
+    try:
+        assert in_front(first) == "eda.ipynb"
+        first.run("%dtale_port --take")
+        assert first.status()["holds_ingress"]
+        assert [shown_at(url_of(first)) for _ in range(10)] == [1] * 10
+        first.run("from dtale_magics.pod import peers")
+        first.run(f"its = [one for one in peers.siblings() if one.pid == {second.pid}]")
+        assert first.value("[one['responding'] for one in peers.statuses(600, its)]") == [False]
+    finally:
+        os.kill(second.pid, signal.SIGCONT)
+    assert [shown_at(url_of(one)) for one in two] == [1, 2]
     assert not second.status()["holds_ingress"]
 
 
-def test_a_takeover_works_while_the_other_runs_a_cell_and_while_it_is_stopped(
-    two: tuple[Kernel, Kernel],
+def test_one_whose_siblings_are_all_stopped_gets_the_port_and_shares_it_when_they_wake_up(
+    start_kernel: StartKernel,
 ) -> None:
-    first, second = two
-    ingress = first.ports[0]
-    running = first.send("import time; time.sleep(8)")
-    second.run("%dtale_port --take")
-    assert shown_at(on_port(url_of(second), ingress)) == 2
-    first.finish(running)
-    wait(lambda: first.status()["ports"] not in ([], [ingress]))
-    processes.stop(second.pid)
-    try:
-        first.run("%dtale_port --take")
-        assert shown_at(on_port(url_of(first), ingress)) == 1
-    finally:
-        os.kill(second.pid, signal.SIGCONT)
-    wait(lambda: ingress not in second.status()["ports"])
-    assert shown_at(url_of(second)) == 2
-    for _ in range(20):
-        assert shown_at(on_port(url_of(first), ingress)) == 1
-
-
-def test_a_stopped_notebook_is_neither_waited_for_nor_acts_on_what_was_said_meanwhile(
-    two: tuple[Kernel, Kernel],
-) -> None:
-    first, second = two
-    ingress = first.ports[0]
-    second.run("%dtale_port --take")
-    wait(lambda: first.status()["ports"] not in ([], [ingress]))
+    first, second = start_kernel(notebook="train.ipynb"), start_kernel(notebook="eda.ipynb")
+    for number, kernel in enumerate((first, second), 1):
+        kernel.run("%load_ext dtale_magics")
+        kernel.run(f"import pandas as pd; df = pd.DataFrame({{'a': [{number}] * 3}})")
+    first.run("%dtale df")
+    link = url_of(first)
     processes.stop(first.pid)
     try:
-        second.run("from dtale_magics.pod import peers")
-        second.run(f"its = [one for one in peers.siblings() if one.pid == {first.pid}]")
-        asked = second.value("[one.responding for one in peers.identities(600, its)]")
-        assert asked == [False]
         second.run("%dtale df")
-        assert "given back" not in second.run("%dtale_port --release").text
-        assert ingress not in second.status()["ports"]
+        assert second.status()["ports"] == [first.ports[0]]
+        assert [shown_at(url_of(second)) for _ in range(20)] == [2] * 20
     finally:
         os.kill(first.pid, signal.SIGCONT)
-    assert shown_at(url_of(first)) == 1
-    assert ingress not in first.status()["ports"]
+    assert [shown_at(link) for _ in range(20)] == [1] * 20
+    assert [shown_at(url_of(second)) for _ in range(20)] == [2] * 20
 
 
 def test_force_with_the_frame_and_for_another_port(two: tuple[Kernel, Kernel]) -> None:
@@ -142,28 +154,40 @@ def test_force_with_the_frame_and_for_another_port(two: tuple[Kernel, Kernel]) -
     ingress = first.ports[0]
     second.run(f"%dtale df --port {ingress} --force")
     assert second.status()["port"] == ingress
+    assert second.status()["holds_ingress"]
     other = first.ports[7]
     second.run(f"%dtale_port {other}")
+    assert second.status()["ports"] == [ingress, other]
+    assert second.status()["port"] == other
     first.run(f"%dtale_port {other} --force")
-    wait(lambda: other not in second.status()["ports"])
-    assert ingress in second.status()["ports"]
-    assert shown_at(on_port(url_of(first), other)) == 1
-    assert shown_at(on_port(url_of(second), ingress)) == 2, "it loses only what was asked for"
+    assert first.status()["port"] == other
+    for one, number in ((first, 1), (second, 2)):
+        assert shown_at(on_port(url_of(one), other)) == number
+        assert shown_at(on_port(url_of(one), ingress)) == number
 
 
 def test_code_can_take_over_and_dtales_force_does_the_same(two: tuple[Kernel, Kernel]) -> None:
     first, second = two
     ingress = first.ports[0]
     second.run("import dtale_magics; outcome = dtale_magics.take_over()")
-    assert second.value("[outcome.ours, outcome.port, type(outcome).__name__]") in (
-        [True, ingress, "Steered"],
-        [True, ingress, "HandedOver"],
-    )
+    assert second.value("[outcome.ours, outcome.port, type(outcome).__name__]") == [
+        True,
+        ingress,
+        "InFront",
+    ]
     first.run(f"import dtale; inst = dtale.show(df, port={ingress}, force=True)")
     assert first.status()["holds_ingress"]
     assert shown_at(first.value("inst._main_url").replace("/main/df", "/main/1")) == 1
-    wait(lambda: ingress not in second.status()["ports"])
     assert shown_at(url_of(second)) == 2, "nothing was killed"
+
+
+def test_new_links_are_passed_on_and_old_ones_are_dead(two: tuple[Kernel, Kernel]) -> None:
+    first, second = two
+    before = url_of(second)
+    second.run("%dtale --new-link")
+    assert request(before).status == 404
+    assert [shown_at(url_of(second)) for _ in range(10)] == [2] * 10
+    assert shown_at(url_of(first)) == 1
 
 
 def test_every_dtale_of_the_pod_is_listed(two: tuple[Kernel, Kernel]) -> None:
@@ -225,14 +249,16 @@ def test_a_stranger_is_named_and_left_alone(start_kernel: StartKernel) -> None:
         stranger.wait()
 
 
-def test_what_a_killed_owner_leaves_in_time_wait_does_not_hold_the_port(
+def test_what_a_killed_one_leaves_in_time_wait_does_not_hold_the_port(
     two: tuple[Kernel, Kernel],
 ) -> None:
     first, second = two
     assert shown_at(url_of(first)) == 1  # the server closed that connection: TIME_WAIT is its own
     first.kill()
-    assert second.status()["ingress_holder"] is None
-    assert "was free" in second.run("%dtale_port --take").text
+    assert second.status()["holds_ingress"], "it was the only other one"
+    assert shown_at(url_of(second)) == 2
+    second.run("%dtale --stop\n%dtale df")
+    assert second.status()["port"] == first.ports[0]
 
 
 PLAIN = """
@@ -257,13 +283,10 @@ def test_a_plain_dtale_is_replaced_and_what_it_loses_is_said(start_kernel: Start
 
 
 def test_a_plain_dtale_can_force_its_way_in_and_nobody_else(
-    start_kernel: StartKernel,
+    two: tuple[Kernel, Kernel], start_kernel: StartKernel
 ) -> None:
-    ours, plain = start_kernel(notebook="eda.ipynb"), start_kernel(notebook="plain.ipynb")
-    ours.run("%load_ext dtale_magics")
-    ours.run("import pandas as pd; df = pd.DataFrame({'a': [2] * 3})")
-    ours.run("%dtale df")
-    port = ours.status()["port"]
+    plain = start_kernel(notebook="plain.ipynb")
+    port = two[0].ports[0]
     root = f"http://127.0.0.1:{port}"
     agent = {"User-Agent": "python-requests/2.32"}
     for headers in (
@@ -273,14 +296,14 @@ def test_a_plain_dtale_can_force_its_way_in_and_nobody_else(
         {**agent, "Origin": "http://evil.example"},
     ):
         assert request(f"{root}/shutdown", headers=headers).status == 404
-    assert ours.status()["port"] == port
+    assert [one.status()["port"] for one in two] == [port] * 2
     plain.run(PLAIN % (port, True))
     wait(lambda: plain.value("inst.is_up()"))
-    assert (
-        request(
-            f"http://localhost:{port}/dtale/data/1?ids=%5B%220-1%22%5D", host="127.0.0.1"
-        ).json()["results"]["0"]["a"]
-        == 7
-    )
-    wait(lambda: ours.status()["ports"] not in ([], [port]))
-    assert shown_at(url_of(ours)) == 2, "its state is kept"
+    theirs = f"http://localhost:{port}/dtale/data/1?ids=%5B%220-1%22%5D"
+    assert request(theirs, host="127.0.0.1").json()["results"]["0"]["a"] == 7
+    # They go on together at the next one, and their state is kept.
+    wait(lambda: all(one.status()["ports"] == [port + 1] for one in two))
+    assert [shown_at(url_of(one)) for one in two] == [1, 2]
+    plain.kill()
+    wait(lambda: all(one.status()["port"] == port for one in two))
+    assert [shown_at(url_of(one)) for one in two] == [1, 2]

@@ -63,7 +63,7 @@ def ports_text(status: Status) -> str:
 
 
 def holder_text(status: Status) -> str:
-    """Say who has the ingress port."""
+    """Say who is in front at the ingress port."""
     return f"ingress port  {status.ingress_port} {_who(status.ingress_holder)}"
 
 
@@ -116,9 +116,8 @@ def _found(one: Mapping[str, Any] | None) -> str:
 def _who(holder: PortHolder | None) -> str:
     if holder is None:
         return "is free"
-    if holder.kind == "this kernel":
-        return "is this notebook's"
-    since = (
-        "" if holder.since is None or holder.kind == "process" else f" since {clock(holder.since)}"
-    )
-    return f"is held by {holder.label}{since}"
+    if holder.kind == "process":
+        return f"is held by {holder.label}"
+    who = "this notebook" if holder.kind == "this kernel" else holder.label
+    since = "" if holder.since is None else f" since {clock(holder.since)}"
+    return f"with {who} in front{since}"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from dtale_magics.frontend import completion
 from dtale_magics.frontend.magics import DtaleMagics
 from dtale_magics.frontend.rewriting import Rewriting
+from dtale_magics.frontend.running import Busy
 from dtale_magics.frontend.shown import Shown
 
 if TYPE_CHECKING:
@@ -22,14 +23,16 @@ if TYPE_CHECKING:
 def load(shell: InteractiveShell) -> None:
     """Register magics, settings and completion in `shell`."""
     unload(shell)
-    magics = DtaleMagics(shell, Shown(shell), Rewriting(shell))
+    magics = DtaleMagics(shell, Shown(shell), Rewriting(shell), Busy(shell))
     magics.shown.install()
     magics.rewriting.install()
+    magics.busy.install()
     magics.watching.install()
     shell.register_magics(magics)
     shell.configurables.append(magics)  # type: ignore[arg-type] # so that %config knows it
     completion.install(shell, magics.session)
     magics.session.panel_api = _panel_api(magics.session)
+    magics.session.is_busy = magics.busy
     magics.session.open()
 
 
@@ -45,6 +48,7 @@ def unload(shell: InteractiveShell) -> None:
     completion.uninstall(shell)
     magics.shown.uninstall()
     magics.rewriting.uninstall()
+    magics.busy.uninstall()
     magics.watching.uninstall()
     magics.auto_show.uninstall()
     if "dtale_magics.frontend.controller" in sys.modules:

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from dtale_magics.frontend.expression import Expression, Scope
     from dtale_magics.frontend.options import Magic
     from dtale_magics.frontend.rewriting import Rewriting
+    from dtale_magics.frontend.running import Busy
     from dtale_magics.frontend.shown import Shown
     from dtale_magics.session import Session
     from dtale_magics.state import FrameInfo
@@ -159,10 +160,13 @@ class DtaleMagics(Magics):
         "%dtale df --theme dark sets that of one grid.",
     ).tag(config=True)
 
-    def __init__(self, shell: InteractiveShell, shown: Shown, rewriting: Rewriting) -> None:
+    def __init__(
+        self, shell: InteractiveShell, shown: Shown, rewriting: Rewriting, busy: Busy
+    ) -> None:
         super().__init__(shell=shell, parent=shell)
         self.shown = shown
         self.rewriting = rewriting
+        self.busy = busy
         self.session: Session = sessions.renew(self._settings)
         self.observe(lambda _: self.session.settings_changed(), self.trait_names(config=True))
         self._names = expression.Names()

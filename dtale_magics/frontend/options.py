@@ -199,7 +199,7 @@ def _height(text: str, flag: str) -> int:
 
 DTALE = Magic(
     "%dtale",
-    "Show a frame in D-Tale, on a port that is this notebook's alone.",
+    "Show a frame in D-Tale, below a link that is this notebook's alone.",
     (
         Example("%dtale", "the panel alone: what this notebook's D-Tale shows, and where"),
         Example(
@@ -259,8 +259,7 @@ DTALE = Magic(
         ),
         Option(
             "--force",
-            "takes that port over from another notebook, which keeps its frames and goes on at "
-            "another port",
+            "the same, and is in front there",
             keyword="force",
             example="%dtale df --port 40005 --force",
         ),
@@ -327,7 +326,9 @@ DTALE_PORT = Magic(
     "%dtale_port",
     "Show or set the ports of this notebook's D-Tale.",
     (
-        Example("%dtale_port", "the bound port, the range, and who holds the ingress port"),
+        Example(
+            "%dtale_port", "the bound port, the range, and who is in front at the ingress port"
+        ),
         Example(
             "%dtale_port 40000 40010",
             "looks for ports in this range from now on (`40000-40010` too)",
@@ -338,12 +339,12 @@ DTALE_PORT = Magic(
         ),
         Option(
             "--take",
-            "takes the ingress port over from whichever notebook has it",
+            "makes this notebook the one in front at the ingress port",
             answer=commands.take,
         ),
         Option(
             "--release",
-            "gives it back to the notebook that had it before",
+            "lets the notebook that was in front before be so again",
             answer=commands.release,
         ),
         Option(
@@ -354,7 +355,7 @@ DTALE_PORT = Magic(
         ),
         Option(
             "--force",
-            "takes that port over; `%dtale df --port 40005 --force` shows the frame there too",
+            "serves on that port and is in front there",
             keyword="force",
             example="%dtale_port 40005 --force",
         ),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from dtale_magics.pod.news import Event
+    from dtale_magics.news import Event
     from dtale_magics.reach.verdict import Verdict
     from dtale_magics.state import Status
 

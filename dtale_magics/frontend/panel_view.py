@@ -20,7 +20,7 @@ from dtale_magics.frontend.panel_model import (
     WayRow,
 )
 from dtale_magics.reach.finding import Ours
-from dtale_magics.state import count, frame_text
+from dtale_magics.state import frame_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from dtale_magics.reach.finding import Finding
     from dtale_magics.reach.verdict import Verdict
     from dtale_magics.state import PortHolder, Status
+
+_NAMED = 3
+"""So many notebooks are named in a line."""
 
 _UNKNOWN = Line("unknown", "Looking for the other notebooks …")
 
@@ -69,10 +72,10 @@ def describe(facts: Facts, activity: Activity | None = None) -> PanelView:
         button = None  # one button for one action
     return PanelView(
         label=status.label,
-        server=_server(status),
+        server=_server(facts),
         outside=_outside(status, facts.verdict) if known else _UNKNOWN,
         ingress=(_ingress(status, keeper) if known else _UNKNOWN) if matters else None,
-        brief=_brief(status, matters=matters and known),
+        brief=_brief(facts, matters=matters and known),
         concern=_concern(facts, when if news else None),
         end=_end(facts),
         button=button,
@@ -125,41 +128,62 @@ def _end(facts: Facts) -> End | None:
     return _STOPPED if facts.status.frames and not facts.status.ports else None
 
 
-def _brief(status: Status, *, matters: bool) -> str:
+def _brief(facts: Facts, *, matters: bool) -> str:
     """Say where D-Tale is, for the one line that is always there."""
+    status = facts.status
     if not status.ports:
         return "not running; start it with %dtale df" if not status.frames else "not running"
-    port, ingress, holder = f"port {status.port}", status.ingress_port, status.ingress_holder
-    if not matters:
-        return port
-    if status.holds_ingress:
-        return f"ingress port {ingress}"
+    assert status.port is not None
+    port, ingress, holder = status.port, status.ingress_port, status.ingress_holder
+    shared = f"port {port}{_shared_with(facts, port)}"
+    if not matters or ingress in status.ports:
+        return shared
     if holder is None:
-        return f"{port}, ingress port {ingress} is free"
-    return f"{port}, ingress port {ingress}: {holder.label}"
+        return f"{shared}; ingress port {ingress} is free"
+    return f"{shared}; ingress port {ingress}: {holder.label}"
 
 
-def _server(status: Status) -> Line:
+def _server(facts: Facts) -> Line:
+    status = facts.status
     if not status.ports:
         return Line("free", "D-Tale is not running", note="start it with %dtale df")
     assert status.port is not None
     others = [str(port) for port in status.ports if port != status.port]
     note = f"open tabs also on {', '.join(others)}" if others else ""
-    return Line("ours", f"D-Tale on port {status.port}", note=note)
+    shared = _shared_with(facts, status.port)
+    return Line("ours", f"D-Tale on port {status.port}{shared}", note=note)
+
+
+def _shared_with(facts: Facts, port: int) -> str:
+    """Name the other notebooks on `port`, a few of them."""
+    others = [
+        str(one["label"])
+        for one in facts.kernels
+        if one["owner"] != facts.status.owner and port in one["ports"]
+    ]
+    if not others:
+        return ""
+    named = others if len(others) <= _NAMED else [*others[: _NAMED - 1]]
+    more = len(others) - len(named)
+    return f", shared with {', '.join(named)}" + (f" and {more} more" if more else "")
 
 
 def _ingress(status: Status, keeper: Mapping[str, Any] | None) -> Line:
-    name, holder = f"Ingress port {status.ingress_port}", status.ingress_holder
+    name, holder = f"ingress port {status.ingress_port}", status.ingress_holder
     if status.holds_ingress:
-        return Line("ours", f"{name} is this notebook’s", None if holder is None else holder.since)
+        since = None if holder is None else holder.since
+        return Line("ours", f"This notebook is in front at {name}", since)
     if holder is None:
-        return Line("free", f"{name} is free")
+        return Line("free", f"Nobody has {name}")
     if holder.kind != "notebook":
-        return Line("stranger", f"{name} is held by {holder.label}")
-    if keeper is not None and not keeper.get("responding", True):
-        return Line("frozen", f"{name} is held by {holder.label}", holder.since, "not responding")
-    note = "" if keeper is None else count(len(keeper["frames"]), "frame")
-    return Line("held", f"{name} is held by {holder.label}", holder.since, note)
+        return Line("stranger", f"{name.capitalize()} is held by {holder.label}")
+    shared = status.ingress_port in status.ports
+    notes = ["this notebook’s links work there too"] if shared else []
+    frozen = keeper is not None and not keeper.get("responding", True)
+    if frozen:
+        notes.insert(0, "not responding")
+    mark = "frozen" if frozen else "held"
+    return Line(mark, f"{holder.label} is in front at {name}", holder.since, "; ".join(notes))
 
 
 def _outside(status: Status, verdict: Verdict | None) -> Line:
@@ -179,8 +203,8 @@ def _outside(status: Status, verdict: Verdict | None) -> Line:
 def _exposed(status: Status) -> Line:
     """Say what the ingress port shows; whether the ingress itself works is not known here."""
     port, holder = status.ingress_port, status.ingress_holder
-    if status.holds_ingress:
-        return Line("ours", f"from outside: port {port} shows this notebook")
+    if port in status.ports:
+        return Line("ours", f"from outside: port {port} shows this notebook, below its links")
     if holder is None:
         return Line("free", f"from outside: port {port} shows nothing")
     if holder.kind == "notebook":
@@ -188,13 +212,13 @@ def _exposed(status: Status) -> Line:
     return Line("stranger", f"from outside: port {port} does not show this notebook")
 
 
-def _button(facts: Facts, keeper: Mapping[str, Any] | None, taken_from: str) -> Button:
+def _button(facts: Facts, keeper: Mapping[str, Any] | None, taken_from: str) -> Button | None:
     status, kernels = facts.status, facts.kernels
     port, holder = status.ingress_port, status.ingress_holder
     if status.holds_ingress:
         if any(taken_from == one["label"] for one in kernels):
             return Button("release", f"Give back ingress port {port} to {taken_from}")
-        return Button("release", f"Give up ingress port {port}")
+        return None
     if holder is None:
         return Button("take", f"Use ingress port {port}")
     if holder.kind == "notebook":
@@ -266,11 +290,9 @@ def after_take(result: Any) -> Activity:
     said = _said("take", result)
     undo, taken_from = None, ""
     match result:
-        case outcome.Free(port=port):
-            undo = Button("release", f"Undo: give up port {port}")
-        case outcome.Steered() | outcome.HandedOver() | outcome.Released():
+        case outcome.InFront():
             taken_from = result.holder.label
-            undo = Button("release", f"Undo: give port {result.port} back to {taken_from}")
+            undo = Button("release", f"Undo: {taken_from} in front again")
     return Activity(said=said, undo=undo, taken_from=taken_from)
 
 
@@ -311,11 +333,5 @@ def _said(action: str, result: Any) -> Said:
             text=f"Port {result.port} was not taken: {result.why}",
             hint=result.hint,
         )
-    if isinstance(result, outcome.Steered | outcome.HandedOver):
-        text = (
-            f"Port {result.port} was taken from {result.holder.label}; no request was lost, and "
-            "its D-Tale goes on at another port."
-        )
-        return Said(action, ok=True, text=text)
     text, _, hint = str(result).partition("\n")
     return Said(action, ok=True, text=text, hint=hint)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 from dtale_magics.frontend.front_end import CELL_ID
@@ -9,6 +10,41 @@ from dtale_magics.state import Cell
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
+
+
+class Busy:
+    """Knows whether a cell runs.
+
+    Parameters
+    ----------
+    shell
+        Runs the cells.
+    """
+
+    def __init__(self, shell: InteractiveShell) -> None:
+        self._shell = shell
+        self._busy = False
+
+    def __call__(self) -> bool:
+        """Whether one does, the one that installs this excepted."""
+        return self._busy
+
+    def install(self) -> None:
+        """Listen to the shell."""
+        self._shell.events.register("pre_execute", self._begin)
+        self._shell.events.register("post_execute", self._end)
+
+    def uninstall(self) -> None:
+        """Listen no more."""
+        for event, listener in (("pre_execute", self._begin), ("post_execute", self._end)):
+            with contextlib.suppress(ValueError):  # the shell's events were reset
+                self._shell.events.unregister(event, listener)
+
+    def _begin(self) -> None:
+        self._busy = True
+
+    def _end(self) -> None:
+        self._busy = False
 
 
 def running_cell(shell: InteractiveShell) -> Cell:

@@ -15,7 +15,7 @@ TARGET = "/usr/local/share/dtale-magics"
 
 _BASE = ("errors.py", "naming.py", "version.py")
 _PACKAGE = "kubernetes"
-_NOT_IN_THE_HUB = frozenset({"bundle.py", "cli.py", "output.py", "values.py"})
+_NOT_IN_THE_HUB = frozenset({"bundle.py", "cli.py", "output.py", "parser.py", "values.py"})
 
 
 def files() -> dict[str, str]:
@@ -24,9 +24,10 @@ def files() -> dict[str, str]:
     # Nothing of the notebook's part, which the real one leads to.
     found = {"__init__.py": f'"""What the hub needs of dtale_magics {VERSION}."""\n'}
     found |= {name: (root / name).read_text("utf-8") for name in _BASE}
-    for file in sorted((root / _PACKAGE).iterdir(), key=lambda file: file.name):
-        if file.name.endswith(".py") and file.name not in _NOT_IN_THE_HUB:
-            found[f"{_PACKAGE}/{file.name}"] = file.read_text("utf-8")
+    for folder in (_PACKAGE, f"{_PACKAGE}/routes"):
+        for file in sorted((root / folder).iterdir(), key=lambda file: file.name):
+            if file.name.endswith(".py") and file.name not in _NOT_IN_THE_HUB:
+                found[f"{folder}/{file.name}"] = file.read_text("utf-8")
     return {f"dtale_magics/{name}": text for name, text in found.items()}
 
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from dtale_magics.errors import DtaleMagicsError, SettingError
+from dtale_magics.kubernetes import sign_in
 from dtale_magics.kubernetes.manifests import RESERVED_PORTS, pod_sysctls, render
 from dtale_magics.kubernetes.options import FIRST_PORT, LAST_PORT, Options
 from dtale_magics.kubernetes.server import Owner, Server, url_template
@@ -133,7 +134,7 @@ class Exposure:
         return _server(spawner, pod)
 
     def configure(self, config: Any) -> None:
-        """Put hook, removal, environment and reserved ports into ``c``.
+        """Put hook, removal, environment, reserved ports and sign-in into ``c``.
 
         Hooks that are there already run first, as before.
 
@@ -143,6 +144,11 @@ class Exposure:
             The ``c`` of ``jupyterhub_config.py``.
         """
         self._configured = True
+        if self.options.sign_in is not None:
+            if self.options.forward_auth is None:
+                address = sign_in.address(config)
+                self.options = replace(self.options, forward_auth=address)
+            sign_in.configure(self.options, config)
         section = config.KubeSpawner
         for trait, ours in (("after_pod_created_hook", self), ("post_stop_hook", self.remove)):
             earlier = section.get(trait)
@@ -208,7 +214,7 @@ def expose(
         the cluster forbids it: pods on the host's network, policies that restrict sysctls.
     options
         See `Options`: ``path ports route ingress_class tls strip forward_auth gateway headless
-        annotations shared_host scheme public_port entry_points notebook_port``. A route is
+        annotations shared_host scheme public_port entry_points notebook_port sign_in``. A route is
         ``ingress``, ``ingressroute`` or ``httproute``, a gateway ``namespace/name:listener``.
 
     Raises

@@ -1,16 +1,14 @@
-"""The objects besides the route: Service, NetworkPolicy, Role, and the pod's sysctl."""
+"""The objects besides the route: Service, Role, and the pod's sysctl."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dtale_magics.kubernetes.options import FIRST_PORT, LAST_PORT, RouteKind
-from dtale_magics.kubernetes.routes import http_routes, ingress, ingress_route, middlewares
+from dtale_magics.kubernetes.options import FIRST_PORT, LAST_PORT
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from dtale_magics.kubernetes.options import Options
+    from dtale_magics.kubernetes.routes import Route
     from dtale_magics.kubernetes.server import Server
 
 Manifest = dict[str, Any]
@@ -86,59 +84,16 @@ def service(options: Options, server: Server) -> Manifest:
 
 def render(options: Options, server: Server) -> list[Manifest]:
     """Build the Service and the route of one server, in the order to create them in."""
-    objects = [service(options, server)]
-    match options.route:
-        case RouteKind.INGRESS:
-            objects.append(ingress(options, server))
-        case RouteKind.INGRESSROUTE:
-            objects += [*middlewares(options, server), ingress_route(options, server)]
-        case RouteKind.HTTPROUTE:
-            objects += http_routes(options, server)
+    objects = [service(options, server), *options.route.build(options, server)]
     return [stamped(manifest, server) for manifest in objects]
 
 
-def from_controller(controller_namespace: str, ports: Sequence[int]) -> Manifest:
-    """Build the rule that lets the ingress controller's namespace reach D-Tale's ports."""
-    namespace = {"kubernetes.io/metadata.name": controller_namespace}
-    return {
-        "from": [{"namespaceSelector": {"matchLabels": namespace}}],
-        "ports": [{"port": port, "protocol": "TCP"} for port in ports],
-    }
-
-
-def network_policy(
-    controller_namespace: str, ports: Sequence[int], namespace: str | None = None
-) -> Manifest:
-    """Build the policy that admits the ingress controller to D-Tale in every user's pod."""
-    metadata: Manifest = {"name": "dtale-from-ingress-controller"}
-    if namespace is not None:
-        metadata["namespace"] = namespace
-    return {
-        "apiVersion": "networking.k8s.io/v1",
-        "kind": "NetworkPolicy",
-        "metadata": {**metadata, "labels": dict(PART_OF)},
-        "spec": {
-            "podSelector": {"matchLabels": {"component": "singleuser-server"}},
-            "policyTypes": ["Ingress"],
-            "ingress": [from_controller(controller_namespace, ports)],
-        },
-    }
-
-
-RESOURCES = {
-    RouteKind.INGRESS: ("networking.k8s.io", ("ingresses",)),
-    RouteKind.INGRESSROUTE: ("traefik.io", ("ingressroutes", "middlewares")),
-    RouteKind.HTTPROUTE: ("gateway.networking.k8s.io", ("httproutes",)),
-}
-
-
-def hub_role(kind: RouteKind, namespace: str, service_account: str = "hub") -> list[Manifest]:
+def hub_role(route: Route, namespace: str, service_account: str = "hub") -> list[Manifest]:
     """Build what the hub may do beyond the chart's own Role, and the binding of it.
 
     The chart lets the hub create and delete Services, not update them, and knows nothing of
     routes.
     """
-    group, resources = RESOURCES[kind]
     verbs = ["get", "create", "update", "delete"]
     metadata: Manifest = {"name": "hub-dtale", "namespace": namespace, "labels": dict(PART_OF)}
     api = "rbac.authorization.k8s.io"
@@ -149,7 +104,10 @@ def hub_role(kind: RouteKind, namespace: str, service_account: str = "hub") -> l
             "metadata": metadata,
             "rules": [
                 {"apiGroups": [""], "resources": ["services"], "verbs": list(verbs)},
-                {"apiGroups": [group], "resources": list(resources), "verbs": list(verbs)},
+                *(
+                    {"apiGroups": [group], "resources": list(plurals), "verbs": list(verbs)}
+                    for group, plurals in route.resources.items()
+                ),
             ],
         },
         {

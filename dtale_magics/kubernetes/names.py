@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import re
 
-from dtale_magics.naming import MAX_LABEL, RESERVED, is_dns_label, looks_hashed, slug
+from dtale_magics.naming import MAX_LABEL, RESERVED, is_dns_label, is_host, looks_hashed, slug
 
 __all__ = [
     "RESERVED",
     "is_label_value",
+    "is_qualified_name",
     "is_service_name",
     "kubespawner_label",
     "object_name",
@@ -29,6 +30,12 @@ def is_service_name(text: str) -> bool:
 def is_label_value(text: str) -> bool:
     """Whether `text` can be the value of a Kubernetes label; the empty text can."""
     return not text or (len(text) <= MAX_LABEL and _LABEL_VALUE.fullmatch(text) is not None)
+
+
+def is_qualified_name(text: str) -> bool:
+    """Whether `text` can be the key of a label or an annotation: ``example.org/name``."""
+    prefix, slash, name = text.rpartition("/")
+    return (is_host(prefix) or not slash) and bool(name) and is_label_value(name)
 
 
 def object_name(pod: str, role: str = "dtale") -> str:

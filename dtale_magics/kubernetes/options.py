@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from dataclasses import dataclass, field
-from enum import Enum
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from dtale_magics.errors import SettingError
-from dtale_magics.naming import FIELDS, fields, is_dns_label, is_host
+from dtale_magics.kubernetes import checks
+from dtale_magics.kubernetes.checks import template_fields
+from dtale_magics.kubernetes.routes import ROUTES, Gateway, Route, route_called
+from dtale_magics.naming import fields
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,60 +18,7 @@ if TYPE_CHECKING:
 FIRST_PORT = 40000
 LAST_PORT = 49000
 NOTEBOOK_PORT = 8888
-HIGHEST_PORT = 65535
-LOWEST_PORT = 1024
-"""A pod's user may not bind lower ones."""
-
-MAX_EXPOSED = 100
-"""Ports of one server; each costs a route, and a Service of thousands of ports is refused."""
-
-RESERVED_PATHS = frozenset({"hub", "user", "services", "api"})
-"""First path elements that JupyterHub routes itself."""
-
-_PATH = re.compile(r"/|(/[A-Za-z0-9._~-]+)+")
-_SECRET = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
-_GATEWAY = re.compile(r"(?:(?P<ns>[^/:]+)/)?(?P<name>[^/:]+)(?::(?P<section>[^/:]+))?")
-
-
-class RouteKind(str, Enum):
-    """Which kind of object carries the route."""
-
-    INGRESS = "ingress"
-    INGRESSROUTE = "ingressroute"
-    HTTPROUTE = "httproute"
-
-
-@dataclass(frozen=True)
-class Gateway:
-    """The Gateway that an HTTPRoute attaches to."""
-
-    name: str
-    namespace: str | None = None
-    section: str | None = None
-
-    def __str__(self) -> str:
-        namespace = f"{self.namespace}/" if self.namespace else ""
-        return f"{namespace}{self.name}" + (f":{self.section}" if self.section else "")
-
-    @classmethod
-    def parse(cls, text: str) -> Gateway:
-        """Read ``namespace/name:listener``, of which only the name is needed.
-
-        Raises
-        ------
-        SettingError
-            When a part is missing or no valid name.
-        """
-        match = _GATEWAY.fullmatch(text)
-        parts = match.groupdict() if match else {}
-        if not parts or any(part and not is_host(part) for part in parts.values()):
-            raise SettingError(
-                "gateway",
-                text,
-                f"The gateway {text!r} is not of the form NAMESPACE/NAME:LISTENER.",
-                "Type for example: --gateway traefik/public:websecure   or   --gateway public",
-            )
-        return cls(parts["name"], parts["ns"], parts["section"])
+DEFAULT_ROUTE = ROUTES["ingress"]
 
 
 @dataclass(frozen=True)
@@ -88,7 +35,7 @@ class Options:
     notebook_port
         Port of the notebook server, which the Service offers as port 80; None leaves it out.
     route
-        Ingress, Traefik IngressRoute or Gateway API HTTPRoute.
+        One of `ROUTES`.
     ingress_class
         Class of the ingress controller; None means the cluster's default class.
     tls
@@ -96,7 +43,8 @@ class Options:
     strip
         Remove the path before the request reaches the pod, and say so in X-Forwarded-Prefix.
     forward_auth
-        URL that Traefik asks for each request whether it may pass.
+        URL that Traefik asks for each request whether it may pass. With `sign_in`: where it finds
+        the Hub's service for that, if not in the hub's own Service.
     gateway
         What an HTTPRoute attaches to.
     headless
@@ -114,13 +62,16 @@ class Options:
         The port that browsers use, where it is not the scheme's own.
     entry_points
         Traefik's entry points for an IngressRoute; by default ``web``, or ``websecure`` with `tls`.
+    sign_in
+        Public URL of the Hub whose sign-in stands before D-Tale: then none but a server's owner is
+        let in.
     """
 
     host: str
     path: str = "/"
     ports: tuple[int, ...] = (FIRST_PORT,)
     notebook_port: int | None = NOTEBOOK_PORT
-    route: RouteKind = RouteKind.INGRESS
+    route: Route = DEFAULT_ROUTE
     ingress_class: str | None = None
     tls: str | None = None
     strip: bool = False
@@ -132,13 +83,11 @@ class Options:
     scheme: str | None = None
     public_port: int | None = None
     entry_points: tuple[str, ...] = ()
+    sign_in: str | None = None
 
     def __post_init__(self) -> None:
-        _check_host(self.host)
-        _check_path(self.path)
-        _check_ports(self)
-        _check_route(self)
-        _check_public(self)
+        self.route.check(self)
+        checks.check(self)
 
     @classmethod
     def of(cls, **given: Any) -> Options:
@@ -150,7 +99,7 @@ class Options:
             When one cannot be used.
         """
         if isinstance(given.get("route"), str):
-            given["route"] = _route_kind(given["route"])
+            given["route"] = route_called(given["route"])
         if isinstance(given.get("gateway"), str):
             given["gateway"] = Gateway.parse(given["gateway"])
         for name in ("ports", "entry_points"):
@@ -167,7 +116,7 @@ class Options:
             if value != default:
                 told[one.name] = value
         if "route" in told:
-            told["route"] = self.route.value
+            told["route"] = self.route.name
         if "gateway" in told:
             told["gateway"] = str(self.gateway)
         if "annotations" in told:
@@ -202,15 +151,6 @@ class Options:
         require_hosts_of_their_own(self)
 
 
-def _route_kind(text: str) -> RouteKind:
-    try:
-        return RouteKind(text)
-    except ValueError:
-        known = ", ".join(kind.value for kind in RouteKind)
-        what = f"{text!r} is no kind of route."
-        raise SettingError("route", text, what, f"Known kinds: {known}.") from None
-
-
 def require_hosts_of_their_own(options: Options) -> None:
     """Refuse that users differ in the path alone, unless that was asked for.
 
@@ -238,178 +178,3 @@ def require_hosts_of_their_own(options: Options) -> None:
             f"With the path {options.path!r} users' names take over what else {options.host} has.",
             f"Begin with an element of its own: /dtale{options.path}",
         )
-
-
-def template_fields(text: str) -> frozenset[str]:
-    """List the fields of a template.
-
-    Raises
-    ------
-    SettingError
-        When it is no template, or names a field that does not exist.
-    """
-    hint = f"Known fields: {', '.join(f'{{{name}}}' for name in sorted(FIELDS))}."
-    for name in re.findall(r"\{([^{}]*)\}", text):
-        if name not in FIELDS:
-            raise SettingError("host", text, f"{text!r} has an unknown field {{{name}}}.", hint)
-    if re.search(r"[{}]", re.sub(r"\{[^{}]*\}", "", text)):
-        what = f"{text!r} is no template: a brace is not closed, or closes nothing."
-        raise SettingError("host", text, what, hint)
-    return fields(text)
-
-
-def _filled(text: str) -> str:
-    template_fields(text)
-    return re.sub(r"\{[a-z]+\}", "x", text)
-
-
-def _check_host(host: str) -> None:
-    filled = _filled(host)
-    if is_host(filled) and not filled.rpartition(".")[2].isdigit():
-        return
-    what = f"{host!r} is no host name."
-    hint = (
-        "A host has parts of lower-case letters, digits and hyphens, at most 63 characters each "
-        "and 253 together, for example: {user}.dtale.example.org"
-    )
-    if "://" in host or "/" in host or ":" in host:
-        hint = (
-            "Give the host alone; the path has an option of its own, the scheme follows from TLS."
-        )
-    elif filled.startswith("*."):
-        hint = "Each server needs a host of its own: {user}.dtale.example.org, not a wildcard."
-    raise SettingError("host", host, what, hint)
-
-
-def _check_path(path: str) -> None:
-    filled = _filled(path)
-    if not _PATH.fullmatch(filled) or {".", ".."} & set(filled.split("/")):
-        raise SettingError(
-            "path",
-            path,
-            f"{path!r} is no path prefix.",
-            "Begin with a slash, end without one, use letters, digits and . _ ~ -; "
-            "for example: /dtale/{user}",
-        )
-    first = filled.split("/")[1]
-    if first in RESERVED_PATHS:
-        raise SettingError(
-            "path",
-            path,
-            f"The path {path!r} lies below /{first}, which JupyterHub routes itself.",
-            "Choose another first element, for example: /dtale/{user}",
-        )
-
-
-def _check_public(options: Options) -> None:
-    if options.scheme not in {None, "http", "https"}:
-        what = f"{options.scheme!r} is not a scheme that browsers show pages by."
-        raise SettingError("scheme", options.scheme, what, "Say http or https.")
-    if options.scheme == "http" and options.tls is not None:
-        what = "TLS was asked for, and http as what browsers use."
-        raise SettingError("scheme", options.scheme, what, "Leave one of them out.")
-    port = options.public_port
-    if port is not None and not 1 <= port <= HIGHEST_PORT:
-        what = f"{port} is no port."
-        hint = f"Ports are whole numbers from 1 to {HIGHEST_PORT}, for example 8443."
-        raise SettingError("public_port", port, what, hint)
-    if options.entry_points and options.route is not RouteKind.INGRESSROUTE:
-        what = f"Entry points are Traefik's, an {options.route.value} cannot say them."
-        raise SettingError("entry_points", options.entry_points, what, "Add: --route ingressroute")
-
-
-def _check_ports(options: Options) -> None:
-    ports = options.ports
-    hint = f"Exposed ports are whole numbers from {LOWEST_PORT} to {HIGHEST_PORT}, such as 40000."
-    if not ports or len(set(ports)) != len(ports) or len(ports) > MAX_EXPOSED:
-        what = f"{len(ports)} ports were given, of which {len(set(ports))} are different."
-        raise SettingError("ports", ports, what, f"Give 1 to {MAX_EXPOSED} different ones. {hint}")
-    for port in ports:
-        if not LOWEST_PORT <= port <= HIGHEST_PORT:
-            raise SettingError("ports", port, f"Port {port} cannot be exposed.", hint)
-    notebook = options.notebook_port
-    if notebook is not None and not 1 <= notebook <= HIGHEST_PORT:
-        raise SettingError("notebook_port", notebook, f"{notebook} is no port.", hint)
-    if notebook in ports:
-        what = f"Port {notebook} is the notebook server's, D-Tale cannot have it."
-        raise SettingError("ports", notebook, what, "Choose other ports, for example 40000.")
-    if len({len(str(port)) for port in ports}) > 1:
-        what = f"The ports {', '.join(map(str, ports))} have different numbers of digits."
-        raise SettingError("ports", ports, what, "Choose ports of as many digits, such as 40001.")
-    if len(ports) > 1 and "port" not in options.fields:
-        raise SettingError(
-            "ports",
-            ports,
-            f"{len(ports)} ports would share one address, {options.host}{options.path}.",
-            "Put {port} into the host or the path, for example: {user}-{port}.dtale.example.org",
-        )
-
-
-def _check_route(options: Options) -> None:
-    kind = options.route
-    if kind is RouteKind.HTTPROUTE and options.gateway is None:
-        raise SettingError(
-            "gateway",
-            None,
-            "An HTTPRoute needs the Gateway that it attaches to.",
-            "Type for example: --gateway traefik/public   (kubectl get gateways -A lists them)",
-        )
-    if kind is not RouteKind.HTTPROUTE and options.gateway is not None:
-        what = f"A gateway means nothing to an {kind.value}."
-        raise SettingError("gateway", options.gateway, what, "Add: --route httproute")
-    if options.forward_auth is not None:
-        _check_forward_auth(options.forward_auth, kind)
-    if options.strip and kind is RouteKind.INGRESS:
-        raise SettingError(
-            "strip",
-            True,
-            "A plain Ingress has no standard way to strip a path.",
-            "Add --route ingressroute or --route httproute, or leave the path: D-Tale's server "
-            "accepts it either way.",
-        )
-    if options.strip and options.path == "/":
-        what = "There is no path to strip."
-        raise SettingError("strip", True, what, "Add for example: --path '/dtale/{user}'")
-    name = options.ingress_class
-    if name is not None and not is_host(name):
-        raise SettingError(
-            "ingress_class",
-            name,
-            f"{name!r} is no class name.",
-            "kubectl get ingressclass lists the classes of the cluster.",
-        )
-    if name is not None and kind is not RouteKind.INGRESS:
-        what = f"A class means nothing to an {kind.value}."
-        raise SettingError("ingress_class", name, what, "Leave it out, or use --route ingress.")
-    if options.tls and not _SECRET.fullmatch(options.tls):
-        what = f"{options.tls!r} is no name of a Secret."
-        raise SettingError("tls", options.tls, what, "kubectl get secrets lists them.")
-
-
-def _check_forward_auth(url: str, kind: RouteKind) -> None:
-    if kind is not RouteKind.INGRESSROUTE:
-        raise SettingError(
-            "forward_auth",
-            url,
-            f"Forward authentication is Traefik's, an {kind.value} cannot say it.",
-            "Add: --route ingressroute",
-        )
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        what = f"{url!r} is no URL that Traefik could ask."
-        hint = "Type for example: --forward-auth http://auth.auth-system.svc/verify"
-        raise SettingError("forward_auth", url, what, hint)
-
-
-def check_namespace(name: str) -> str:
-    """Return `name` when it can be a namespace.
-
-    Raises
-    ------
-    SettingError
-        When it cannot.
-    """
-    if not is_dns_label(name):
-        what = f"{name!r} is no namespace."
-        raise SettingError("namespace", name, what, "kubectl get namespaces lists them.")
-    return name

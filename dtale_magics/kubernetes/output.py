@@ -6,14 +6,16 @@ import io
 import re
 from typing import TYPE_CHECKING, Any
 
-from dtale_magics.errors import DtaleMagicsError
+from dtale_magics.errors import DtaleMagicsError, UsageError
+from dtale_magics.kubernetes.routes import ROUTES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
-Notes = dict[tuple[str, ...], str]
-"""A comment for each path of keys; an index stands as its digits."""
+    from dtale_magics.kubernetes.routes.route import Notes
 
+_MADE_BY = "Written by python -m dtale_magics manifests --kustomize, which writes it anew."
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9./_-]*")
 _WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null", "none", "nan"})
 
@@ -22,22 +24,7 @@ MANIFEST_NOTES: dict[str, Notes] = {
         ("spec", "selector"): "The labels of the pod: kubectl get pod NAME --show-labels",
         ("spec", "clusterIP"): "No address of its own: the controller must go to pods directly.",
     },
-    "Ingress": {
-        ("spec",): "Without ingressClassName the cluster's default class takes this.",
-        ("spec", "ingressClassName"): "Your controller's class: kubectl get ingressclass",
-        ("spec", "tls"): "The certificate must cover every host; without a secretName the\n"
-        "controller's default certificate is used.",
-    },
-    "IngressRoute": {
-        ("spec", "entryPoints"): "Names of Traefik's own entry points; web and websecure are "
-        "its chart's.",
-    },
-    "HTTPRoute": {
-        (
-            "spec",
-            "parentRefs",
-        ): "The Gateway must allow routes from this namespace (allowedRoutes).",
-    },
+    **{kind: notes for route in ROUTES.values() for kind, notes in route.notes.items()},
     "NetworkPolicy": {
         (
             "spec",
@@ -52,7 +39,9 @@ MANIFEST_NOTES: dict[str, Notes] = {
 }
 
 
-def to_yaml(documents: Sequence[Mapping[str, Any]], notes: Notes | None = None) -> str:
+def to_yaml(
+    documents: Sequence[Mapping[str, Any]], notes: Notes | None = None, heading: str = ""
+) -> str:
     """Write documents one after another.
 
     Parameters
@@ -61,6 +50,8 @@ def to_yaml(documents: Sequence[Mapping[str, Any]], notes: Notes | None = None) 
         Plain mappings. Those with a ``kind`` get that kind's comments.
     notes
         Comments in place of those.
+    heading
+        A comment above all.
 
     Raises
     ------
@@ -86,7 +77,52 @@ def to_yaml(documents: Sequence[Mapping[str, Any]], notes: Notes | None = None) 
             here = {path: note for path, note in here.items() if path != ("spec",)}
         commented.append(_commented(document, here, ()))
     yaml.dump_all(commented, stream)
-    return stream.getvalue()
+    return _comment(heading) + stream.getvalue()
+
+
+def write_kustomization(
+    directory: Path, documents: Sequence[Mapping[str, Any]], heading: str = ""
+) -> list[Path]:
+    """Write documents as a base for kustomize, and return the files.
+
+    A ``kustomization.yaml`` that somebody else wrote stays.
+
+    Parameters
+    ----------
+    directory
+        Is made if it is not there.
+    documents, heading
+        See `to_yaml`.
+
+    Raises
+    ------
+    UsageError
+        When there is one of somebody else's.
+    OSError
+        When it cannot be written.
+    """
+    index = directory / "kustomization.yaml"
+    if index.exists() and not index.read_text("utf-8").startswith(_comment(_MADE_BY)):
+        what = f"{index} was not written by this command, and would be lost."
+        raise UsageError(what, "Name another directory, and list it there under: resources")
+    directory.mkdir(parents=True, exist_ok=True)
+    written = []
+    for document in documents:
+        path = directory / f"{document['kind'].lower()}-{document['metadata']['name']}.yaml"
+        path.write_text(to_yaml([document]), "utf-8")
+        written.append(path)
+    kustomization = {
+        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+        "kind": "Kustomization",
+        "resources": [path.name for path in written],
+    }
+    above = f"{_MADE_BY}\n{heading}".strip()
+    index.write_text(to_yaml([kustomization], heading=above), "utf-8")
+    return [index, *written]
+
+
+def _comment(text: str) -> str:
+    return "".join(f"# {line}\n" for line in text.splitlines())
 
 
 def _commented(value: Any, notes: Notes, path: tuple[str, ...]) -> Any:

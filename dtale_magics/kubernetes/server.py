@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from dtale_magics.errors import SettingError
 from dtale_magics.kubernetes.names import (
     is_label_value,
+    is_qualified_name,
     kubespawner_label,
     kubespawner_pod,
     object_name,
@@ -59,6 +60,10 @@ class Server:
         if not self.selector:
             object.__setattr__(self, "selector", kubespawner_selector(self.user, self.server))
         for key, value in self.selector.items():
+            if not is_qualified_name(key):
+                what = f"{key!r} is no name of a label."
+                hint = "Type for example: --pod-label app=jupyterhub"
+                raise SettingError("selector", key, what, hint)
             if not is_label_value(value):
                 what = f"The label {key}={value} cannot be selected by: the value is not valid."
                 hint = "Label values have at most 63 letters, digits and . _ - (not at the ends)."

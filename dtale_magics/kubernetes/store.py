@@ -19,14 +19,6 @@ if TYPE_CHECKING:
 
 Manifest = dict[str, Any]
 
-PLURALS = {
-    "Service": "services",
-    "Ingress": "ingresses",
-    "IngressRoute": "ingressroutes",
-    "Middleware": "middlewares",
-    "HTTPRoute": "httproutes",
-}
-
 FORBIDDEN, NOT_FOUND, CONFLICT, INVALID = 403, 404, 409, 422
 TOO_MANY, SERVER_ERROR = 429, 500
 
@@ -152,7 +144,7 @@ class Store:
         else:
             group, version = manifest["apiVersion"].split("/")
             arguments |= {"group": group, "version": version}
-            arguments["plural"] = PLURALS[manifest["kind"]]
+            arguments["plural"] = _plural(manifest)
             request = getattr(self._grouped, f"{verb}_namespaced_custom_object")
         left = max(0.01, min(REQUEST_TIMEOUT, self._deadline - time.monotonic()))
         try:
@@ -206,9 +198,14 @@ def _is_ours(found: Manifest, manifest: Manifest) -> bool:
     return labels.get(MANAGED_BY) == MANAGER and same_server
 
 
+def _plural(manifest: Manifest) -> str:
+    """Return what the API calls a kind: the same in small letters, in the plural."""
+    kind = str(manifest["kind"]).lower()
+    return f"{kind}es" if kind.endswith("s") else f"{kind}s"
+
+
 def _explain(status: int, reason: str | None, manifest: Manifest) -> str:
-    kind = manifest["kind"]
-    plural = PLURALS[kind]
+    plural = _plural(manifest)
     group = manifest["apiVersion"].rpartition("/")[0]
     full = f"{plural}.{group}" if group else plural
     if status == FORBIDDEN:

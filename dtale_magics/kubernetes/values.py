@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from dtale_magics.kubernetes import sign_in
 from dtale_magics.kubernetes.bundle import TARGET, extra_files
-from dtale_magics.kubernetes.manifests import from_controller
 from dtale_magics.kubernetes.options import FIRST_PORT, LAST_PORT, Options
+from dtale_magics.kubernetes.policy import Controller, rule
 from dtale_magics.version import VERSION
 
 if TYPE_CHECKING:
-    from dtale_magics.kubernetes.output import Notes
+    from dtale_magics.kubernetes.routes.route import Notes
 
 MAGICS = ("dtale", "dtale_port")
 """Magics that load the extension when they are first typed."""
@@ -23,7 +24,7 @@ CONFIG_KEY = "zz-dtale"
 
 
 def values(
-    options: Options, controller_namespace: str | None = None, *, reserve_ports: bool = True
+    options: Options, controller: Controller | None = None, *, reserve_ports: bool = True
 ) -> dict[str, Any]:
     """Build the chart's values.
 
@@ -31,9 +32,9 @@ def values(
     ----------
     options
         How every server is reached; host or path must name the user.
-    controller_namespace
-        Where the ingress controller runs; None opens the ports to every pod that the policy
-        would otherwise keep out.
+    controller
+        Where the ingress controller's connections come from; None opens the ports to every pod
+        that the policy would otherwise keep out.
     reserve_ports
         See `dtale_magics.kubernetes.expose`.
 
@@ -45,10 +46,10 @@ def values(
     options.require_unique_per_user()
     first, last = min(FIRST_PORT, *options.ports), max(LAST_PORT, *options.ports)
     policy: dict[str, Any]
-    if controller_namespace is None:
+    if controller is None:
         policy = {"allowedIngressPorts": list(options.ports)}
     else:
-        policy = {"ingress": [from_controller(controller_namespace, options.ports)]}
+        policy = {"ingress": [rule(controller.peers, options.ports)]}
     singleuser = {
         "networkPolicy": policy,
         "extraEnv": {
@@ -62,10 +63,12 @@ def values(
         },
         "extraPodConfig": {"enableServiceLinks": False},
     }
-    hub = {
+    hub: dict[str, Any] = {
         "extraFiles": extra_files(),
         "extraConfig": {CONFIG_KEY: hub_config(options, reserve_ports=reserve_ports)},
     }
+    if options.sign_in is not None:
+        hub |= sign_in.values(controller)
     return {"singleuser": singleuser, "hub": hub}
 
 
@@ -78,14 +81,18 @@ VALUES_NOTES: Notes = {
     ("singleuser", "networkPolicy", "allowedIngressPorts"): "Open to everyone in the cluster. "
     "Narrower: --controller-namespace NAMESPACE\n"
     "Helm replaces lists: add the entries of your own list of this name, if you have one.",
-    ("singleuser", "networkPolicy", "ingress"): "The namespace in which the ingress controller "
-    "runs.\nHelm replaces lists: add the entries of your own list of this name, if you have one.",
+    ("singleuser", "networkPolicy", "ingress"): "Where the ingress controller's connections come "
+    "from.\nHelm replaces lists: add the entries of your own list of this name, if you have one.",
     ("singleuser", "extraFiles"): "%dtale works without %load_ext. Takes the place of a file of "
     "this name in the\nimage; merge them if there is one.",
     ("singleuser", "extraPodConfig"): "One Service for each server would otherwise put about ten "
     "variables for each of\nthem into every pod.",
     ("hub", "extraFiles"): f"The hook of dtale_magics {VERSION}, as source. The hub fetches "
     "nothing and needs no\nother image.",
+    ("hub", "service", "extraPorts"): "The sign-in's own port. Helm replaces lists: add the "
+    "entries of your own, if you have any.",
+    ("hub", "networkPolicy", "ingress"): "Lets the Hub's proxy and the ingress controller reach "
+    "the sign-in.\nHelm replaces lists: add the entries of your own, if you have any.",
     ("hub", "extraConfig"): "Needs the rights that `python -m dtale_magics manifests --rbac` "
     "prints. The chart\nruns these in the order of their keys: this one shall be the last.",
 }

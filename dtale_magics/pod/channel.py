@@ -9,14 +9,12 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import socket
 import time
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
-from dtale_magics.pod import exclusive
+from dtale_magics.pod import names
 from dtale_magics.pod.exchange import (
-    VERSION,
     Exchange,
     Message,
     PeerGoneError,
@@ -25,13 +23,18 @@ from dtale_magics.pod.exchange import (
     ProtocolError,
 )
 from dtale_magics.serving.acceptor import Acceptor
+from dtale_magics.serving.connections import Connection
 
 if TYPE_CHECKING:
-    from dtale_magics.serving.connections import Connection
+    from collections.abc import Mapping
+
+    from dtale_magics.pod.peers import Peer
 
 logger = logging.getLogger(__name__)
 
-PREFIX = f"dtale-magics/{VERSION}"
+DIRECTORY = "kernel/"
+"""What the names of channels begin with; process id and owner follow."""
+
 SERVER_SECONDS = 5.0
 """How long a peer may take over its request."""
 
@@ -39,52 +42,29 @@ _RETRY_SECONDS = 0.005
 _TELL_SECONDS = 0.2
 
 
-class Addressed(Protocol):
-    """Where a kernel listens."""
-
-    @property
-    def pid(self) -> int:
-        """Its process id."""
-
-    @property
-    def address(self) -> str:
-        """Its socket's address, as ``connect`` takes it."""
-
-
 Handler = Callable[[Message, Exchange], "Message | None"]
 """Answers an operation; None when it has said everything on the exchange itself."""
 
 
 class _ChannelListener:
-    """The kernel's own Unix socket, as the acceptor wants it."""
+    """The name of this kernel's channel, as the acceptor wants it."""
+
+    shared = False
 
     def __init__(self, owner: str) -> None:
-        name = f"{os.getuid()}/{os.getpid()}/{owner}"
-        self._path = None
-        if exclusive.ABSTRACT:
-            self._socket = exclusive.bind_abstract(f"{PREFIX}/{name}")
-            self.address = f"\0{PREFIX}/{name}"
-        else:
-            self._path = exclusive.private_directory() / (name.replace("/", "-") + ".sock")
-            self._path.unlink(missing_ok=True)
-            self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            self._socket.bind(str(self._path))
-            self._socket.listen(128)
-            exclusive.close_in_forked_child(self._socket)
-            self.address = str(self._path)
-        self._socket.setblocking(False)
+        self._named = names.Named(f"{DIRECTORY}{os.getpid()}/{owner}")
 
     def fileno(self) -> int:
-        return self._socket.fileno()
+        return self._named.fileno()
 
-    def accept(self) -> tuple[socket.socket, tuple[str, int]]:
-        connection, _ = self._socket.accept()
-        return connection, ("", 0)
+    def accept(self) -> Connection:
+        sock = self._named.accept()
+        if sock is None:
+            raise BlockingIOError
+        return Connection(sock, ("", 0), 0)
 
     def close(self) -> None:
-        if self._path is not None:
-            self._path.unlink(missing_ok=True)
-        self._socket.close()
+        self._named.close()
 
 
 class ChannelServer:
@@ -103,26 +83,13 @@ class ChannelServer:
         self._acceptor = Acceptor(
             self._handle, "dtale_magics channel", 32, admission_seconds=SERVER_SECONDS
         )
-        self._listener = _ChannelListener(owner)
-        self._acceptor.add(self._listener)
-
-    @property
-    def address(self) -> str:
-        """Where siblings connect."""
-        return self._listener.address
-
-    @property
-    def alive(self) -> bool:
-        """Whether siblings are being answered."""
-        return self._acceptor.alive
+        self._acceptor.add(_ChannelListener(owner))
 
     def close(self) -> None:
         """Stop answering; the name is free at once."""
         self._acceptor.stop(timeout=1.0)
 
     def _handle(self, connection: Connection) -> None:
-        if exclusive.peer_credentials(connection.socket)[1] != os.getuid():
-            return
         exchange = Exchange(connection.socket, time.monotonic() + SERVER_SECONDS)
         with contextlib.suppress(PeerSilentError, PeerGoneError):
             try:
@@ -149,7 +116,7 @@ class ChannelServer:
         return None if answer is None else {"ok": True, **answer}
 
 
-def connect(peer: Addressed, timeout: float) -> Exchange:
+def connect(peer: Peer, timeout: float) -> Exchange:
     """Open a connection to `peer`, for `timeout` seconds in all.
 
     Raises
@@ -160,29 +127,24 @@ def connect(peer: Addressed, timeout: float) -> Exchange:
         When another user or process listens under that address.
     """
     deadline = time.monotonic() + timeout
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        sock.setblocking(False)
-        while True:
-            try:
-                sock.connect(peer.address)
-                break
-            except BlockingIOError:  # its queue is full
-                if time.monotonic() >= deadline:
-                    raise PeerSilentError(f"Process {peer.pid} takes no connections.") from None
-                time.sleep(_RETRY_SECONDS)
-            except OSError as error:
-                raise PeerGoneError(f"Process {peer.pid} is gone ({error}).") from None
-        pid, uid = exclusive.peer_credentials(sock)
-        if uid != os.getuid() or pid not in (0, peer.pid):
-            raise ProtocolError(f"Process {pid} of user {uid} poses as process {peer.pid}.")
-    except BaseException:
+    while True:
+        try:
+            sock = names.connect(peer.name)
+            break
+        except BlockingIOError:  # its queue is full
+            if time.monotonic() >= deadline:
+                raise PeerSilentError(f"Process {peer.pid} takes no connections.") from None
+            time.sleep(_RETRY_SECONDS)
+        except OSError as error:
+            raise PeerGoneError(f"Process {peer.pid} is gone ({error}).") from None
+    pid = names.peer_credentials(sock).pid
+    if pid not in {0, peer.pid}:
         sock.close()
-        raise
+        raise ProtocolError(f"Process {pid} poses as process {peer.pid}.")
     return Exchange(sock, deadline)
 
 
-def call(peer: Addressed, op: str, *, timeout: float = 1.0, **fields: Any) -> Message:
+def call(peer: Peer, op: str, *, timeout: float = 1.0, **fields: Any) -> Message:
     """Ask `peer` and return its answer.
 
     Raises
@@ -196,7 +158,7 @@ def call(peer: Addressed, op: str, *, timeout: float = 1.0, **fields: Any) -> Me
     return checked(answer)
 
 
-def tell(peer: Addressed, op: str, **fields: Any) -> None:
+def tell(peer: Peer, op: str, **fields: Any) -> None:
     """Tell `peer` something, without waiting for an answer: one that is stopped reads it later.
 
     Raises

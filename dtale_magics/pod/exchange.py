@@ -12,14 +12,12 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from dtale_magics.errors import DtaleMagicsError
+from dtale_magics.pod.names import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from typing_extensions import Self
-
-VERSION = 1
-"""Of the protocol; part of the address, so that versions do not meet by accident."""
 
 MAX_BYTES = 65536
 MAX_DESCRIPTORS = 64
@@ -69,10 +67,6 @@ class Exchange:
         for descriptor in self._descriptors:
             os.close(descriptor)
         self._descriptors.clear()
-
-    def extend(self, seconds: float) -> None:
-        """Set the deadline to `seconds` from now."""
-        self._deadline = time.monotonic() + seconds
 
     def send(self, message: Mapping[str, Any], descriptors: Sequence[int] = ()) -> None:
         """Send one message, with copies of `descriptors`.

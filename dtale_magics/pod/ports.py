@@ -1,45 +1,57 @@
-"""This kernel's ports, and its place among the siblings of the pod; thread-safe.
+"""This kernel's ports, which it shares with its siblings of the pod; thread-safe.
 
-Server and control channel start with the first port and end with the last.
+Server and control channel start with the first port and end with the last. A thread looks after
+the ports every second, and when a sibling says that something has changed.
 """
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import logging
 import os
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-import psutil
-
 from dtale_magics.errors import PortUnavailableError
-from dtale_magics.outcome import AlreadyOurs, GivenBack, LetGo, Refused
-from dtale_magics.pod import channel, exchange, peers
-from dtale_magics.pod.peers import Identity
-from dtale_magics.pod.takeover import ALL, Pod
-from dtale_magics.serving import listener
+from dtale_magics.outcome import (
+    AlreadyOurs,
+    GivenBack,
+    InFront,
+    Joined,
+    Party,
+    Refused,
+    ReplacedPlainDtale,
+)
+from dtale_magics.pod import channel, exchange, front, peers, refusal, sharing, steering
+from dtale_magics.pod.inbox import Inbox
+from dtale_magics.pod.passing import Passing, inbox_name
+from dtale_magics.pod.sharing import Sharing
 from dtale_magics.serving.server import Server
 from dtale_magics.state import PortHolder
+from dtale_magics.system import plain_dtale
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from _typeshed.wsgi import WSGIApplication
 
-    from dtale_magics.outcome import Outcome, Party
-    from dtale_magics.pod.takeover import Rung
-    from dtale_magics.settings import PortRange
-    from dtale_magics.state import Frame
+    from dtale_magics.outcome import Outcome
+    from dtale_magics.pod.exchange import Exchange, Message
+    from dtale_magics.pod.front import Place
 
-_NOTICE_SECONDS = 2.0
-"""How long we wait until a port which was given back is gone, and all that follows is done."""
+logger = logging.getLogger(__name__)
+
+_LOOK_SECONDS = 1.0
+_LOOKED_FOR = 8
+"""Of the ports that are better than the one we have, so many are tried each time."""
+
+HOLD_OFF_SECONDS = 10.0
+"""How long a port that a plain D-Tale has asked for is left to it."""
 
 _ASK_SECONDS = 0.5
-
-_CHECK_SECONDS = 4.5
-"""A check takes three; the channel ends what takes five."""
 
 
 class Ports:
@@ -51,38 +63,58 @@ class Ports:
         Random id of this kernel.
     app
         The WSGI application that answers on all of them.
-    describe
-        Gives label and frames, for siblings that ask.
+    is_own
+        Whether a first segment of a path is this kernel's, or everybody's.
+    label
+        Gives what the user calls this kernel; it may ask the Jupyter server.
     reports
         What siblings may ask for besides, by name: functions that return values for JSON.
-    port_range
-        Gives the range in which to go on when a port is lost.
+    search_order
+        Gives the ports in the order to try them.
     happened
         Hears one line for each event; an empty one for a change at a sibling.
+    is_busy
+        Whether a cell runs: then siblings that are idle accept first.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 (what the session alone knows)
         self,
         owner: str,
         app: WSGIApplication,
-        describe: Callable[[], tuple[str, tuple[Frame, ...]]],
+        is_own: Callable[[str], bool],
+        label: Callable[[], str],
         reports: Mapping[str, Callable[[], dict[str, Any]]],
-        port_range: Callable[[], PortRange],
+        search_order: Callable[[], Sequence[int]],
         happened: Callable[..., None],
+        is_busy: Callable[[], bool] = lambda: False,
     ) -> None:
         self.owner = owner
-        self._describe = describe
-        self._port_range = port_range
+        self._ask_label = label
+        self._search_order = search_order
         self._happened = happened
         self._lock = threading.RLock()
-        self._started = psutil.Process().create_time()
+        self._label = ""
         self._named: int | None = None
-        self._server = Server(app)
-        self._label: str | None = None
-        self._losses: dict[int, threading.Event] = {}
-        handlers = {name: _answering(name, report) for name, report in reports.items()}
-        self._pod = Pod(self, self._server, owner, handlers)
-        threading.Thread(target=self._describe_now, name="dtale_magics label", daemon=True).start()
+        self._chosen = False
+        """Whether the user has said which port it shall be."""
+        self._held_off: dict[int, float] = {}
+        self._server = Server(app, router=Passing(is_own, owner), is_busy=is_busy)
+        self._own_inboxes: dict[str, Inbox] = {}
+        self.answer_to(owner)
+        self._sharing = Sharing(owner, self._server, lambda: self.label)
+        self._channel = channel.ChannelServer(
+            owner,
+            {
+                "share": self._sharing.hand_out,
+                "changed": self._changed,
+                "vacate": self._vacated,
+                **{name: _answering(name, report) for name, report in reports.items()},
+            },
+        )
+        self._siblings = peers.siblings()
+        self._look_now = threading.Event()
+        self._closed = threading.Event()
+        threading.Thread(target=self._look_after, name="dtale_magics ports", daemon=True).start()
 
     @property
     def alive(self) -> bool:
@@ -92,7 +124,7 @@ class Ports:
     @property
     def all(self) -> tuple[int, ...]:
         """Every bound port, in the order in which they were bound."""
-        since = self._pod.since
+        since = self._sharing.since
         return tuple(sorted(since, key=lambda port: since[port]))
 
     @property
@@ -101,177 +133,245 @@ class Ports:
         ports = self.all
         return self._named if self._named in ports else (ports[-1] if ports else None)
 
-    def since(self, port: int) -> float | None:
-        """When `port` became this kernel's, seconds since the epoch; None if it is not."""
-        return self._pod.since.get(port)
-
-    # ------------------------------------------------- what siblings ask and tell
-
     @property
     def label(self) -> str:
         """What the user calls this kernel, as last heard: it is needed when there is no time."""
         return self._label or peers.presumed_label(os.getpid())
 
-    def identity(self) -> Identity:
-        """Say who this kernel is."""
-        label, frames = self._describe_now()
-        return Identity(
-            self.owner, label, os.getpid(), self._started, self.all, frames, since=self._pod.since
-        )
-
-    def lost(self, port: int, to: Party | None) -> None:
-        """Go on elsewhere after a sibling has taken `port`."""
-        who = f"{to.label} has taken" if to is not None else "This notebook gave up"
-        where = "open tabs go on"
+    def answer_to(self, addressee: str, *, instead_of: str = "") -> None:
+        """Have siblings pass connections here whose path names `addressee`, a slug or owner id."""
         with self._lock:
-            if not self.all:
-                others = (other for other in self._port_range().ports if other != port)
-                try:
-                    self._hold(listener.reserve(others))
-                except PortUnavailableError as error:
-                    where = f"there is no other: {error.what}"
-            if self.named is not None:
-                where = f"D-Tale goes on at port {self.named}"
-        self.happened(f"{who} port {port}; {where}.")
-        if port in self._losses:
-            self._losses[port].set()
-
-    def regained(self, port: int, by: Party | None) -> None:
-        """Say that a sibling gave `port` back."""
-        who = "The notebook that had it" if by is None else by.label
-        self.happened(f"{who} gave port {port} back.")
-
-    def changed(self) -> None:
-        """Hear that something changed at a sibling."""
-        self._happened("", False)
-
-    def happened(self, text: str, *, routine: bool = False) -> None:
-        """Enter an event here, and let the siblings know that something changed.
-
-        What is routine is no news: whoever has caused it knows.
-        """
-        self._happened(text, routine)
-        threading.Thread(target=peers.announce, name="dtale_magics announce", daemon=True).start()
+            before = self._own_inboxes.pop(instead_of, None)
+            if before is not None:
+                before.drop()
+            if addressee not in self._own_inboxes:
+                with contextlib.suppress(OSError):  # squatted: what we accept ourselves is ours
+                    self._own_inboxes[addressee] = Inbox(inbox_name(addressee), self._server)
 
     # ------------------------------------------------------------------- actions
 
-    def ensure(self, ports: Iterable[int]) -> None:
-        """Reserve the first free one of `ports`, unless there is a port already.
+    def ensure(self, ports: Sequence[int]) -> None:
+        """Share or bind the first of `ports` that is free or a sibling's, unless one is ours.
 
         Raises
         ------
         PortUnavailableError
             Says who has the first of them.
         """
-        with self._lock:
-            if self.all:
-                return
-            self._hold(listener.reserve(ports))
-        self.happened(f"Listening on port {self.named}.", routine=True)
+        if not self.all:
+            self._join(self._not_held_off(ports))
 
     def bind(self, port: int) -> None:
-        """Reserve `port`, which URLs name from now on; other ports stay, for open tabs.
+        """Share or bind `port`, which URLs name from now on; other ports stay, for open tabs.
 
         Raises
         ------
         PortUnavailableError
             Says who has it.
         """
-        with self._lock:
-            if port in self.all:
-                self._named = port
-                return
-            self._hold(listener.reserve([port]))
-        self.happened(f"Listening on port {port}.", routine=True)
+        self._chosen = True
+        if port in self.all:
+            self._named = port
+        else:
+            self._join([port])
 
-    def take(self, port: int, deadline_seconds: float, rungs: Rung = ALL) -> Outcome:
-        """Get `port` from whoever has it; see `dtale_magics.pod.takeover`."""
-        outcome = self._pod.take(port, deadline_seconds=deadline_seconds, rungs=rungs)
+    def take(self, port: int, deadline_seconds: float) -> Outcome:
+        """Get `port`, and be the notebook in front there; returns when all requests go by that."""
+        started = time.monotonic()
+        outcome = self._take(port, started + deadline_seconds)
         if outcome.ours:
             self._named = port
+        outcome = dataclasses.replace(outcome, seconds=time.monotonic() - started)
         if not isinstance(outcome, AlreadyOurs):
-            # If it is ours, the watch over it tells the siblings, a moment later.
-            (self._happened if outcome.ours else self.happened)(str(outcome))
+            self.happened(str(outcome), told=f"is in front at port {port}." if outcome.ours else "")
         return outcome
 
-    def release(self, port: int, deadline_seconds: float) -> Outcome:
-        """Give `port` back to the sibling that had it before; to nobody if that is gone."""
+    def _take(self, port: int, deadline: float) -> Outcome:
+        try:
+            outcome = self._sharing.join_first([port])
+        except PortUnavailableError:
+            outcome = self._replace_plain(port, deadline)
+        shared = self._sharing.get(port)
+        if not outcome.ours or shared is None:
+            return outcome
+        before = front.in_front(port)
+        if before is None or before.owner == self.owner:
+            return outcome
+        rival = shared.front.take(before)
+        if rival is not None:
+            why = f"{_party(rival)} has taken it in the same moment."
+            return Refused(port, why, f"Try again: %dtale_port {port} --force", _party(rival))
+        joined = isinstance(outcome, AlreadyOurs | Joined)
+        return InFront(port, _party(before)) if joined else outcome
+
+    def _replace_plain(self, port: int, deadline: float) -> Outcome:
+        having = sharing.siblings_with(steering.members(port), peers.siblings())
+        if having:
+            return refusal.of_silent(port, having)
+        dtale = plain_dtale.prove(port, deadline)
+        if dtale is None:
+            return refusal.of_stranger(port)
+        holder = Party(f"plain D-Tale ({dtale.command})", dtale.pid, dtale.since)
+        if not plain_dtale.shut_down(dtale, deadline):
+            hint = f"Restart that notebook's kernel (process {dtale.pid})."
+            return Refused(port, f"{holder} does not shut down.", hint, holder)
+        try:
+            self._sharing.join_first([port])
+        except PortUnavailableError as error:
+            return Refused(port, f"{holder} left, but: {error.what}", "Try again.", holder)
+        return ReplacedPlainDtale(port, holder, dtale.frames)
+
+    def release(self, port: int) -> Outcome:
+        """Let the notebook that was in front before be in front again."""
         started = time.monotonic()
-        lost = self._losses[port] = threading.Event()
-        if port not in self.all:
+        shared = self._sharing.get(port)
+        if shared is None:
             return Refused(port, "it is not this notebook's.", "%dtale_port says whose it is.")
-        back = self._pod.give_back(port, deadline_seconds=deadline_seconds)
-        if back is not None:
-            lost.wait(max(0.0, started + _NOTICE_SECONDS - time.monotonic()))
-        elif port in self.all:
-            self.give_up(port)
+        now = front.in_front(port)
+        if now is not None and now.owner != self.owner:
+            return Refused(port, f"{_party(now)} is in front.", "%dtale_port says the same.")
+        now = shared.front.give_back()
+        if now is None:
+            why = "no other notebook is on it, so this one stays in front."
+            return Refused(port, why, "To free the port, type: %dtale --stop")
         seconds = time.monotonic() - started
-        return (
-            LetGo(port, seconds=seconds) if back is None else GivenBack(port, back, seconds=seconds)
-        )
+        outcome = GivenBack(port, _party(now), seconds=seconds)
+        self.happened(str(outcome), told=f"gave port {port} back; {outcome.to.label} is in front.")
+        return outcome
 
     def give_up(self, port: int) -> None:
-        """Free `port` for whoever comes, and go on at another one."""
-        self._pod.release(port)
+        """Have all notebooks leave `port`, for a plain D-Tale; they go on together elsewhere."""
+        siblings = peers.siblings()
+        if siblings:
+            with ThreadPoolExecutor(min(len(siblings), 16), "dtale_magics vacate") as pool:
+                list(pool.map(lambda peer: _ask_to_vacate(peer, port), siblings))
+        self._vacate(port)
 
     def stop(self) -> None:
         """Free every port and leave the pod."""
-        self._pod.close()
+        self._closed.set()
+        self._look_now.set()
+        self._channel.close()
+        for port in self.all:
+            self._sharing.leave(port)
         self._server.stop()
 
-    # --------------------------------------------------------------------- others
+    def happened(self, text: str, *, told: str = "", routine: bool = False) -> None:
+        """Enter an event here; let siblings know that something changed, and what we have done.
 
-    def _describe_now(self) -> tuple[str, tuple[Frame, ...]]:
-        label, frames = self._describe()
-        self._label = label
-        return label, frames
+        What is routine is no news: whoever has caused it knows.
+        """
+        self._happened(text, routine)
 
-    def _hold(self, reserved: listener.Listener) -> None:
-        self._pod.hold(reserved)
-        self._named = reserved.port
+        def announce() -> None:
+            self._label = self._ask_label()
+            peers.announce(f"{self._label} {told}" if told else "")
+
+        threading.Thread(target=announce, name="dtale_magics announce", daemon=True).start()
+
+    # ------------------------------------------------------- what siblings tell
+
+    def _changed(self, message: Message, _conversation: Exchange) -> Message:
+        text = message.get("text")
+        self._look_now.set()
+        self._happened(text[:200] if isinstance(text, str) else "")
+        return {}
+
+    def _vacated(self, message: Message, _conversation: Exchange) -> Message:
+        port = message.get("port")
+        if not isinstance(port, int):
+            return {"ok": False, "why": "the message names no port"}
+        self._vacate(port)
+        return {}
+
+    def _vacate(self, port: int) -> None:
+        """Leave `port` to a plain D-Tale that has asked for it, and go on at the next one."""
+        self._held_off[port] = time.monotonic() + HOLD_OFF_SECONDS
+        if not self._sharing.leave(port):
+            return
+        where = "open tabs go on"
+        try:
+            self.ensure(self._search_order())
+        except PortUnavailableError as error:
+            where = f"there is no other: {error.what}"
+        if self.named is not None:
+            where = f"D-Tale goes on at port {self.named}"
+        self.happened(f"A plain D-Tale has asked for port {port}; {where}.")
+
+    # ----------------------------------------------------------------- keeping
+
+    def _look_after(self) -> None:
+        self._label = self._ask_label()
+        while not self._closed.is_set():
+            self._look_now.wait(_LOOK_SECONDS)
+            self._look_now.clear()
+            try:
+                for port in self.all:
+                    self._sharing.look_after(port)
+                if not self._closed.is_set():
+                    self._look_for_a_better_port()
+                before, self._siblings = self._siblings, peers.siblings()
+                if self._siblings != before:  # one that was killed has told nobody
+                    self._happened("")
+            except Exception:
+                logger.exception("while looking after the ports")
+
+    def _look_for_a_better_port(self) -> None:
+        """Go where the other notebooks are, and the ingress leads: it may be free by now."""
+        ports = self.all
+        if not ports or self._chosen:
+            return
+        order = self._not_held_off(self._search_order())
+        better: list[int] = []
+        for port in order[:_LOOKED_FOR]:
+            if port in ports:
+                break
+            better.append(port)
+        else:
+            if not any(port in order for port in ports):
+                return
+        for port in better:
+            with contextlib.suppress(PortUnavailableError):
+                if self._sharing.join_first([port], steer=False).ours:
+                    self._named = port
+                    self.happened(f"Port {port} is to be had; D-Tale listens there as well.")
+                    return
+
+    def _not_held_off(self, ports: Sequence[int]) -> Sequence[int]:
+        now = time.monotonic()
+        held_off = {port for port, until in list(self._held_off.items()) if until > now}
+        return [port for port in ports if port not in held_off] if held_off else ports
+
+    def _join(self, ports: Sequence[int]) -> None:
+        outcome = self._sharing.join_first(ports)
+        self._named = outcome.port
+        if not isinstance(outcome, AlreadyOurs):
+            holder: Party | None = getattr(outcome, "holder", None)
+            shared = "" if holder is None else f", shared with {holder.label}"
+            self.happened(f"Listening on port {outcome.port}{shared}.", routine=True)
+            self._look_now.set()
 
 
-def statuses() -> list[dict[str, Any]]:
-    """Ask every sibling for its status; one that does not answer is listed by what is known."""
-    found = []
-    for identity in peers.identities(_ASK_SECONDS):
-        status = ask(identity, "status", _ASK_SECONDS) if identity.responding else None
-        found.append(status or {**identity.to_json(), "port": None, "url": None})
-    return found
-
-
-def checks() -> list[dict[str, Any]]:
-    """Have every sibling check by which URL it is seen, at the same time; see `Verdict.as_dict`."""
-    found = [one for one in peers.identities(_ASK_SECONDS) if one.responding]
-    if not found:
-        return []
-    with ThreadPoolExecutor(len(found), "dtale_magics checks") as pool:
-        answers = pool.map(lambda one: ask(one, "check", _CHECK_SECONDS), found)
-        return [
-            {"label": one.label, "owner": one.owner, "pid": one.pid, **answer}
-            for one, answer in zip(found, answers, strict=True)
-            if answer is not None
-        ]
-
-
-def ask(identity: Identity, what: str, seconds: float) -> dict[str, Any] | None:
-    """Ask a sibling for one of its reports; None when it does not answer."""
-    for peer in peers.siblings():
-        if peer.owner == identity.owner:
-            with contextlib.suppress(exchange.ChannelError):
-                report = channel.call(peer, what, timeout=seconds).get(what)
-                return dict(report) if isinstance(report, dict) else None
-    return None
+def _ask_to_vacate(peer: peers.Peer, port: int) -> None:
+    with contextlib.suppress(exchange.ChannelError):  # one that is suspended keeps its sockets
+        channel.call(peer, "vacate", timeout=_ASK_SECONDS, port=port)
 
 
 def _answering(name: str, report: Callable[[], dict[str, Any]]) -> channel.Handler:
     return lambda *_: {name: report()}
 
 
-def sibling_with(port: int) -> PortHolder | None:
-    """Find the sibling that has `port`."""
-    for identity in peers.identities(_ASK_SECONDS, peers.listening(port)):
-        if port in identity.ports:
-            since = identity.since.get(port, identity.started)
-            return PortHolder(port, "notebook", identity.label, identity.pid, since)
-    return None
+def in_front(port: int) -> PortHolder | None:
+    """Find the notebook that is in front at `port`, and how it names itself."""
+    place = front.in_front(port)
+    if place is None:
+        return None
+    asked = [one for one in peers.siblings() if one.owner == place.owner]
+    labels = [str(one["label"]) for one in peers.statuses(of=asked)] or [_party(place).label]
+    return PortHolder(port, "notebook", labels[0], place.pid, place.since)
+
+
+def _party(place: Place) -> Party:
+    """Name who is in front by what the system knows, without asking anybody."""
+    label = peers.presumed_label(place.pid, place.owner)
+    return Party(label, place.pid, place.since, place.owner)

@@ -268,8 +268,8 @@ class Reachability:
     def _current_round(self, urls: Iterable[PublicUrl]) -> str:
         """Name what the findings are about, and forget them when it has changed."""
         ports = [(url.base, url.port) for url in urls]
-        led_to = {port for _, port in ports}
-        # Of the siblings, only those count whom a URL may lead to.
+        # Of the siblings, only those count whom a URL may lead to instead of us.
+        led_to = {port for _, port in ports} - set(self._session.ports)
         holders = sorted(
             owner for owner, (_, theirs) in self._siblings.items() if led_to.intersection(theirs)
         )

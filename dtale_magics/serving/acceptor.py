@@ -17,7 +17,7 @@ import threading
 import time
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 from dtale_magics.serving.arrivals import Arrivals
 from dtale_magics.serving.connections import Connection, Connections
@@ -30,9 +30,15 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 LINGER_SECONDS = 0.2
-"""How long a listener that lost its port goes on accepting what had already reached its queue.
+"""How long a listener that was replaced goes on accepting what had already reached its queue.
 
 Closing at once reset 10 of 6,450 connections under load.
+"""
+
+STANDBY_SECONDS = 0.02
+"""How long a process that is busy lets others accept first.
+
+One that computes gets Python's lock back late, and would hold what it has accepted for so long.
 """
 
 _OUT_OF_RESOURCES_PAUSE_SECONDS = 0.1
@@ -41,6 +47,23 @@ _LOOK_AGAIN_SECONDS = 0.01
 _BATCH = 4
 
 T = TypeVar("T")
+
+
+class Router(Protocol):
+    """Knows which connections are for another process; called in the accepting thread."""
+
+    def route(self, connection: Connection, head: bytes) -> bool:
+        """Take `connection` over, by the head of its request; False if it is to be served here."""
+
+    @property
+    def next_deadline(self) -> float | None:
+        """``time.monotonic()`` at which `overdue` is to be called; None if there is no need."""
+
+    def overdue(self) -> list[Connection]:
+        """Return what was taken over, and is to be served here after all."""
+
+    def close(self) -> None:
+        """Let everything go."""
 
 
 class _Leaving(NamedTuple):
@@ -69,9 +92,13 @@ class Acceptor:
     http
         Whether a connection is served as soon as the head of a request has arrived, and not
         before; otherwise it is at once.
+    router
+        Knows which connections are for another process.
+    is_busy
+        Whether others shall accept first where they share a listener.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (what differs between a server and a channel)
         self,
         handle: Callable[[Connection], None],
         name: str,
@@ -79,6 +106,8 @@ class Acceptor:
         admission_seconds: float = 15.0,
         *,
         http: bool = False,
+        router: Router | None = None,
+        is_busy: Callable[[], bool] = lambda: False,
     ) -> None:
         self._handle = handle
         self._name = name
@@ -88,7 +117,11 @@ class Acceptor:
         self._accepting: set[Accepting] = set()
         self._leaving: dict[Accepting, _Leaving] = {}
         self._paused_until: float | None = None
+        self._standing_by: dict[Accepting, float] = {}
+        self._router = router
+        self._is_busy = is_busy
         self._running = True
+        self._stop_at = 0.0
         self._selector = selectors.DefaultSelector()
         self._wake_receiver, self._wake_sender = socket.socketpair()
         for end in (self._wake_receiver, self._wake_sender):
@@ -139,16 +172,26 @@ class Acceptor:
         due = time.monotonic() + linger
         self._call(lambda: self._leaving.update(dict.fromkeys(listeners, _Leaving(due, due + 1))))
 
-    def detach(self, listener: Accepting) -> None:
-        """Stop accepting from `listener` but leave it open, so that it can be handed out."""
-        self._call(lambda: self._stop_accepting(listener))
+    def drop(self, *listeners: Accepting, wait: bool = True) -> None:
+        """Close `listeners` at once, and return when they are, unless told not to wait for it."""
+
+        def close() -> None:
+            for listener in listeners:
+                self._stop_accepting(listener)
+                listener.close()
+
+        (self._call if wait else self._send)(close)
 
     def drain(self, timeout: float) -> bool:
         """Wait until nothing is being served; False when something is after `timeout` seconds."""
         return self._connections.wait_until_empty(timeout)
 
     def stop(self, timeout: float = 2.0) -> None:
-        """Close all listeners, let requests finish for `timeout` seconds, then cut them."""
+        """Close all listeners, let requests finish for `timeout` seconds, then cut them.
+
+        Others may accept from the same queues: what we have accepted may be theirs, so heads that
+        are on their way are waited for, for a moment.
+        """
         if self.alive:
             self._call(self._stop_running)
             self._thread.join(timeout)
@@ -195,7 +238,7 @@ class Acceptor:
 
     def _run(self) -> None:
         try:
-            while self._running:
+            while self._running or (self._has_arrivals and time.monotonic() < self._stop_at):
                 self._run_once()
         except Exception:
             logger.exception("%s stops accepting", self._name)
@@ -206,6 +249,8 @@ class Acceptor:
                 self._arrivals.close_all()
             for connection in self._arrived:
                 connection.close()
+            if self._router is not None:
+                self._router.close()
             self._selector.close()
             self._wake_receiver.close()
             self._wake_sender.close()
@@ -219,7 +264,7 @@ class Acceptor:
             elif isinstance(key.data, Connection):
                 self._go_on_with(key.data)
             elif self._paused_until is None:
-                self._accept_some(key.data)
+                self._let_others_or_accept(key.data)
         self._keep_deadlines()
 
     def _obey(self) -> None:
@@ -244,11 +289,26 @@ class Acceptor:
         self._leaving.pop(listener, None)
         if listener in self._accepting:
             self._accepting.discard(listener)
-            if self._paused_until is None:
+            if self._paused_until is None and self._standing_by.pop(listener, None) is None:
                 self._selector.unregister(listener)
 
     def _stop_running(self) -> None:
         self._running = False
+        self._stop_at = time.monotonic() + LINGER_SECONDS
+        for listener in [*self._accepting, *self._leaving]:
+            self._stop_accepting(listener)
+            listener.close()
+
+    @property
+    def _has_arrivals(self) -> bool:
+        return bool(self._arrived) or bool(self._arrivals)
+
+    def _let_others_or_accept(self, listener: Accepting) -> None:
+        if listener.shared and self._is_busy():
+            self._selector.unregister(listener)
+            self._standing_by[listener] = time.monotonic() + STANDBY_SECONDS
+        else:
+            self._accept_some(listener)
 
     def _accept_some(self, listener: Accepting) -> None:
         """Accept a few: under load the queue never runs empty, and commands would starve."""
@@ -257,18 +317,23 @@ class Acceptor:
                 self._pause(_FULL_PAUSE_SECONDS)
                 return
             try:
-                sock, address = listener.accept()
+                connection = listener.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 return
             except OSError as error:  # out of descriptors or memory
                 logger.warning("%s cannot accept: %s", self._name, error)
                 self._pause(_OUT_OF_RESOURCES_PAUSE_SECONDS)
                 return
-            self._go_on_with(Connection(sock, address, listener))
+            self._go_on_with(connection)
 
     def _go_on_with(self, connection: Connection) -> None:
-        if self._arrivals is not None and not self._arrivals.is_complete(connection):
+        head = b"" if self._arrivals is None else self._arrivals.head(connection)
+        if head is None:
             return
+        if self._router is None or connection.passed or not self._router.route(connection, head):
+            self._begin_or_wait(connection)
+
+    def _begin_or_wait(self, connection: Connection) -> None:
         if self._connections.full:
             self._arrived.append(connection)
             self._pause(_FULL_PAUSE_SECONDS)
@@ -303,8 +368,9 @@ class Acceptor:
     def _pause(self, seconds: float) -> None:
         """Leave new connections in the system's queue for at most `seconds`."""
         if self._paused_until is None:
-            for listener in self._accepting:
+            for listener in self._accepting - self._standing_by.keys():
                 self._selector.unregister(listener)
+            self._standing_by.clear()
         self._paused_until = time.monotonic() + seconds
 
     def _resume(self) -> None:
@@ -321,7 +387,10 @@ class Acceptor:
         possible = [
             self._connections.next_deadline,
             self._paused_until,
+            None if self._running else self._stop_at,
             None if self._arrivals is None else self._arrivals.next_deadline,
+            None if self._router is None else self._router.next_deadline,
+            *self._standing_by.values(),
             *(one.due for one in self._leaving.values()),
         ]
         deadlines = [one for one in possible if one is not None]
@@ -339,6 +408,12 @@ class Acceptor:
             else:
                 self._stop_accepting(listener)
                 listener.close()
+        for listener, due in list(self._standing_by.items()):
+            if due <= now and self._standing_by.pop(listener, None) is not None:
+                self._selector.register(listener, selectors.EVENT_READ, listener)
+                self._accept_some(listener)
+        for connection in () if self._router is None else self._router.overdue():
+            self._begin_or_wait(connection)
         self._connections.cut_late()
         if self._arrivals is not None:
             self._arrivals.close_late()

@@ -42,8 +42,8 @@ class Arrivals:
     def __len__(self) -> int:
         return len(self._seen)
 
-    def is_complete(self, connection: Connection) -> bool:
-        """Whether a handler can go on with `connection`; if not, it waits here or is closed."""
+    def head(self, connection: Connection) -> bytes | None:
+        """Return what a handler can go on with; None if it waits here or was closed."""
         known = self._seen.get(connection)
         seen = _peek(connection.socket)
         if seen is None:  # nothing yet
@@ -52,17 +52,17 @@ class Arrivals:
             grown = len(seen) > (known or 0)
         if not grown or _is_head(seen):  # without growth it is the end of what the peer sends
             self._forget(connection)
-            return True
+            return seen
         if seen and not seen[:1].isalpha():  # no method, but the start of TLS, for example
             self._forget(connection)
             connection.close()
-            return False
+            return None
         if known is None:
             self._make_room()
             self._selector.register(connection.socket, selectors.EVENT_READ, connection)
         self._seen[connection] = len(seen)
         _wake_beyond(connection.socket, len(seen))
-        return False
+        return None
 
     @property
     def next_deadline(self) -> float | None:

@@ -44,7 +44,11 @@ class Accepting(Protocol):
     def fileno(self) -> int:
         """File descriptor."""
 
-    def accept(self) -> tuple[socket.socket, tuple[str, int]]:
+    @property
+    def shared(self) -> bool:
+        """Whether other processes accept from it as well."""
+
+    def accept(self) -> Connection:
         """Accept one connection, without blocking."""
 
     def close(self) -> None:
@@ -60,14 +64,22 @@ class Connection:
         Blocking, and closed by the acceptor when the handler returns.
     address
         The peer's.
-    listener
+    port
         Where it came in.
+    passed
+        Whether a sibling accepted it, and passed it here.
+    untaken
+        Whether it is meant for a sibling that does not take it.
     """
 
-    def __init__(self, sock: socket.socket, address: tuple[str, int], listener: Accepting) -> None:
+    def __init__(
+        self, sock: socket.socket, address: tuple[str, int], port: int, *, passed: bool = False
+    ) -> None:
         self.socket = sock
         self.address = address
-        self.listener = listener
+        self.port = port
+        self.passed = passed
+        self.untaken = False
         self.opened = time.monotonic()
         self.admitted = False
         self.sent = 0
@@ -99,6 +111,10 @@ class Connection:
         """End the connection under its handler, which then sees end of file."""
         with contextlib.suppress(OSError):
             self.socket.shutdown(socket.SHUT_RDWR)
+
+    def let_go(self) -> None:
+        """Close our copy of the socket alone: another process answers."""
+        self.socket.close()
 
     def close(self) -> None:
         """Close the socket, saying so to the peer even if a forked child holds a copy."""

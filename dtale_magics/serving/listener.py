@@ -11,17 +11,17 @@ import errno
 import os
 import random
 import socket
-import struct
 import time
 import weakref
-from concurrent import futures
-from concurrent.futures import Future
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from dtale_magics.errors import PortUnavailableError
+from dtale_magics.serving.connections import Connection
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable
+
+T = TypeVar("T")
 
 BACKLOG = 1024
 """Connections that may wait to be accepted; the kernel caps it at ``net.core.somaxconn``."""
@@ -36,12 +36,7 @@ _MAX_TIES = 20
 _TIE_SECONDS = 0.001
 """Two that listen at the same instant, both bound, may both be refused: wait, and try again."""
 
-_GRACE_SECONDS = 0.01
-
 _open_listeners: weakref.WeakSet[Listener] = weakref.WeakSet()
-
-_expected: dict[int, Future[Listener]] = {}
-"""Connections that this process makes to itself, by their local port."""
 
 
 class Listener:
@@ -51,9 +46,8 @@ class Listener:
     ----------
     socket, port
         What listens, and where.
-    spare
-        Whether no connection was ever meant for it, as for one that stands beside another for the
-        sake of steering. Then it can be closed at once.
+    shared
+        Whether siblings have copies of it, and accept from it as well.
 
     Notes
     -----
@@ -65,7 +59,7 @@ class Listener:
         sock.setblocking(False)
         self.socket = sock
         self.port: int = sock.getsockname()[1]
-        self.spare = False
+        self.shared = False
         _open_listeners.add(self)
 
     def __repr__(self) -> str:
@@ -80,12 +74,10 @@ class Listener:
         """Inode of the socket, as ``/proc/net/tcp`` names it."""
         return os.fstat(self.fileno()).st_ino
 
-    def accept(self) -> tuple[socket.socket, tuple[str, int]]:
+    def accept(self) -> Connection:
         """Accept one connection; `BlockingIOError` when none waits."""
-        connection, address = self.socket.accept()
-        if _expected and (probe := _expected.pop(address[1], None)) is not None:
-            probe.set_result(self)
-        return connection, (address[0].removeprefix("::ffff:"), address[1])
+        sock, address = self.socket.accept()
+        return Connection(sock, (address[0].removeprefix("::ffff:"), address[1]), self.port)
 
     def close(self) -> None:
         """Give the port back."""
@@ -100,56 +92,6 @@ def _close_in_forked_child() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_close_in_forked_child)
-
-
-def reached(
-    port: int, count: int, prepare: Callable[[Sequence[int]], None], timeout: float
-) -> list[Listener | None]:
-    """Find out which listeners of this process connections to `port` reach, by making some.
-
-    Parameters
-    ----------
-    port
-        Where they go, over IPv4.
-    count
-        How many.
-    prepare
-        Called before, with the ports that they come from.
-    timeout
-        Seconds within which one at least has to be accepted; those that are within
-        `_GRACE_SECONDS` after the first one count as well.
-
-    Returns
-    -------
-    list
-        For each connection a listener, or None.
-    """
-    found: list[Future[Listener]] = [Future() for _ in range(count)]
-    with contextlib.ExitStack() as stack:
-        probes = [stack.enter_context(_probe_socket()) for _ in range(count)]
-        source_ports = [probe.getsockname()[1] for probe in probes]
-        _expected.update(zip(source_ports, found, strict=True))
-        try:
-            prepare(source_ports)
-            for probe in probes:
-                with contextlib.suppress(OSError):
-                    probe.settimeout(timeout)
-                    probe.connect(("127.0.0.1", port))
-                    probe.sendall(b"\r\n")  # a deferred accept shows no connection that is silent
-            futures.wait(found, timeout, futures.FIRST_COMPLETED)
-            futures.wait(found, _GRACE_SECONDS)
-        finally:
-            for source_port in source_ports:
-                _expected.pop(source_port, None)
-    return [one.result() if one.done() else None for one in found]
-
-
-def _probe_socket() -> socket.socket:
-    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    # Closed by a reset: a probe shall leave no TIME_WAIT behind.
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    sock.bind(("127.0.0.1", 0))
-    return sock
 
 
 def new_socket(*, beside_owner: bool = False) -> socket.socket:
@@ -238,10 +180,19 @@ def could_bind(port: int) -> bool:
     return True
 
 
-def reserve(ports: Iterable[int]) -> Listener:
+def reserve(
+    ports: Iterable[int], otherwise: Callable[[int], T | None] = lambda _: None
+) -> Listener | T:
     """Reserve the first of `ports` that is free.
 
     Costs some microseconds for each taken port: a socket whose bind failed is used again.
+
+    Parameters
+    ----------
+    ports
+        In the order to try them.
+    otherwise
+        Called for a port that is taken: what it returns is the result, unless that is None.
 
     Raises
     ------
@@ -264,6 +215,10 @@ def reserve(ports: Iterable[int]) -> Listener:
             sock = new_socket()
             with contextlib.suppress(OSError):
                 return bind(port)
+        found = otherwise(port)
+        if found is not None:
+            sock.close()
+            return found
     sock.close()
     raise _unavailable(ports, forbidden)
 

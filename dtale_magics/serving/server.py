@@ -11,7 +11,7 @@ import contextlib
 import io
 import logging
 import socket
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
@@ -19,10 +19,12 @@ from dtale_magics.serving import listener
 from dtale_magics.serving.acceptor import LINGER_SECONDS, Acceptor
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
 
-    from dtale_magics.serving.connections import Connection
-    from dtale_magics.serving.listener import Listener
+    from dtale_magics.serving.acceptor import Router
+    from dtale_magics.serving.connections import Accepting, Connection
 
 logger = logging.getLogger(__name__)
 # With no handler at all, logging prints errors, and so into the notebook.
@@ -100,7 +102,7 @@ class _RequestHandler(WSGIRequestHandler):
         environ["wsgi.errors"] = _ERRORS
         environ["SERVER_SOFTWARE"] = ""
         connection = self.server.connection_of(self.connection)
-        environ["SERVER_PORT"] = str(cast("Listener", connection.listener).port)
+        environ["SERVER_PORT"] = str(connection.port)
         environ[CONNECTION_KEY] = connection
         if self._announces_body():
             self.connection.settimeout(IDLE_SECONDS)  # the system has none for what does not come
@@ -180,11 +182,27 @@ class Server:
         Answers all requests.
     max_connections
         At most so many requests run at once; see `Acceptor`.
+    router, is_busy
+        See `Acceptor`.
     """
 
-    def __init__(self, app: WSGIApplication, max_connections: int = 64) -> None:
+    def __init__(
+        self,
+        app: WSGIApplication,
+        max_connections: int = 64,
+        *,
+        router: Router | None = None,
+        is_busy: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._machinery = _RequestMachinery(app)
-        self._acceptor = Acceptor(self._handle, "dtale_magics server", max_connections, http=True)
+        self._acceptor = Acceptor(
+            self._handle,
+            "dtale_magics server",
+            max_connections,
+            http=True,
+            router=router,
+            is_busy=is_busy,
+        )
 
     @property
     def alive(self) -> bool:
@@ -196,17 +214,17 @@ class Server:
         """How many connections are being served."""
         return self._acceptor.active
 
-    def add(self, *listeners: Listener, wait: bool = True) -> None:
+    def add(self, *listeners: Accepting, wait: bool = True) -> None:
         """Serve `listeners` as well; see `Acceptor.add`."""
         self._acceptor.add(*listeners, wait=wait)
 
-    def remove(self, *listeners: Listener, linger: float = LINGER_SECONDS) -> None:
+    def remove(self, *listeners: Accepting, linger: float = LINGER_SECONDS) -> None:
         """Close `listeners` after `linger` seconds; requests in flight finish."""
         self._acceptor.remove(*listeners, linger=linger)
 
-    def detach(self, listener: Listener) -> None:
-        """Stop serving `listener` and leave it open; requests in flight finish."""
-        self._acceptor.detach(listener)
+    def drop(self, *listeners: Accepting, wait: bool = True) -> None:
+        """Close `listeners` at once; requests in flight finish. See `Acceptor.drop`."""
+        self._acceptor.drop(*listeners, wait=wait)
 
     def drain(self, timeout: float) -> bool:
         """Wait until no request runs; False when one still does after `timeout` seconds."""

@@ -34,6 +34,11 @@ _NOT_FOUND = b"""\
 <code>%dtale</code>; links of a notebook that was restarted are dead.</p>
 """
 
+_UNTAKEN = """\
+The notebook that this link belongs to does not respond now: it is suspended, or computes without \
+a pause, and answers again afterwards.
+"""
+
 _WRONG_HOST = """\
 This notebook does not know the name by which it was asked. If the name is right, add it in the
 notebook: %config DtaleMagics.allowed_hosts = ["the name"]
@@ -99,6 +104,9 @@ class Web:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request (PEP 3333)."""
+        if environ[CONNECTION_KEY].untaken:
+            answer = Response(_UNTAKEN, 503, {"Retry-After": "5"}, mimetype="text/plain")
+            return answer(environ, _with(start_response, _SAFE_HEADERS))
         path = request_path.canonical(environ["PATH_INFO"])
         if path is None:
             return _not_found()(environ, _with(start_response, _SAFE_HEADERS))

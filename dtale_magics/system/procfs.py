@@ -63,12 +63,16 @@ def unix_names(prefix: str, among: Iterable[UnixName] | None = None) -> list[Uni
     if among is not None:
         return [one for one in among if one.name.startswith(prefix)]
     try:
-        table = Path("/proc/net/unix").read_bytes().decode(errors="replace")
+        table = Path("/proc/net/unix").read_bytes()
     except OSError:
         return []
     found = []
+    mark = f" @{prefix}".encode()
     # The name is the user's text: whatever stands in it, a line has seven columns before it.
-    for line in table.splitlines()[1:]:
+    for raw in table.split(b"\n") if mark in table else ():
+        if mark not in raw:
+            continue
+        line = raw.decode(errors="replace")
         columns = line.split(maxsplit=7)
         if len(columns) == 8 and columns[7].startswith("@" + prefix):  # noqa: PLR2004
             flags, inode = int(columns[3], 16), int(columns[6])

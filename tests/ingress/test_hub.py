@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
 import pytest
-from hub_process import USER, Hub
 from playwright.sync_api import expect
 from support import plain_http
 from support.browser import SECONDS, NotebookPage, Traffic, open_browser
+from support.hub_process import USER, Hub
 from support.jupyter import write_notebook
 from support.ports import PortClaims
 

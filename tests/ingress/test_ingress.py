@@ -98,39 +98,31 @@ def stage(browser: Browser) -> Iterator[Stage]:
             context.close()
 
 
-def test_one_click_and_the_other_notebook_is_behind_the_same_url(stage: Stage) -> None:
+def test_every_notebook_is_behind_the_same_url_without_a_click(stage: Stage) -> None:
     # From top to bottom, as cells are run.
     for cell, url in enumerate(stage.urls, 1):
-        _take_over(stage, cell, url)
+        for page in stage.pages:
+            page.run(cell)
+        for page in stage.pages:
+            _shows(page, cell, url)
+            verdict = page.panel(cell).locator(".dp-reach")
+            expect(verdict).not_to_contain_text("jupyter-server-proxy")
+            link = page.panel(cell).locator("a", has_text="Open")
+            expect(link).to_have_attribute(
+                "href", re.compile(rf"{re.escape(url)}/[\w-]+/dtale/main/{cell}")
+            )
+        # Whoever is in front: the links of both go on.
+        pressed = next(page for page in stage.pages if not _is_in_front(page, cell))
+        pressed.panel(cell).locator(".dp-primary").click()
+        expect(pressed.panel(cell).locator(".dp-ingress")).to_contain_text("This notebook is in")
+        for page in stage.pages:
+            _shows(page, cell, url)
 
 
-def _take_over(stage: Stage, cell: int, url: str) -> None:
-    for page in stage.pages:
-        page.run(cell)
-    first, second = sorted(stage.pages, key=lambda page: not _has(page, cell))
-
-    # The one has the ingress; the other is told who has it, and is shown another way.
-    _shows(first, cell, url)
-    _shows(second, cell, r".*/proxy/\d+")
-    verdict = second.panel(cell).locator(".dp-reach")
-    expect(verdict).to_contain_text("through jupyter-server-proxy")
-    expect(verdict).to_contain_text(f"Port {stage.port} belongs to {first.name} at the moment.")
-    expect(verdict).to_contain_text("%dtale_port --take")
-
-    second.panel(cell).locator(".dp-primary").click()
-    _shows(second, cell, url)
-    _shows(first, cell, r".*/proxy/\d+")
-    expect(first.panel(cell).locator(".dp-reach")).to_contain_text(f"belongs to {second.name}")
-    link = second.panel(cell).locator("a", has_text="Open")
-    expect(link).to_have_attribute(
-        "href", re.compile(rf"{re.escape(url)}/[\w-]+/dtale/main/{cell}")
-    )
-
-
-def _has(page: NotebookPage, cell: int) -> bool:
-    button = page.panel(cell).locator(".dp-primary")
-    expect(button).to_have_text(re.compile("Give|Take"))
-    return (button.text_content() or "").startswith("Give")
+def _is_in_front(page: NotebookPage, cell: int) -> bool:
+    line = page.panel(cell).locator(".dp-ingress")
+    expect(line).to_contain_text("in front")
+    return "This notebook" in (line.text_content() or "")
 
 
 def _shows(page: NotebookPage, cell: int, base: str) -> None:

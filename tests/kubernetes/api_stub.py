@@ -177,13 +177,16 @@ class ApiStub:
                 self._write(slice_, "MODIFIED" if known else "ADDED", known)
 
     def select(self, plural: str, namespace: str | None, labels: str) -> list[Object]:
-        pairs = dict(pair.split("=", 1) for pair in labels.split(",") if "=" in pair)
+        terms = [term.partition("=") for term in labels.split(",") if "=" in term]
+        pairs = {key: value for key, _, value in terms if not key.endswith("!")}
+        others = {key[:-1]: value for key, _, value in terms if key.endswith("!")}
         return [
             o
             for (p, ns, _), o in self._objects.items()
             if p == plural
             and namespace in (None, ns)
             and pairs.items() <= o["metadata"].get("labels", {}).items()
+            and not others.items() & o["metadata"].get("labels", {}).items()
         ]
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from dtale_magics import url_template
 from dtale_magics.errors import SettingError
-from dtale_magics.kubernetes import Options, RouteKind, Server, expose, render
+from dtale_magics.kubernetes import ROUTES, Options, Route, Server, expose, render
 from dtale_magics.kubernetes.names import kubespawner_pod
 from dtale_magics.kubernetes.server import addresses
 from dtale_magics.kubernetes.server import url_template as link
@@ -47,15 +47,15 @@ servers = st.tuples(names, st.just("") | names)
 
 
 @settings(deadline=None, max_examples=400)
-@given(servers, servers, st.sampled_from(TEMPLATES), st.sampled_from(RouteKind))
+@given(servers, servers, st.sampled_from(TEMPLATES), st.sampled_from([*ROUTES.values()]))
 def test_two_servers_share_no_address_and_no_object(
-    one: tuple[str, str], other: tuple[str, str], template: tuple[str, str], kind: RouteKind
+    one: tuple[str, str], other: tuple[str, str], template: tuple[str, str], kind: Route
 ) -> None:
     host, path = template
     ports = (40000, 40001) if "{port}" in host + path else (40000,)
     options = Options.of(
         host=f"{host}.d.example.org", path=path, route=kind, ports=ports,
-        gateway="public" if kind is RouteKind.HTTPROUTE else None,
+        gateway="public" if kind is ROUTES["httproute"] else None,
     )  # fmt: skip
     pair = [Server(*each, namespace="jhub") for each in (one, other)]
     if pair[0] == pair[1]:

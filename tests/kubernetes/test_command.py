@@ -6,6 +6,7 @@ import asyncio
 import shlex
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,8 +16,6 @@ from ruamel.yaml import YAML
 from dtale_magics.__main__ import main
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from api_stub import ApiStub
 
 SHORTEST = ("--host", "ada.dtale.example.org", "--user", "ada")
@@ -66,9 +65,20 @@ def test_host_and_user_give_service_and_ingress(capsys: pytest.CaptureFixture[st
         ((*SHORTEST, "--ports", "x"), "'x' is neither a port", "--ports 40000"),
         ((*SHORTEST, "--ports", "40000-49999"), "10000 ports were given", "1 to 100"),
         ((*SHORTEST, "--route", "httproute"), "needs the Gateway", "--gateway traefik/public"),
-        ((*SHORTEST, "--gateway", "a/b"), "A gateway means nothing", "--route httproute"),
+        ((*SHORTEST, "--gateway", "a/b"), "attaches to no Gateway", "--route httproute"),
         ((*SHORTEST, "--strip"), "no standard way", "--route ingressroute"),
-        ((*SHORTEST, "--forward-auth", "http://x"), "is Traefik's", "--route ingressroute"),
+        ((*SHORTEST, "--forward-auth", "http://x"), "ask for a sign-in", "--route ingressroute"),
+        ((*SHORTEST, "--sign-in", "https://hub.x.org"), "service in the hub", "--values"),
+        ((*SHORTEST, "--entry-point", "web"), "Entry points are Traefik's", "ingressroute"),
+        ((*SHORTEST, "--route", "ingressroute", "--class", "x"), "no class", "--route ingress"),
+        ((*SHORTEST, "--annotation", "bad key=1"), "no name of an annotation", "example.org/"),
+        ((*SHORTEST, "--pod-label", "bad key/x/y=1"), "no name of a label", "app=jupyterhub"),
+        ((*SHORTEST, "--controller-cidr", "10.0.0.1/8"), "is no network", "10.0.0.0/16"),
+        ((*SHORTEST, "--host", "1.2.3.4"), "no host name", "letters"),
+        ((*SHORTEST, "--ports", "40002-40000"), "ends before it begins", "40000-40002"),
+        ((*SHORTEST, "--route", "nginx"), "invalid choice", "manifests --help"),
+        ((*SHORTEST, "--kustomize", "/proc/x"), "cannot be written", "--kustomize ./dtale"),
+        (("--user", "---"), "expected one argument", "manifests --help"),
         ((*SHORTEST, "--tls", "My_Secret"), "no name of a Secret", "kubectl get secrets"),
         ((*SHORTEST, "--class", "Traefik!"), "no class name", "kubectl get ingressclass"),
         ((*SHORTEST, "--namespace", "A"), "no namespace", "kubectl get namespaces"),
@@ -214,3 +224,65 @@ sys.exit(code or main(["manifests", "--host", "x.org", "--user", "ada"]))
     assert "kind: Ingress" in done.stdout
     assert done.returncode == 2
     assert "pip install ruamel.yaml" in done.stderr
+
+
+def test_a_base_for_kustomize_is_written_anew_and_never_over_anothers(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    directory = tmp_path / "base"
+    for _ in range(2):
+        run(*SHORTEST, "--kustomize", str(directory))
+        written = [Path(line) for line in capsys.readouterr().out.splitlines()]
+        assert written[0] == directory / "kustomization.yaml"
+        (index,) = load(written[0].read_text())
+        assert [directory / name for name in index["resources"]] == written[1:]
+        kinds = [load(path.read_text())[0]["kind"] for path in written[1:]]
+        assert kinds == ["Service", "Ingress"]
+    (directory / "kustomization.yaml").write_text("resources: []\n")
+    assert main(["manifests", *SHORTEST, "--kustomize", str(directory)]) == 2
+    assert "was not written by this command" in capsys.readouterr().err
+    assert (directory / "kustomization.yaml").read_text() == "resources: []\n"
+
+
+def test_one_servers_yaml_says_what_no_hook_tells(capsys: pytest.CaptureFixture[str]) -> None:
+    run("--host", "{user}.x.org", "--user", "Ada", "--scheme=https", "--public-port=8443")
+    text = capsys.readouterr().out
+    (line,) = [line for line in text.splitlines() if "ingress_url" in line]
+    assert line == f"# %config DtaleMagics.ingress_url = '{_url_of(text)}:8443'"
+    assert "# JupyterHub keeps names in lower case: is it --user ada?" in text
+
+
+def _url_of(text: str) -> str:
+    _, ingress = load(text)
+    return f"https://{ingress['spec']['rules'][0]['host']}"
+
+
+def test_a_controller_that_is_no_pod_is_admitted_by_its_network(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    run(*SHORTEST, "--controller-cidr=10.0.0.0/16", "--controller-cidr=fd00::/8")
+    policy = load(capsys.readouterr().out)[-1]
+    (rule,) = policy["spec"]["ingress"]
+    blocks = [{"ipBlock": {"cidr": cidr}} for cidr in ("10.0.0.0/16", "fd00::/8")]
+    assert rule["from"] == blocks
+    both = chart_values(capsys, "--controller-cidr=10.0.0.0/16", "--controller-namespace=traefik")
+    ((rule,),) = both["singleuser"]["networkPolicy"].values()
+    assert [*rule["from"][0], *rule["from"][1]] == ["namespaceSelector", "ipBlock"]
+
+
+def test_output_that_cannot_be_written_is_said() -> None:
+    command = [sys.executable, "-m", "dtale_magics", "manifests", *SHORTEST]
+    with open("/dev/full", "w") as full:  # noqa: PTH123 (a device)
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert "No space left on device" in done.stderr
+    # Names that the terminal's encoding has not, and bytes that are no text in it.
+    plain = {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "LC_ALL": "C"}
+    for user in ("José", b"\xff"):
+        done = subprocess.run(
+            [*command[:-1], user], env=plain, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 2
+        assert "Traceback" not in done.stderr
+        assert "is no name that a hub knows" in done.stderr

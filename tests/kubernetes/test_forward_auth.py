@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from conftest import ECHO_IPS, HOST, PREFIX, SLUG, pod_object
+from test_routing import put_gateway
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,7 +65,14 @@ def sign_in() -> Iterator[SignIn]:
 
 
 @pytest.mark.parametrize(
-    "options", [(), (f"--path={PREFIX}", "--strip")], ids=["host", "path-stripped"]
+    "options",
+    [
+        ("--route=ingressroute",),
+        ("--route=ingressroute", f"--path={PREFIX}", "--strip"),
+        ("--route=httproute", "--gateway=public"),
+        ("--route=httproute", "--gateway=public", f"--path={PREFIX}", "--strip"),
+    ],
+    ids=["host", "path-stripped", "gateway", "gateway-path-stripped"],
 )
 def test_the_link_alone_does_not_do(  # noqa: PLR0913, PLR0917 (fixtures)
     options: tuple[str, ...],
@@ -74,11 +82,10 @@ def test_the_link_alone_does_not_do(  # noqa: PLR0913, PLR0917 (fixtures)
     render: Any,
     sign_in: SignIn,
 ) -> None:
-    documents = render(
-        f"--host={HOST}", "--route=ingressroute", f"--forward-auth={sign_in.url}", *options
-    )
+    put_gateway(api, traefik)
+    documents = render(f"--host={HOST}", f"--forward-auth={sign_in.url}", *options)
     api.put(pod_object("ada", pod), *documents)
-    prefix = PREFIX if options else ""
+    prefix = PREFIX if "--strip" in options else ""
     page = f"{prefix}/{SLUG}/dtale/main/1"
     traefik.until_status(401, HOST, page)
 

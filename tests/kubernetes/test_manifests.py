@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from kubespawner.slugs import is_valid_label, safe_slug
 
 from dtale_magics.kubernetes import (
+    ROUTES,
+    Controller,
     Gateway,
     Options,
     Owner,
-    RouteKind,
     Server,
     hub_role,
     network_policy,
@@ -37,7 +38,7 @@ SERVERS = (
 def combinations() -> list[Options]:
     found = []
     for kind, path, ports, tls, headless, notebook in itertools.product(
-        RouteKind,
+        ROUTES.values(),
         ("/", "/dtale/{user}"),
         ((40000,), (40000, 40001)),
         (None, "", "wildcard-tls"),
@@ -49,14 +50,15 @@ def combinations() -> list[Options]:
             "host": host, "path": path, "ports": ports, "tls": tls, "headless": headless,
             "notebook_port": notebook, "route": kind,
         }  # fmt: skip
-        if kind is RouteKind.HTTPROUTE:
+        if kind is ROUTES["httproute"]:
             shared["gateway"] = Gateway("public", "traefik", "web")
-        elif kind is RouteKind.INGRESS:
+            shared["tls"] = None if tls is None else ""  # the Gateway has the certificate
+        elif kind is ROUTES["ingress"]:
             shared |= {"ingress_class": "traefik", "annotations": {"example.org/x": "y"}}
         found.append(Options(**shared))
-        if kind is not RouteKind.INGRESS and path != "/":
+        if kind is not ROUTES["ingress"] and path != "/":
             found.append(Options(**shared, strip=True))
-        if kind is RouteKind.INGRESSROUTE:
+        if kind is not ROUTES["ingress"]:
             found.append(Options(**shared, forward_auth="http://auth.svc/verify"))
     return found
 
@@ -122,8 +124,13 @@ def test_every_combination_keeps_the_limits_that_no_schema_states() -> None:
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_policy_role_and_pod_patch_are_valid(version: str) -> None:
-    check(network_policy("traefik", (40000, 40001), "jhub"), version)
-    for kind in RouteKind:
+    for controller in (
+        Controller("traefik"),
+        Controller(cidrs=("10.0.0.0/16", "fd00::/8")),
+        Controller("traefik", ("10.0.0.1/32",)),
+    ):
+        check(network_policy(controller, (40000, 40001), "jhub"), version)
+    for kind in ROUTES.values():
         for document in hub_role(kind, "jhub"):
             check(document, version)
     containers = [{"name": "notebook", "image": "x"}]

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 import copy
+import itertools
+import socket
+import ssl
+import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from conftest import ECHO_IPS, HOST, PREFIX, SLUG, pod_object
+from ruamel.yaml import YAML
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,6 +89,74 @@ def test_browser_reaches_dtale_below_its_slug_and_nothing_else(
     assert traefik.get(HOST, f"{prefix}/dtale/main/1").status == 404
     assert traefik.get(HOST, f"{prefix}/another/dtale/main/1").status == 404
     assert traefik.get("eve.dtale.example.org", f"{prefix}/{SLUG}/dtale/main/1").status == 404
+
+
+def test_a_gateways_certificate_may_lie_in_the_hubs_namespace(
+    api: ApiStub, traefik: Traefik, pod: str, render: Any, tmp_path: Path
+) -> None:
+    """With the documented ReferenceGrant, and not without."""
+    key, certificate = (tmp_path / name for name in ("key", "certificate"))
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
+         "-nodes", "-keyout", key, "-out", certificate, "-subj", "/CN=dtale",
+         "-addext", "subjectAltName=DNS:*.dtale.example.org"],
+        check=True, capture_output=True, timeout=60,
+    )  # fmt: skip
+    data = {
+        "tls.key": base64.b64encode(key.read_bytes()).decode(),
+        "tls.crt": base64.b64encode(certificate.read_bytes()).decode(),
+    }
+    secret = {"apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/tls", "data": data}
+    gateway_class, gateway = copy.deepcopy(GATEWAY)
+    gateway["metadata"]["namespace"] = "traefik"
+    # The API server fills in an empty group.
+    reference = {"group": "", "kind": "Secret", "name": "dtale-wildcard", "namespace": "jhub"}
+    gateway["spec"]["listeners"] = [
+        {
+            "name": "websecure", "protocol": "HTTPS", "port": traefik.secure,
+            "tls": {"mode": "Terminate", "certificateRefs": [reference]},
+            "allowedRoutes": {"namespaces": {"from": "All"}},
+        }
+    ]  # fmt: skip
+    namespaces = [
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+        for name in ("jhub", "traefik")
+    ]
+    api.put(
+        *namespaces, {**secret, "metadata": {"name": "dtale-wildcard"}}, gateway_class, gateway,
+        pod_object("ada", pod),
+        *render(f"--host={HOST}", "--route=httproute", "--gateway=traefik/public:websecure",
+                "--scheme=https"),
+        # Once this one answers, the others were seen as well.
+        pod_object("good", pod), *render("--host=good.dtale.example.org", "--class=traefik",
+                                         user="good"),
+    )  # fmt: skip
+    traefik.until_status(200, "good.dtale.example.org", f"/{SLUG}/dtale/main/1")
+    context = ssl.create_default_context(cafile=str(certificate))
+
+    def status() -> int:
+        with (
+            socket.create_connection(("127.0.0.1", traefik.secure), 10) as plain,
+            context.wrap_socket(plain, server_hostname=HOST) as sock,
+        ):
+            line = f"GET /{SLUG}/dtale/main/1 HTTP/1.1\r\nHost: {HOST}\r\n"
+            sock.sendall(f"{line}Connection: close\r\n\r\n".encode())
+            return int(sock.makefile("rb").readline().split()[1])
+
+    with pytest.raises(ssl.SSLError):
+        status()
+    text = (Path(__file__).parents[2] / "docs" / "kubernetes.md").read_text()
+    lines = text[text.index("    apiVersion: gateway.networking.k8s.io/v1beta1") :].splitlines()
+    block = "\n".join(itertools.takewhile(lambda line: line.startswith("    "), lines))
+    api.put(YAML(typ="safe").load(block))
+
+    def shown() -> bool:
+        try:
+            return status() == 200
+        except OSError:
+            return False
+
+    traefik.until(shown, "the Gateway has the certificate")
 
 
 def _edit(documents: list[dict[str, Any]], kind: str, change: Callable[[Any], None]) -> None:

@@ -49,8 +49,9 @@ class Answer:
 class Traefik:
     """A running Traefik."""
 
-    def __init__(self, port: int, log: Path) -> None:
+    def __init__(self, port: int, secure: int, log: Path) -> None:
         self.port = port
+        self.secure = secure
         self.log = log
 
     def get(
@@ -128,7 +129,7 @@ def run_traefik(api: ApiStub, directory: Path, *extra: str) -> Iterator[Traefik]
         with log.open("w") as sink:
             process = subprocess.Popen(command, stdout=sink, stderr=sink, env=environ)
         try:
-            traefik = Traefik(web, log)
+            traefik = Traefik(web, secure, log)
 
             def up() -> bool:
                 assert process.poll() is None, log.read_text()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from dtale_magics.news import Event
 from dtale_magics.outcome import Free, Outcome
-from dtale_magics.pod.news import Event
 from dtale_magics.reach.reachability import Reachability
 from dtale_magics.settings import PortRange, Settings
 from dtale_magics.state import FrameInfo, Status

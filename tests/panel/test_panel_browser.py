@@ -98,16 +98,18 @@ def test_two_notebooks_and_one_port(stage: Stage, face: str) -> None:
     primary = eda.panel(1).locator(".dp-primary")
     expect(primary).to_have_text(f"Take over ingress port {stage.ingress} from train.ipynb")
 
+    expect(eda.panel(1)).to_contain_text(f"on port {stage.ingress}, shared with train.ipynb")
+
     # A click, seen in both notebooks.
     primary.click()
-    _says(eda, "this notebook’s")
-    _says(train, "held by eda.ipynb")
+    _says(eda, "This notebook is in front")
+    _says(train, "eda.ipynb is in front")
     undo = eda.panel(1).locator(".dp-undo")
-    expect(undo).to_have_text(f"Undo: give port {stage.ingress} back to train.ipynb")
+    expect(undo).to_have_text("Undo: train.ipynb in front again")
     expect(undo).to_be_focused()
     expect(primary).to_be_hidden()  # one button for one action
-    expect(eda.panel(1).locator(".dp-status")).to_contain_text("no request was lost")
-    expect(train.panel(1).locator(".dp-status")).to_contain_text("eda.ipynb has taken port")
+    expect(eda.panel(1).locator(".dp-status")).to_contain_text("is in front at port")
+    expect(train.panel(1).locator(".dp-status")).to_contain_text("eda.ipynb is in front at port")
     opening = eda.panel(1).locator("a", has_text="Open")
     expect(opening).to_have_attribute("href", re.compile(rf"/proxy/{stage.ingress}/"))
     link = str(opening.get_attribute("href"))
@@ -120,8 +122,8 @@ def test_two_notebooks_and_one_port(stage: Stage, face: str) -> None:
 
     # Renamed, train.ipynb has its new name everywhere, and is still the one to give back to.
     train.rename("fit.ipynb")
-    expect(undo).to_have_text(f"Undo: give port {stage.ingress} back to fit.ipynb")
-    expect(eda.panel(1).locator(".dp-status")).to_contain_text("taken from fit.ipynb")
+    expect(undo).to_have_text("Undo: fit.ipynb in front again")
+    expect(eda.panel(1).locator(".dp-status")).to_contain_text("in place of fit.ipynb")
     expect(eda.panel(1)).not_to_contain_text("train.ipynb")
 
     # Given back, while a cell runs; of two panels, the one that was used says so.
@@ -129,10 +131,10 @@ def test_two_notebooks_and_one_port(stage: Stage, face: str) -> None:
     eda.start(3)
     expect(eda.cell(3).locator(".jp-InputPrompt").first).to_have_text("[*]:")
     undo.click()
-    _says(train, "this notebook’s")
-    expect(eda.panel(1).locator(".dp-status")).to_contain_text("was given back to fit.ipynb")
+    _says(train, "This notebook is in front")
+    expect(eda.panel(1).locator(".dp-status")).to_contain_text("fit.ipynb is in front")
     expect(eda.panel(2).locator(".dp-status")).to_be_empty()
-    expect(eda.page.get_by_role("status").filter(has_text="was given back")).to_have_count(1)
+    expect(eda.page.get_by_role("status").filter(has_text="fit.ipynb is in front")).to_have_count(1)
     expect(eda.cell(3).locator(".jp-InputPrompt").first).to_have_text("[*]:")
 
     # What is saved has no link in it.
@@ -156,17 +158,17 @@ def test_a_frozen_incumbent_a_restart_and_a_reload(stage: Stage) -> None:
     processes.stop(frozen)
     try:
         eda.panel(1).locator(".dp-primary").click()
-        _says(eda, "this notebook’s")
+        _says(eda, "This notebook is in front")
         eda.picture(PICTURES / "frozen-taken.png", 1)
     finally:
         os.kill(frozen, signal.SIGCONT)
-    expect(train.panel(1)).to_contain_text("held by eda.ipynb")
+    expect(train.panel(1)).to_contain_text("eda.ipynb is in front")
 
     # A reload brings the panel back, and the grid.
     train.save()
     train.page.reload()
     train.wait_for_kernel()
-    expect(train.panel(1)).to_contain_text("held by eda.ipynb")
+    expect(train.panel(1)).to_contain_text("eda.ipynb is in front")
     expect(train.grid(1).locator("body")).to_contain_text("of train.ipynb")
 
     # A restart ends it, and says so here and there.
@@ -174,8 +176,8 @@ def test_a_frozen_incumbent_a_restart_and_a_reload(stage: Stage) -> None:
     expect(eda.output(1).locator(".dp-cover")).to_contain_text("The kernel was restarted")
     expect(eda.panel(1).locator(".dp-primary")).to_have_attribute("aria-disabled", "true")
     eda.picture(PICTURES / "restarted.png", 1)
-    expect(train.panel(1).locator(".dp-ingress")).to_contain_text("is free")
-    train.picture(PICTURES / "free.png", 1)
+    expect(train.panel(1)).to_contain_text("This notebook is in front")
+    train.picture(PICTURES / "alone.png", 1)
 
 
 def test_a_stranger_a_new_link_and_outputs_that_are_cleared(stage: Stage) -> None:

@@ -13,7 +13,7 @@ from dtale_magics.frontend.panel_model import Activity, Button, Facts, Line, Sai
 from dtale_magics.frontend.panel_static import StaticPanel
 from dtale_magics.frontend.panel_view import broken, describe
 from dtale_magics.frontend.preview import Preview
-from dtale_magics.pod.news import Event
+from dtale_magics.news import Event
 from dtale_magics.settings import PortRange
 from dtale_magics.state import FrameInfo, PortHolder, Status
 
@@ -51,17 +51,30 @@ def test_another_notebook_has_the_port() -> None:
     view = describe(Facts(status(), [TRAIN, ME]))
     assert view.server == Line("ours", "D-Tale on port 40001")
     assert view.ingress == Line(
-        "held", "Ingress port 40000 is held by train.ipynb", 1_700_000_000.0, "1 frame"
+        "held", "train.ipynb is in front at ingress port 40000", 1_700_000_000.0
     )
     assert view.button == Button("take", "Take over ingress port 40000 from train.ipynb")
     assert view.outside.text.endswith("port 40000 shows train.ipynb, not this notebook")
-    assert view.brief == "port 40001, ingress port 40000: train.ipynb"
+    assert view.brief == "port 40001; ingress port 40000: train.ipynb"
     assert view.concern == ""
     assert [(row.label, row.here) for row in view.kernels] == [
         ("eda.ipynb", True),
         ("train.ipynb", False),
     ]
     assert view.kernels[1].frames == ("df: 1,000 rows × 3 columns",)
+
+
+def test_the_port_is_shared() -> None:
+    me = {**ME, "ports": [40000]}
+    view = describe(Facts(status(port=40000, ports=(40000,)), [TRAIN, me]))
+    assert view.server == Line("ours", "D-Tale on port 40000, shared with train.ipynb")
+    assert view.ingress
+    assert view.ingress.note == "this notebook’s links work there too"
+    assert view.brief == "port 40000, shared with train.ipynb"
+    assert view.outside.text.endswith("port 40000 shows this notebook, below its links")
+    others = [kernel(f"k{number}", f"n{number}.ipynb", number, [40000]) for number in range(5)]
+    view = describe(Facts(status(port=40000, ports=(40000,)), [me, *others]))
+    assert view.server.text.endswith("shared with n0.ipynb, n1.ipynb and 3 more")
 
 
 def test_a_notebook_that_does_not_answer() -> None:
@@ -83,7 +96,7 @@ def test_one_notebook_on_a_laptop_is_told_nothing_of_an_ingress() -> None:
 
 def test_a_free_port() -> None:
     view = describe(Facts(status(ingress_holder=None), [ME], exposed=True))
-    assert view.ingress == Line("free", "Ingress port 40000 is free")
+    assert view.ingress == Line("free", "Nobody has ingress port 40000")
     assert view.button == Button("take", "Use ingress port 40000")
 
 
@@ -104,19 +117,19 @@ GIVE_BACK = Button("release", "Give back ingress port 40000 to train.ipynb")
 def test_the_port_is_ours() -> None:
     view = describe(Facts(HOLDS, [ME], exposed=True))
     assert view.server == Line("ours", "D-Tale on port 40000", note="open tabs also on 40001")
-    assert view.ingress == Line("ours", "Ingress port 40000 is this notebook’s", 5.0)
-    assert view.button == Button("release", "Give up ingress port 40000")
-    assert view.brief == "ingress port 40000"
+    assert view.ingress == Line("ours", "This notebook is in front at ingress port 40000", 5.0)
+    assert view.button is None
+    assert view.brief == "port 40000"
 
     view = describe(Facts(HOLDS, [ME, TRAIN]), Activity(taken_from="train.ipynb"))
     assert view.button == GIVE_BACK
     gone = describe(Facts(HOLDS, [ME], exposed=True), Activity(taken_from="train.ipynb"))
-    assert gone.button == Button("release", "Give up ingress port 40000")
+    assert gone.button is None
 
 
 def test_undo_is_the_one_button_for_what_it_does_and_goes_with_its_message() -> None:
     said = Said("take", ok=True, text="Port 40000 was taken.")
-    undo = Button("release", "Undo: give port 40000 back to train.ipynb")
+    undo = Button("release", "Undo: train.ipynb in front again")
     activity = Activity(said=said, undo=undo, taken_from="train.ipynb", ended=10.0)
     view = describe(Facts(HOLDS, [ME, TRAIN]), activity)
     assert view.activity.undo == undo

@@ -7,31 +7,27 @@ import pytest
 from support.miniature import Kernel
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from support.ports import PortClaims
+    from collections.abc import Iterator
 
 
 class StartKernel(Protocol):
-    def __call__(
-        self, name: str, first: int = 0, env: Mapping[str, str] | None = None
-    ) -> Kernel: ...
+    def __call__(self, name: str, *, ready: bool = True, count: int = 20) -> Kernel: ...
 
 
 @pytest.fixture
-def kernels() -> Iterator[StartKernel]:
+def port(ports: range) -> int:
+    """The first of this test's ports, where kernels in miniature look first."""
+    return ports[0]
+
+
+@pytest.fixture
+def kernels(port: int) -> Iterator[StartKernel]:
     """Start a kernel in miniature; all end with the test."""
     with ExitStack() as stack:
 
-        def start(name: str, first: int = 0, env: Mapping[str, str] | None = None) -> Kernel:
-            kernel = Kernel(name, first, env)
+        def start(name: str, *, ready: bool = True, count: int = 20) -> Kernel:
+            kernel = Kernel(name, port, count)
             stack.callback(kernel.kill)
-            return kernel.wait_until_ready()
+            return kernel.wait_until_ready() if ready else kernel
 
         yield start
-
-
-@pytest.fixture
-def port(port_claims: PortClaims) -> int:
-    """A free port that is this test's alone."""
-    return port_claims.take(1)[0]

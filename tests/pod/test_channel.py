@@ -10,16 +10,17 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.miniature import eventually, fetch
 
-from dtale_magics.pod import channel, exchange, exclusive, peers
-from dtale_magics.pod.takeover import Rung
+from dtale_magics.pod import channel, exchange, names, peers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="abstract names are Linux's")
 
 INPUTS = int(os.environ.get("DTALE_MAGICS_FUZZ", "100000"))
-VALID = json.dumps({"version": 1, "op": "taken", "port": 40000, "by": {"label": "é"}}).encode()
+VALID = json.dumps({"version": 2, "op": "changed", "text": "é"}).encode()
 
 
 def peer_of(kernel: Kernel) -> peers.Peer:
@@ -40,7 +41,7 @@ def peer_of(kernel: Kernel) -> peers.Peer:
 def answers(peer: peers.Peer) -> bool:
     """As before: with the identity of that process."""
     with contextlib.suppress(exchange.PeerSilentError):
-        return bool(channel.call(peer, "identity", timeout=2.0)["identity"]["pid"] == peer.pid)
+        return bool(channel.call(peer, "status", timeout=2.0)["status"]["pid"] == peer.pid)
     return False
 
 
@@ -48,7 +49,7 @@ def answers(peer: peers.Peer) -> bool:
 def connected(peer: peers.Peer, timeout: float = 20.0) -> Iterator[socket.socket]:
     with socket.socket(socket.AF_UNIX) as sock:
         sock.settimeout(timeout)
-        sock.connect(peer.address)
+        sock.connect(names.address(peer.name))
         yield sock
 
 
@@ -68,13 +69,13 @@ def said(sock: socket.socket) -> bytes:
         b"GET / HTTP/1.1\r\n\r\n",
         b"\xff\xfe\x00\n",
         b"[" * 60000 + b"\n",
-        b'{"version": 1}\n',
-        b'{"version": 1, "op": ["taken"]}\n',
-        b'{"version": 1, "op": "taken"}\n',
-        b'{"version": 1, "op": "taken", "port": "40000"}\n',
-        b'{"version": 1, "op": "hand_over", "port": -1}\n',
-        b'{"version": 1, "op": "take_back", "port": null}\n',
-        b'{"version": 2, "op": "identity"}\n',
+        b'{"version": 2}\n',
+        b'{"version": 2, "op": ["share"]}\n',
+        b'{"version": 2, "op": "share"}\n',
+        b'{"version": 2, "op": "share", "port": "40000"}\n',
+        b'{"version": 2, "op": "share", "port": -1}\n',
+        b'{"version": 2, "op": "vacate", "port": null}\n',
+        b'{"version": 1, "op": "status"}\n',
         b"x" * 70000 + b"\n",
     ],
     ids=range(12),
@@ -86,15 +87,15 @@ def test_garbage_is_answered_with_no_or_with_silence(kernels: StartKernel, garba
             sock.sendall(garbage)
         answer = said(sock)
     assert not answer or json.loads(answer)["ok"] is False
-    if b'"version": 2' in garbage:
-        assert "version 2" in json.loads(answer)["why"]
+    if b'"version": 1' in garbage:
+        assert "version 1" in json.loads(answer)["why"]
     assert answers(peer)
 
 
 def test_a_message_that_never_ends_is_cut(kernels: StartKernel) -> None:
     peer = peer_of(kernels("a"))
     with connected(peer) as sock:
-        sock.sendall(b'{"version": 1')
+        sock.sendall(b'{"version": 2')
         assert answers(peer), "others are answered meanwhile"
         assert said(sock) == b""
     assert answers(peer)
@@ -109,7 +110,7 @@ def test_a_thousand_connections_keep_nobody_out_for_long(kernels: StartKernel) -
             sock = stack.enter_context(socket.socket(socket.AF_UNIX))
             sock.setblocking(False)
             with contextlib.suppress(BlockingIOError):  # its queue is full
-                sock.connect(peer.address)
+                sock.connect(names.address(peer.name))
         assert kernel.state()["threads"] < before["threads"] + 40
     eventually(lambda: answers(peer), 30.0)
     eventually(lambda: kernel.state()["fds"] <= before["fds"] + 1, 30.0)
@@ -121,11 +122,10 @@ def test_a_message_that_is_sent_again_takes_nothing(kernels: StartKernel, port: 
     owner.take(port)
     peer = peer_of(owner)
     for _ in range(5):
-        channel.call(peer, "taken", port=port, by={"label": "b", "pid": 1, "owner": "b"})
+        channel.call(peer, "changed", text="b is in front")
         with connected(peer) as sock:
-            sock.sendall(b'{"version": 1, "op": "hand_over", "port": %d}\n' % port)
+            sock.sendall(b'{"version": 2, "op": "share", "port": %d}\n' % port)
     eventually(lambda: fetch(port) == "a")
-    assert owner.state()["lost"] == []
     assert owner.state()["ports"] == [port]
 
 
@@ -144,7 +144,15 @@ except ConnectionError:
 
 def answer_to(message: str, peer: peers.Peer, prefix: Sequence[str] = ()) -> str:
     """Ask from another process."""
-    command = [*prefix, "/usr/bin/env", "python3", "-c", CLIENT, peer.address[1:], message]
+    command = [
+        *prefix,
+        "/usr/bin/env",
+        "python3",
+        "-c",
+        CLIENT,
+        names.address(peer.name)[1:],
+        message,
+    ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True, cwd="/")
     return done.stdout.strip()
 
@@ -156,11 +164,11 @@ def test_another_user_is_not_heard(kernels: StartKernel, port: int) -> None:
     owner.take(port)
     peer = peer_of(owner)
     nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
-    for op in ("identity", "hand_over", "release"):
-        message = json.dumps({"version": 1, "op": op, "port": port})
+    for op in ("status", "share", "vacate"):
+        message = json.dumps({"version": 2, "op": op, "port": port})
         assert answer_to(message, peer, prefix=nobody) == "b''"
-    assert "label" in answer_to('{"version": 1, "op": "identity"}', peer), "the test can tell"
-    assert owner.state()["lost"] == []
+    assert "label" in answer_to('{"version": 2, "op": "status"}', peer), "the test can tell"
+    assert owner.state()["ports"] == [port]
     assert answers(peer)
 
 
@@ -168,29 +176,11 @@ def test_who_poses_as_a_sibling_is_not_believed(kernels: StartKernel) -> None:
     """Names are free to everybody; the system says whose the socket is."""
     kernel = kernels("a")
     with socket.socket(socket.AF_UNIX) as liar:
-        name = f"{channel.PREFIX}/{os.getuid()}/{kernel.pid}/liar"
-        liar.bind("\0" + name)
+        liar.bind(names.address(f"{channel.DIRECTORY}{kernel.pid}/liar"))
         liar.listen()
         found = [one for one in peers.siblings() if one.owner == "liar"]
         with pytest.raises(exchange.ProtocolError, match="poses"):
-            channel.call(found[0], "identity")
-
-
-def test_a_forked_child_keeps_no_name_no_lock_and_no_claim(kernels: StartKernel, port: int) -> None:
-    a, b, c = kernels("a"), kernels("b"), kernels("c")
-    a.take(port)
-    b.take(port)  # by steering, so that there is a claim
-    child = b.do("fork", port=port)["child"]
-    try:
-        b.kill()
-        os.kill(child, 0)  # it lives
-        # The child closes what it inherited when it gets to it.
-        eventually(lambda: b.pid not in [peer.pid for peer in peers.siblings()])
-        eventually(lambda: b.pid not in [claim.pid for claim in exclusive.claims(port)])
-        assert c.take(port, Rung.FREE | Rung.STEER)["outcome"] in ("Free", "Steered")
-        assert {fetch(port) for _ in range(10)} == {"c"}
-    finally:
-        os.kill(child, 9)
+            channel.call(found[0], "status")
 
 
 def parse(line: bytes) -> None:
@@ -208,7 +198,7 @@ def test_the_parser_refuses_or_understands(line: bytes) -> None:
 @settings(max_examples=300, deadline=None)
 @given(
     st.dictionaries(
-        st.sampled_from(["version", "op", "port", "by", "ok"]),
+        st.sampled_from(["version", "op", "port", "text", "ok"]),
         st.recursive(
             st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
             lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner),
@@ -237,20 +227,39 @@ def test_the_parser_survives_what_a_broken_peer_may_send() -> None:
         parse(bytes(line))
 
 
-def test_a_kernel_that_holds_the_gil_loses_the_port_all_the_same(
-    kernels: StartKernel, port: int
-) -> None:
-    owner, taker = kernels("a"), kernels("b")
-    owner.take(port)
-    owner.wait_until_settled()  # it would hold the port's lock as well, and is not suspended
-    owner.ask("hold_the_gil", seconds=20)
-    assert owner.answer()["holds"]
-    time.sleep(0.2)
-    took = taker.take(port)
-    assert took["outcome"] == "Steered"
-    assert {fetch(port) for _ in range(20)} == {"b"}
-    owner.answer()
-    eventually(lambda: owner.state()["lost"] == [port])
-    assert {fetch(port) for _ in range(20)} == {"b"}
-    assert owner.take(port)["outcome"] == "Steered"
-    assert fetch(port) == "a"
+def test_more_descriptors_than_there_is_room_for_are_refused_and_closed() -> None:
+    ours, theirs = socket.socketpair()
+    many = [os.dup(ours.fileno()) for _ in range(exchange.MAX_DESCRIPTORS + 1)]
+    before = psutil.Process().num_fds()
+    try:
+        with exchange.Exchange(ours, time.monotonic() + 5) as conversation:
+            with pytest.raises(exchange.ProtocolError, match="too many"):
+                conversation.send({"ok": True}, many)
+            socket.send_fds(theirs, [b'{"version": 1}\n'], many)
+            with pytest.raises(exchange.ProtocolError, match="more descriptors"):
+                conversation.receive(descriptors=True)
+        assert psutil.Process().num_fds() == before - 1
+    finally:
+        theirs.close()
+        for one in many:
+            os.close(one)
+
+
+def test_a_message_that_drips_ends_with_the_deadline() -> None:
+    ours, theirs = socket.socketpair()
+    over = threading.Event()
+
+    def drip() -> None:
+        while not over.is_set():
+            theirs.send(b"x")
+            over.wait(0.0002)
+
+    thread = threading.Thread(target=drip)
+    with theirs, exchange.Exchange(ours, time.monotonic() + 0.3) as conversation:
+        thread.start()
+        try:
+            with pytest.raises(exchange.PeerSilentError):
+                conversation.receive()
+        finally:
+            over.set()
+            thread.join(10)

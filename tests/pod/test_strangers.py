@@ -15,8 +15,6 @@ import pytest
 from support import processes
 from support.miniature import eventually, fetch
 
-from dtale_magics.pod.takeover import ALL
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -75,7 +73,7 @@ def test_strangers_are_refused_by_name_and_left_alone(
     kernels: StartKernel, stranger: StartStranger, host: str, answer: bytes
 ) -> None:
     number, requests = stranger(host, answer)
-    done = kernels("a").take(number, ALL, deadline=1.5)
+    done = kernels("a").take(number, deadline=1.5)
     assert done["outcome"] == "Refused"
     assert f"process {os.getpid()}" in done["text"]
     assert "left alone" in done["text"]
@@ -124,7 +122,7 @@ def test_a_program_with_a_shutdown_of_its_own_is_not_shut_down(
                 return False
 
         eventually(answers)
-        done = kernels("a").take(port, ALL, deadline=2.0)
+        done = kernels("a").take(port, deadline=2.0)
         assert done["outcome"] == "Refused"
         assert f"process {process.pid}" in done["text"]
         if user == "other":

@@ -75,6 +75,7 @@ class Client:
             Assets(),
         )
         self.admitted = 0
+        self.untaken = False
 
     def admit(self) -> None:
         self.admitted += 1

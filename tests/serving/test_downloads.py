@@ -127,7 +127,7 @@ class _Socket:
 
 
 def _connection() -> Connection:
-    return Connection(_Socket(), ("127.0.0.1", 1), None)  # type: ignore[arg-type]
+    return Connection(_Socket(), ("127.0.0.1", 1), 0)  # type: ignore[arg-type]
 
 
 def test_the_download_that_takes_least_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:

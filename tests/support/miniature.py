@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import http.client
 import json
 import os
+import random
 import select
 import signal
 import subprocess
@@ -16,8 +18,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 
-from dtale_magics.pod.takeover import ALL, Rung
-from dtale_magics.serving.acceptor import LINGER_SECONDS
 from support import processes
 
 if TYPE_CHECKING:
@@ -25,36 +25,45 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
+    from support.pods import Pod
+
 _SCRIPT = Path(__file__).with_name("miniature_process.py")
 _ROOT = Path(__file__).parents[2]
 
 
 class Took(TypedDict):
-    """What a kernel answers about a takeover; times of ``time.monotonic()``.
-
-    It is entered in the kernel's books while nobody else can take the port.
-    """
+    """What a kernel answers about a takeover; times of ``time.monotonic()``."""
 
     outcome: str
     text: str
     seconds: float
     started: float
-    entered: float
     ended: float
 
 
-class Kernel:
-    """A process with a server and a place in the pod."""
+def slug_of(name: str) -> str:
+    """The capability of the kernel of that name."""
+    return f"{name}-{hashlib.sha256(name.encode()).hexdigest()[:32]}"
 
-    def __init__(self, name: str, first: int = 0, env: Mapping[str, str] | None = None) -> None:
+
+class Kernel:
+    """A process with a server and a place in the pod.
+
+    Its owner id is its name; it answers below its slug by its name, and below ``/`` if it is in
+    front.
+    """
+
+    def __init__(self, name: str, first: int, count: int = 20, pod: Pod | None = None) -> None:
         self.name = name
+        self.slug = slug_of(name)
+        command = [sys.executable, str(_SCRIPT), name, self.slug, str(first), str(count)]
         self.process = subprocess.Popen(
-            [sys.executable, str(_SCRIPT), name, str(first)],
+            pod.command(command) if pod else command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
             bufsize=1,
-            env={**os.environ, "PYTHONPATH": str(_ROOT), **(env or {})},
+            env={**os.environ, "PYTHONPATH": str(_ROOT)},
         )
         self.pid = self.process.pid
 
@@ -79,16 +88,15 @@ class Kernel:
         self.ask(do, **fields)
         return self.answer()
 
-    def take(self, port: int, rungs: Rung = ALL, **fields: Any) -> Took:
-        took: Took = self.do("take", port=port, rungs=rungs.value, **fields)
+    def take(self, port: int, **fields: Any) -> Took:
+        took: Took = self.do("take", port=port, **fields)
         return took
 
     def state(self) -> Any:
         return self.do("state")
 
-    def wait_until_settled(self) -> None:
-        """Wait for what follows a takeover in the background."""
-        eventually(lambda: not self.state()["watching"], 30.0)
+    def path(self, rest: str = "") -> str:
+        return f"/{self.slug}/{rest}"
 
     def stop(self) -> None:
         processes.stop(self.pid)
@@ -110,38 +118,23 @@ class Kernel:
                 pipe.close()
 
 
-class LateError(OSError):
-    """A client that came and said nothing for about as long as listeners linger was not heard."""
-
-
-class _Connection(http.client.HTTPConnection):
-    began = said = 0.0
-
-    def connect(self) -> None:
-        self.began = time.monotonic()
-        super().connect()
-
-    def send(self, data: Any) -> None:
-        if self.sock is None:
-            self.connect()
-        self.said = time.monotonic()
-        super().send(data)
-
-
 def fetch(port: int, path: str = "/", timeout: float = 10.0) -> str:
-    connection = _Connection("127.0.0.1", port, timeout=timeout)
+    """Ask, and return the body of a 200."""
+    status, body = ask(port, path, timeout)
+    if status != http.client.OK:
+        raise http.client.HTTPException(f"{status}: {body[:80]}")
+    return body
+
+
+def ask(
+    port: int, path: str = "/", timeout: float = 10.0, body: bytes | None = None
+) -> tuple[int, str]:
+    """Ask, and return status and body."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
     try:
-        try:
-            connection.request("GET", path)
-            response = connection.getresponse()
-        except ConnectionError as error:
-            if connection.said > connection.began + LINGER_SECONDS / 2:
-                raise LateError from error
-            raise
-        body = response.read().decode()
-        if response.status != http.client.OK:
-            raise http.client.HTTPException(f"{response.status}: {body[:80]}")
-        return body
+        connection.request("GET" if body is None else "POST", path, body=body)
+        response = connection.getresponse()
+        return response.status, response.read().decode()
     finally:
         connection.close()
 
@@ -162,20 +155,36 @@ def _holds(check: Callable[[], bool]) -> bool:
 
 
 class Request(NamedTuple):
-    """A request that was answered, and by whom."""
+    """A request that was answered: when, by whom it should be, and by whom it was."""
 
     started: float
     ended: float
-    owner: str
+    meant: str
+    status: int
+    answer: str
 
 
 class Load:
-    """Clients that ask without end, every eighth one slowly."""
+    """Clients that ask without end, each time another one of `paths`, every eighth time slowly.
 
-    def __init__(self, port: int, clients: int) -> None:
+    Parameters
+    ----------
+    port
+        Where they ask.
+    clients
+        How many there are.
+    paths
+        By the name of the kernel that shall answer; the empty name for whoever is in front.
+    """
+
+    def __init__(
+        self, port: int, clients: int, paths: Mapping[str, str], timeout: float = 30.0
+    ) -> None:
         self.port = port
         self.requests: list[Request] = []
-        self.failures: list[str] = []
+        self.failures: list[tuple[float, str, str]] = []
+        self._paths = dict(paths)
+        self._timeout = timeout
         self._stop = threading.Event()
         self._threads = [
             threading.Thread(target=self._run, args=(number,), daemon=True)
@@ -183,16 +192,28 @@ class Load:
         ]
 
     def _run(self, number: int) -> None:
-        path = "/slow" if number % 8 == 7 else "/"
+        chance = random.Random(number)
         while not self._stop.is_set():
+            meant, path = chance.choice(list(self._paths.items()))
+            if number % 8 == 7:
+                path += "slow"
             started = time.monotonic()
             try:
-                owner = fetch(self.port, path)
-                self.requests.append(Request(started, time.monotonic(), owner))
-            except LateError:
-                pass  # a thread among many on a machine that is busy
+                status, answer = ask(self.port, path, self._timeout)
             except (OSError, http.client.HTTPException) as error:
-                self.failures.append(repr(error))
+                self.failures.append((started, meant, repr(error)))
+            else:
+                ended = time.monotonic()
+                self.requests.append(Request(started, ended, meant, status, answer))
+
+    @property
+    def wrong(self) -> list[Request]:
+        """Those that were not answered by whom they were meant for."""
+        return [
+            one
+            for one in self.requests
+            if one.meant and (one.status, one.answer) != (200, one.meant)
+        ]
 
     def __enter__(self) -> Self:
         for thread in self._threads:
@@ -202,14 +223,14 @@ class Load:
     def __exit__(self, *_: object) -> None:
         self._stop.set()
         for thread in self._threads:
-            thread.join(15)
+            thread.join(self._timeout + 5)
 
 
 def owners_are_right(
     requests: Sequence[Request], takes: Sequence[tuple[float, float, str]]
 ) -> None:
-    """Whoever was asked wholly between two takeovers must be the owner of that time."""
+    """Whoever was asked wholly between two takeovers must be the one in front of that time."""
     for (_, ended, name), (next_started, _, _) in pairwise(takes):
         for request in requests:
-            if ended <= request.started and request.ended <= next_started:
-                assert request.owner == name
+            if not request.meant and ended <= request.started and request.ended <= next_started:
+                assert request.answer == name

@@ -173,10 +173,10 @@ class Orders:
         with selectors.DefaultSelector() as selector:
             selector.register(self.listeners[-1], selectors.EVENT_READ)
             selector.select(ANSWER_SECONDS)
-        connection, _ = self.listeners[-1].accept()
-        with connection:
-            connection.recv(1024)
-            connection.sendall(b"bye")
+        connection = self.listeners[-1].accept()
+        with connection.socket:
+            connection.socket.recv(1024)
+            connection.socket.sendall(b"bye")
 
     def connect_from(self, port: int) -> None:
         """Own `port` by an outgoing connection."""

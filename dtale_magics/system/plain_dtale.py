@@ -19,7 +19,6 @@ from typing import Any
 
 import psutil
 
-from dtale_magics.pod import steering
 from dtale_magics.state import Frame
 from dtale_magics.system import holders
 
@@ -85,7 +84,7 @@ def shut_down(dtale: PlainDtale, deadline: float) -> bool:
     # It may stop before it has answered.
     with contextlib.suppress(OSError, http.client.HTTPException):
         _get(dtale.host, dtale.port, "/shutdown", deadline)
-    while steering.members(dtale.port):
+    while holders.listening_sockets(dtale.port):
         if time.monotonic() >= deadline:
             return False
         time.sleep(0.01)

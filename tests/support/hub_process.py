@@ -71,9 +71,11 @@ class Hub:
         Three, for the Hub and its proxy.
     dtale_ports
         The range of the kernels.
+    more
+        Further lines of its configuration.
     """
 
-    def __init__(self, ports: range, dtale_ports: range) -> None:
+    def __init__(self, ports: range, dtale_ports: range, more: str = "") -> None:
         public, hub, api = ports
         self.url = f"http://127.0.0.1:{public}"
         self.directory = Path(tempfile.mkdtemp(prefix="dtale-magics-hub-"))
@@ -108,6 +110,7 @@ class Hub:
                     "XDG_CACHE_HOME": os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache")),
                 },
             )
+            + more
         )
         self._process: subprocess.Popen[bytes] | None = None
 

@@ -1,0 +1,271 @@
+"""Passing: a connection that was accepted here and is meant for a sibling goes there, unread.
+
+Its head has arrived, and was looked at. A capability or an owner id in its path is somebody's if
+there is an inbox of that name, which is made of the digest: the system's table of names is the
+directory, so there is nothing to announce, and "no such name" is the 404 that everybody gets. What
+names nobody goes to the notebook in front.
+
+All of this happens in the accepting thread and never waits for a sibling. One that does not take
+what it is passed costs its own requests only, which are answered here when their time is over.
+"""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import hashlib
+import socket
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+from dtale_magics.pod import front, names
+from dtale_magics.pod.inbox import FRAME, MARK, TAKEN
+from dtale_magics.serving import addressee
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dtale_magics.serving.connections import Connection
+
+WAIT_SECONDS = 15.0
+"""How long a connection waits for a sibling that does not take it; then it is answered with 503."""
+
+_GRACE_SECONDS = 0.5
+"""The sibling may have taken it at the last moment, and its word be on the way."""
+
+_LOOK_SECONDS = 0.05
+_MOST_WAITING = 128
+"""So many wait for one sibling; further ones are answered at once."""
+
+_MOST_LANES = 64
+_READ_ANSWERS_AFTER = 32
+
+
+def inbox_name(name: str) -> str:
+    """Return the name of the inbox of a slug or an owner id, which does not give it away."""
+    return f"to/{hashlib.sha256(name.encode()).hexdigest()[:32]}"
+
+
+class _Passed(NamedTuple):
+    """A connection that is a sibling's, until that one has said that it took it."""
+
+    connection: Connection
+    deadline: float
+
+
+class _GoneError(Exception):
+    """Nobody has that inbox (any more)."""
+
+
+class _Lane:
+    """The way to one inbox.
+
+    Attributes
+    ----------
+    sent
+        What the sibling has not said yet that it took, in order.
+    waiting
+        What could not be sent yet.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._socket: socket.socket | None = None
+        self.sent: collections.deque[_Passed] = collections.deque()
+        self.waiting: collections.deque[_Passed] = collections.deque()
+        self._given_up = 0
+        """So many of the answers to come are about what was taken out of `sent`."""
+
+    def __len__(self) -> int:
+        return len(self.sent) + len(self.waiting)
+
+    def offer(self, passed: _Passed) -> None:
+        """Pass a connection on, or let it wait behind others; `_GoneError` when nobody is there."""
+        if self.waiting or not self._send(passed):
+            self.waiting.append(passed)
+        if len(self.sent) >= _READ_ANSWERS_AFTER:
+            self._hear()
+
+    def go_on(self) -> None:
+        """Hear what was taken, and send what waits.
+
+        Raises
+        ------
+        _GoneError
+            When nobody is there any more; `sent` and `waiting` are what was not taken.
+        """
+        if not self._hear():  # that process has ended, or has closed its inbox
+            self._recall()
+        while self.waiting and self._send(self.waiting[0]):
+            self.waiting.popleft()
+
+    def expired(self) -> list[Connection]:
+        """Take out what has waited too long."""
+        now, found = time.monotonic(), []
+        while self.sent and self.sent[0].deadline + _GRACE_SECONDS < now:
+            # It is still in the sibling's queue, which will throw it away: say nothing twice.
+            found.append(self.sent.popleft().connection)
+            self._given_up += 1
+        while self.waiting and self.waiting[0].deadline < now:
+            found.append(self.waiting.popleft().connection)
+        return found
+
+    def close(self) -> None:
+        """Close the way; what was sent and not taken is lost to the sibling."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+        self._given_up = 0
+
+    def _send(self, passed: _Passed) -> bool:
+        """Whether the system took it for the sibling."""
+        frame = FRAME.pack(MARK, passed.deadline)
+        descriptor = passed.connection.socket.fileno()
+        for _ in range(2):
+            try:
+                if self._socket is None:
+                    self._socket = names.connect(self._name)
+                socket.send_fds(self._socket, [frame], [descriptor])
+            except BlockingIOError:
+                return False
+            except ConnectionError:
+                if self._socket is None:
+                    raise _GoneError from None
+                self._hear()
+                self._recall()
+            except OSError as error:
+                if self._socket is None:
+                    raise _GoneError from error
+                return False  # too many descriptors are on their way (unix(7))
+            else:
+                self.sent.append(passed)
+                return True
+        return False
+
+    def _recall(self) -> None:
+        """Let what a sibling that is gone has not taken wait for whoever has its inbox next."""
+        self.close()
+        self.waiting.extendleft(reversed(self.sent))
+        self.sent.clear()
+
+    def _hear(self) -> bool:
+        """Read what the sibling says of what was sent; False when it has ended."""
+        if self._socket is None:
+            return True
+        try:
+            answers = self._socket.recv(4096)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        for answer in answers:
+            if self._given_up:
+                self._given_up -= 1
+                continue
+            if not self.sent:
+                break
+            passed = self.sent.popleft()
+            if answer == TAKEN[0]:
+                passed.connection.let_go()
+            else:
+                self.waiting.appendleft(passed)
+        return bool(answers)
+
+
+class Passing:
+    """Decides whom a connection is meant for; for the accepting thread alone.
+
+    Parameters
+    ----------
+    is_own
+        Whether a capability or owner id is this kernel's, or everybody's.
+    owner
+        Random id of this kernel.
+    """
+
+    def __init__(self, is_own: Callable[[str], bool], owner: str) -> None:
+        self._is_own = is_own
+        self._owner = owner
+        self._lanes: collections.OrderedDict[str, _Lane] = collections.OrderedDict()
+        self._next_look: float | None = None
+
+    def route(self, connection: Connection, head: bytes) -> bool:
+        """Pass `connection` on; False when it is to be answered here."""
+        found = addressee.names_in(head)
+        if found is None or any(map(self._is_own, found)):
+            return False
+        if found:
+            return any(self._pass(connection, inbox_name(one)) for one in found)
+        place = front.in_front(connection.port)
+        if place is None or place.owner == self._owner:
+            return False
+        return self._pass(connection, place.name)
+
+    @property
+    def next_deadline(self) -> float | None:
+        """``time.monotonic()`` at which `overdue` is to be called; None if there is no need."""
+        return self._next_look
+
+    def overdue(self) -> list[Connection]:
+        """Look after what was passed on; returns what is to be answered here after all."""
+        if self._next_look is None or time.monotonic() < self._next_look:
+            return []
+        found: list[Connection] = []
+        for name, lane in list(self._lanes.items()):
+            if not lane:
+                continue
+            try:
+                lane.go_on()
+            except _GoneError:
+                found += self._forget(name)
+            else:
+                late = lane.expired()
+                for connection in late:
+                    connection.untaken = True
+                found += late
+        busy = any(map(len, self._lanes.values()))
+        self._next_look = time.monotonic() + _LOOK_SECONDS if busy else None
+        return found
+
+    def close(self) -> None:
+        """Close every way; what was sent is the siblings', what waits ends."""
+        for name, lane in list(self._lanes.items()):
+            while lane.sent:
+                lane.sent.popleft().connection.let_go()
+            for connection in self._forget(name):
+                connection.close()
+
+    def _pass(self, connection: Connection, name: str) -> bool:
+        lane = self._lanes.get(name)
+        if lane is None:
+            lane = _Lane(name)
+        if len(lane) >= _MOST_WAITING:
+            connection.untaken = True
+            return False
+        try:
+            lane.offer(_Passed(connection, time.monotonic() + WAIT_SECONDS))
+        except _GoneError:
+            if name in self._lanes and not len(lane):
+                self._forget(name)
+            return False
+        if name not in self._lanes:
+            self._lanes[name] = lane
+            self._make_room()
+        self._lanes.move_to_end(name)
+        if self._next_look is None:
+            self._next_look = time.monotonic() + _LOOK_SECONDS
+        return True
+
+    def _make_room(self) -> None:
+        """Close ways that were not used for long."""
+        for name, lane in list(self._lanes.items()):
+            if len(self._lanes) <= _MOST_LANES:
+                return
+            if not len(lane):
+                self._forget(name)
+
+    def _forget(self, name: str) -> list[Connection]:
+        lane = self._lanes.pop(name)
+        with contextlib.suppress(OSError):
+            lane.close()
+        return [passed.connection for passed in (*lane.sent, *lane.waiting)]
