@@ -1,8 +1,8 @@
 """What stands between the session and every panel of a kernel: one view, one click at a time.
 
-Nothing is polled. The session tells of a change, a thread that otherwise sleeps gathers what
-changed within `DEBOUNCE_SECONDS`, and every watcher gets the new view. Without watchers there is no
-thread and no subscription.
+The session tells of a change, a thread that otherwise sleeps gathers what changed within
+`DEBOUNCE_SECONDS`, and every watcher gets the new view. Without watchers there is no thread and no
+subscription.
 """
 
 from __future__ import annotations
@@ -34,6 +34,9 @@ DEBOUNCE_SECONDS = 0.05
 """Changes that come so close together are shown at once."""
 
 _REMEMBERED_CLICKS = 64
+
+_LOOK_SECONDS = 10.0
+"""How often it is looked whether a sibling's word was lost, while somebody watches."""
 
 
 class SessionLike(Protocol):
@@ -189,6 +192,22 @@ class Controller:
         """Find out what holds now, and tell the watchers if it is something new."""
         self._read()
         self._publish()
+
+    def has_changed(self) -> bool:
+        """Whether something is other than the panels say, by a look that asks no sibling."""
+        facts = self._facts
+        if not isinstance(facts, Facts):
+            return True
+        try:
+            now = self.session.status_here()
+        except DtaleMagicsError:
+            return True
+        known = facts.status
+        return (now.label, now.ports, now.holds_ingress) != (
+            known.label,
+            known.ports,
+            known.holds_ingress,
+        )
 
     def refresh_soon(self) -> None:
         """Show what is known here, and have a thread ask the siblings, which may be slow."""
@@ -422,9 +441,11 @@ class _Watching:
 
     def _run(self) -> None:
         while not self._stopped:
-            self._changed.wait()
+            heard = self._changed.wait(_LOOK_SECONDS)
             if self._stopped:
                 return
+            if not heard and not self._controller.has_changed():
+                continue
             time.sleep(DEBOUNCE_SECONDS)
             self._changed.clear()
             self._controller.refresh()

@@ -215,7 +215,10 @@ class Panel {
   _drawButton({ button }) {
     const { primary } = this.parts;
     show(primary, Boolean(button));
-    if (!button) return;
+    if (!button) {
+      text(primary, ""); // or an old name would stay in it
+      return;
+    }
     if (!button.confirm) this._asking = false;
     text(primary, this._asking ? `Yes: ${lower(button.label)}` : button.label);
     primary.dataset.action = button.action;
@@ -234,7 +237,7 @@ class Panel {
     region.setAttribute("aria-busy", String(kind === "busy"));
     show(cancel, this._asking);
     show(undo, Boolean(offered) && this._life.alive && !this._asking && kind !== "busy");
-    if (offered) text(undo, offered.label);
+    text(undo, offered?.label ?? "");
     show(box, Boolean(words));
     if (this._speaks) this._announcer.say(words || (this._end ? `${this._end.text} ${this._end.hint}` : ""));
   }
