@@ -33,6 +33,7 @@ class FakeSession:
         self.calls: list[str] = []
         self.subscribers: list[Callable[[], None]] = []
         self._events: list[Event] = []
+        self.siblings: list[dict[str, Any]] = []
         self.reach = Reachability(self)
 
     base_url: str | None = "http://127.0.0.1:40001/secret"
@@ -81,7 +82,7 @@ class FakeSession:
         return ""
 
     def kernels(self) -> list[dict[str, Any]]:
-        return []
+        return self.siblings
 
     def events(self) -> tuple[Event, ...]:
         return tuple(self._events)
