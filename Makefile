@@ -11,8 +11,8 @@
 
 PYTHON ?= python3
 PYTEST ?=
-# Tests wait for kernels and browsers more than they compute, and each has ports of its own.
-JOBS ?= 2
+# Tests wait for kernels and browsers as long as they compute, and each has ports of its own.
+JOBS ?= 3
 BENCH ?=
 SECONDS ?= 600
 SEED ?=
@@ -43,7 +43,7 @@ demo: $(VENV)/stamp-demo
 	exec $(BIN)/jupyter lab --LabApp.default_url=/lab/tree/$(NOTEBOOK) $(QUIET_LAB) "$$@"
 
 test: lint $(VENV)/stamp-chromium
-	$(BIN)/python -m pytest --numprocesses $(JOBS) $(PYTEST)
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist worksteal $(PYTEST)
 
 lint: $(VENV)/stamp-test
 	$(BIN)/pre-commit run --all-files
@@ -84,5 +84,5 @@ $(VENV)/stamp-test: $(VENV)/stamp-venv pyproject.toml
 
 $(VENV)/stamp-chromium: $(VENV)/stamp-test
 	$(BIN)/python tests/support/chromium.py
-	PYTHONPATH=tests $(BIN)/python -m support.proxies
+	PYTHONPATH=tests $(BIN)/python -m support.debian
 	@touch $@

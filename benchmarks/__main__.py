@@ -20,6 +20,7 @@ import psutil
 
 from benchmarks import (
     ROOT,
+    data,
     growth,
     idle,
     paint,
@@ -40,6 +41,9 @@ GROUPS: dict[str, Callable[[Plan], Iterator[Row]]] = {
     "cold": shows.cold,
     "first": shows.first_of_a_kernel,
     "sizes": shows.sizes,
+    "large": data.sizes,
+    "kinds": data.kinds,
+    "memory": data.memory,
     "paint": paint.paint,
     "requests": throughput.requests,
     "guard": throughput.guard,

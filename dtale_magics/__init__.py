@@ -52,11 +52,12 @@ def take_over(port: int | None = None, *, deadline_seconds: float = 5.0) -> Outc
     Raises
     ------
     dtale_magics.errors.SettingError
-        When a setting cannot be used.
+        When a setting cannot be used, or `port` is none.
     """
-    from dtale_magics import session  # noqa: PLC0415 (light import)
+    from dtale_magics import session, settings  # noqa: PLC0415 (light import)
 
-    return session.current().take_over(port, deadline_seconds=deadline_seconds)
+    wanted = None if port is None else settings.parse_port(port, "port")
+    return session.current().take_over(wanted, deadline_seconds=deadline_seconds)
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:

@@ -17,9 +17,9 @@ from dtale_magics.once import once
 from dtale_magics.serving.assets import Assets
 from dtale_magics.system import notebook
 from dtale_magics.viewer import patches
+from dtale_magics.viewer.frames.sources import LAZY_ROWS
 from dtale_magics.viewer.plain_show import HOST, PlainShow
 from dtale_magics.viewer.preload import Preload
-from dtale_magics.viewer.sources import LAZY_ROWS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -293,7 +293,7 @@ class Session:
         Parameters
         ----------
         frame
-            Whatever `dtale_magics.viewer.sources` reads.
+            Whatever `dtale_magics.viewer.frames.sources` reads.
         name
             Variable or expression that it came from.
         options

@@ -63,6 +63,13 @@ def start_kernel(ports: range) -> Iterator[StartKernel]:
         yield start
 
 
+@pytest.fixture(scope="session")
+def shared_kernel() -> Iterator[Kernel]:
+    """One kernel for all tests that leave a kernel as good as new; call its `renew` first."""
+    with PortClaims() as claims, Kernel(claims.take(), notebook="eda.ipynb") as kernel:
+        yield kernel.start()
+
+
 @pytest.fixture
 def start_worker() -> Iterator[StartWorker]:
     """Start a process that reserves ports on demand; all end with the test."""

@@ -7,42 +7,20 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pytest
-from support.kernels import Kernel
 from support.plain_http import data_url, request
-from support.ports import PortClaims
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from conftest import StartKernel
+    from support.kernels import Kernel
 
 MAKE_FRAME = "import pandas as pd; df = pd.DataFrame({'a': [3, 1, 2], 'b': list('xyz')})"
 
 
-FRESH = """
-import sys
-get_ipython().extension_manager.unload_extension("dtale_magics")
-get_ipython().config.pop("DtaleMagics", None)
-if "dtale" in sys.modules:
-    sys.modules["dtale.global_state"].cleanup()
-"""
-
-
-@pytest.fixture(scope="module")
-def process() -> Iterator[Kernel]:
-    """One kernel for the tests of this module: to start one takes longer than most of them."""
-    with PortClaims() as claims, Kernel(claims.take(), notebook="eda.ipynb") as kernel:
-        yield kernel.start()
-
-
 @pytest.fixture
-def kernel(process: Kernel) -> Kernel:
-    """That kernel, as if it were a new one."""
-    process.run(FRESH)
-    process.run("%reset -f")
-    process.run("%load_ext dtale_magics")
-    process.run(MAKE_FRAME)
-    return process
+def kernel(shared_kernel: Kernel) -> Kernel:
+    shared_kernel.renew().run("%load_ext dtale_magics")
+    shared_kernel.run(MAKE_FRAME)
+    return shared_kernel
 
 
 def frame_of(kernel: Kernel, name: str) -> dict[str, Any]:

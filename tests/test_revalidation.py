@@ -10,7 +10,6 @@ from support import plain_http
 from support.browser import SECONDS, open_browser
 
 if TYPE_CHECKING:
-    from conftest import StartKernel
     from support.kernels import Kernel
 
 LOAD = "%load_ext dtale_magics\nimport pandas as pd\n"
@@ -18,10 +17,9 @@ FRAME = "df = pd.DataFrame({'a': range(100), 'b': 'text'})\n%dtale df"
 
 
 @pytest.fixture
-def kernel(start_kernel: StartKernel) -> Kernel:
-    kernel = start_kernel()
-    kernel.run(LOAD + FRAME)
-    return kernel
+def kernel(shared_kernel: Kernel) -> Kernel:
+    shared_kernel.renew().run(LOAD + FRAME)
+    return shared_kernel
 
 
 def _url(kernel: Kernel) -> str:
@@ -58,17 +56,17 @@ def test_what_has_changed_is_sent(kernel: Kernel) -> None:
     assert shown_anew.status == 200
 
     base = page.partition("/dtale/main/")[0]
-    edit = f"{base}/dtale/edit-cell/1?col=a&rowIndex=0&updated=77"
+    edit = f"{base}/dtale/edit-cell/{page.rpartition('/')[2]}?col=a&rowIndex=0&updated=77"
     assert plain_http.request(edit).json()["success"] is True
     assert _get(data, shown_anew.headers["ETag"]).status == 200
     assert plain_http.request(data).json()["results"]["0"]["a"] == 77
 
 
 def test_exports_and_errors_are_not_kept(kernel: Kernel) -> None:
-    base = _url(kernel).partition("/dtale/main/")[0]
-    export = _get(f"{base}/dtale/data-export/1?type=csv")
+    base, _, data_id = _url(kernel).partition("/dtale/main/")
+    export = _get(f"{base}/dtale/data-export/{data_id}?type=csv")
     assert export.status == 200
-    missing = _get(f"{base}/dtale/data/17?ids=%5B%220%22%5D")
+    missing = _get(f"{base}/dtale/data/{data_id}000?ids=%5B%220%22%5D")
     assert missing.status == 404
     for answer in (export, missing):
         assert answer.headers["Cache-Control"] == "no-store"

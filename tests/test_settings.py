@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import dtale_magics
 from dtale_magics.errors import DtaleMagicsError, SettingError
 from dtale_magics.settings import PortRange, parse_port, parse_range, resolve
 
@@ -161,3 +164,9 @@ def test_who_may_ask_is_closed_unless_somebody_says_otherwise() -> None:
 def test_a_door_is_not_opened_by_a_guess(variable: str, value: str) -> None:
     with pytest.raises(SettingError, match=variable):
         resolve(environ={variable: value})
+
+
+@pytest.mark.parametrize("port", ["x", 0, 99999999, -1, 1.5, True, "tcp://10.0.0.1:80"])
+def test_what_is_no_port_cannot_be_taken_over(port: Any) -> None:
+    with pytest.raises(SettingError, match="port is"):
+        dtale_magics.take_over(port)

@@ -158,6 +158,9 @@ class _Reader:
         self._ask_dtale = show_options
         self._variable = variable
         self._expressions: list[str] = []
+        self._behind: list[tuple[str, str]] = []
+        """Of each expression, the option and its value that it stands behind, if it does."""
+        self._last = ("", "")
         self._arguments = Arguments()
 
     def read(self) -> Arguments:
@@ -168,12 +171,7 @@ class _Reader:
             self._read_option(flag)
         arguments = self._arguments
         if len(self._expressions) > 1:
-            first, second, *_ = self._expressions
-            raise UsageError(
-                f"There are two expressions, {first!r} and {second!r}.",
-                f"One frame at a time: {self._magic.name} {first}   and, on a line of its own: "
-                f"{self._magic.name} {second}\nA value of an option that has spaces needs quotes.",
-            )
+            raise self._two_expressions()
         arguments.expression = "".join(self._expressions)
         if _HELP_BEHIND.search(arguments.expression) and not self._knows("h"):
             arguments.wants_help = True
@@ -181,6 +179,25 @@ class _Reader:
             # `help` may well be a frame's name.
             arguments.wants_help = arguments.expression != "help" or self._is_pythons("help")
         return arguments
+
+    def _two_expressions(self) -> UsageError:
+        first, second, *_ = self._expressions
+        what = f"There are two expressions, {first!r} and {second!r}."
+        flag, value = self._behind[1]
+        options = self._ask_dtale() if self._ask_dtale else None
+        shown = options[flag] if options is not None and flag in options else None
+        if shown is not None and shown.kind == "list":
+            columns = ",".join([value, *second.split()])
+            return UsageError(what, f"Columns are separated by commas: {flag} {columns}")
+        option = self._options.get(flag)
+        if (option is not None and option.is_text) or (shown is not None and shown.is_text):
+            return UsageError(what, f"Words stand in quotes: {flag} {f'{value} {second}'!r}")
+        name = self._magic.name
+        return UsageError(
+            what,
+            f"One frame at a time: {name} {first}   and, on a line of its own: {name} {second}\n"
+            "A value of an option that has spaces needs quotes.",
+        )
 
     def _read_expression(self) -> str | None:
         """Take what is no option off the front, and return the flag that follows, if one does."""
@@ -209,6 +226,7 @@ class _Reader:
             text, self._arguments.silent = text[: found.semicolon], True
         if text.strip():
             self._expressions.append(text.strip())
+            self._behind.append(self._last)
 
     def _is_flag(self, flag: str, match: re.Match[str]) -> bool:
         """Whether `flag` is an option, and not Python's ``a --b``, which is ``a - (-b)``."""
@@ -245,6 +263,17 @@ class _Reader:
             self._arguments.wants_help = True
             return
         flag = flag.replace("_", "-")  # --hide_columns, as D-Tale's keyword is called
+        before = self._rest
+        try:
+            self._read_value(flag)
+        except UsageError as error:
+            typed = before[: len(before) - len(self._rest)].strip(" =")
+            if typed.isidentifier() and self._knows(typed) and not self._is_pythons(typed):
+                error.hint += f"\nIf the variable is meant: {flag} {{{typed}}}"
+            raise
+        self._last = (flag, before[: len(before) - len(self._rest)].strip(" ="))
+
+    def _read_value(self, flag: str) -> None:
         option = self._options.get(flag)
         if option is not None:
             self._arguments.flags[flag] = self._value_of(option)
@@ -315,7 +344,11 @@ class _Reader:
             word, prefix = self._without_prefix(flag, word)
             self._rest = self._rest.lstrip().removeprefix(prefix)
         value = self._take_word(word, in_quotes=is_text)
-        while word is not None and (value.endswith(",") or self._rest.lstrip().startswith(",")):
+        while (
+            not is_text
+            and word is not None
+            and (value.endswith(",") or self._rest.lstrip().startswith(","))
+        ):
             word = self._next_word()  # a, b
             value += "" if word is None else self._take_word(word)
         return value

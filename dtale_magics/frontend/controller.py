@@ -323,7 +323,7 @@ class Controller:
         try:
             status = self.session.status()
             self._follow_ingress(status)
-            kernels = [one for one in map(_complete, self.session.kernels()) if one]
+            kernels = self.session.kernels()
             self.session.reach.know(kernels)
             watching = self._watching
             if watching is not None:
@@ -421,19 +421,6 @@ class Controller:
                     callback(state)
                 except Exception:
                     logger.exception("a panel could not be updated")
-
-
-def _complete(kernel: dict[str, Any]) -> dict[str, Any]:
-    """Return what a D-Tale has reported with all that panels show; empty if it cannot be shown.
-
-    A sibling may have another version of this package, and so another form of report.
-    """
-    if not {"owner", "label", "pid", "ports"} <= kernel.keys():
-        return {}
-    frames = [
-        frame for frame in kernel.get("frames", ()) if {"name", "rows", "columns"} <= frame.keys()
-    ]
-    return {**kernel, "frames": frames}
 
 
 class _Watching:

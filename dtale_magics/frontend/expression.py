@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from IPython.core import interactiveshell
 
 from dtale_magics.errors import FrameRefusedError, UsageError
-from dtale_magics.viewer.refusals import operand
+from dtale_magics.viewer.frames.refusals import operand
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, MutableMapping

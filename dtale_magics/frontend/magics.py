@@ -454,7 +454,7 @@ def _what_stands_alone(
             others = [
                 *arguments.words,
                 *(other for other in arguments.flags if other != flag),
-                *arguments.show_options,
+                *map(flag_of, arguments.show_options),
             ]
             if others:
                 raise UsageError(
@@ -466,7 +466,7 @@ def _what_stands_alone(
 
 def _sampled(value: Any, rows: int, name: str) -> tuple[Any, str]:
     """Take a sample of `value`, and say so where it has more rows."""
-    from dtale_magics.viewer import sampling  # noqa: PLC0415 (not at %load_ext)
+    from dtale_magics.viewer.frames import sampling  # noqa: PLC0415 (not at %load_ext)
 
     part, total = sampling.sample(value, rows)
     said = f"{name}: a random sample of {rows:,} of {total:,} rows." if total > rows else ""
@@ -500,7 +500,7 @@ def _check_no_expression(arguments: Arguments) -> None:
 def _check_no_options(arguments: Arguments, line: str, frames: Sequence[str]) -> None:
     given = [*arguments.flags, *map(flag_of, arguments.show_options)]
     if given:
-        frame = frames[0] if frames else "df"
+        frame = "df" if "df" in frames or not frames else frames[0]
         hint = f"Type for example: %dtale {frame} {line.strip()}"
         if given == ["--port"]:
             hint += f"   or, to show none: %dtale_port {arguments.flags['--port']}"

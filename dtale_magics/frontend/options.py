@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from dtale_magics.errors import UsageError
 from dtale_magics.frontend import commands
 from dtale_magics.settings import parse_port
-from dtale_magics.viewer.sampling import count_from
+from dtale_magics.viewer.frames.sampling import count_from
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -86,7 +86,8 @@ class Option:
     def for_example(self) -> str:
         """A line that works, with a value."""
         value = _SAMPLES.get(self.placeholder, self.placeholder) or "".join(self.choices[:1])
-        return self.example or f"%dtale df {self.flag} {value}".rstrip()
+        magic = "%dtale" if self.answer else "%dtale df"
+        return self.example or f"{magic} {self.flag} {value}".rstrip()
 
     @property
     def typed(self) -> str:

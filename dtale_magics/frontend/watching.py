@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from dtale_magics.frontend.expression import Expression, Scope
     from dtale_magics.session import Session
     from dtale_magics.state import FrameInfo
-    from dtale_magics.viewer.changes import Snapshot
+    from dtale_magics.viewer.frames.changes import Snapshot
 
 logger = logging.getLogger(__name__)
 
@@ -114,7 +114,7 @@ class Watching:
         options: Mapping[str, Any],
     ) -> None:
         """Follow a frame that has just been shown, and say so the first time."""
-        from dtale_magics.viewer.changes import Snapshot  # noqa: PLC0415 (not at %load_ext)
+        from dtale_magics.viewer.frames.changes import Snapshot  # noqa: PLC0415 (not at %load_ext)
 
         if frame.data_id not in self._watched:
             self._say(
@@ -174,7 +174,7 @@ class Watching:
 
     def _follow(self, one: _Watched) -> None:
         """Show a frame anew if it has changed."""
-        from dtale_magics.viewer.changes import Snapshot  # noqa: PLC0415 (not at %load_ext)
+        from dtale_magics.viewer.frames.changes import Snapshot  # noqa: PLC0415 (not at %load_ext)
 
         try:
             value = eval(one.code, self._shell.user_ns)  # noqa: S307 (the user's own)

@@ -12,7 +12,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from dtale_magics.errors import DtaleMagicsError
-from dtale_magics.pod.names import VERSION
+from dtale_magics.pod.names import VERSION, receive
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -129,7 +129,7 @@ class Exchange:
             if not descriptors:
                 # Without room for them the kernel drops descriptors that nobody asked for.
                 return self._socket.recv(MAX_BYTES)
-            data, fds, flags, _ = socket.recv_fds(self._socket, MAX_BYTES, MAX_DESCRIPTORS)
+            data, fds, flags = receive(self._socket, MAX_BYTES, MAX_DESCRIPTORS)
         except TimeoutError:
             raise PeerSilentError("The other kernel does not answer.") from None
         except OSError as error:

@@ -9,7 +9,7 @@ told.
 
 from __future__ import annotations
 
-import contextlib
+import errno
 import os
 import time
 from typing import TYPE_CHECKING, NamedTuple
@@ -108,12 +108,6 @@ class Front:
         self._standing_by = self._bind(0)
         self._taken: Inbox | None = None
 
-    @property
-    def is_ours(self) -> bool:
-        """Whether this kernel is in front."""
-        found = in_front(self._port)
-        return found is not None and self._is_own(found)
-
     def take(self, before: Place | None = None) -> Place | None:
         """Be the one in front, instead of `before` who is now.
 
@@ -137,7 +131,8 @@ class Front:
         if all(map(self._is_own, places(self._port))):
             return None
         self._drop_taken()
-        if self.is_ours:  # nobody has taken it, and we came first: stand by behind the others
+        now = in_front(self._port)
+        if now is not None and self._is_own(now):  # nobody has taken it, and we came first
             before, self._standing_by = self._standing_by, self._bind(0)
             before.drop()
         return in_front(self._port)
@@ -159,6 +154,9 @@ class Front:
         while True:
             milliseconds = int(time.time() * 1000)
             place = f"{generation}/{milliseconds}/{os.getpid()}/{self._owner}"
-            with contextlib.suppress(OSError):  # we have given it back in this very millisecond
+            try:
                 return Inbox(f"front/{self._port}/{place}", self._server)
-            time.sleep(0.001)
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE:
+                    raise
+            time.sleep(0.001)  # we had that place in this very millisecond

@@ -110,11 +110,12 @@ class _Lane:
             When there is no descriptor left for it: it stays with the sibling.
         """
         try:
-            frame, descriptors, _, _ = socket.recv_fds(self._sender, FRAME.size, 1)
+            frame, descriptors, _ = names.receive(self._sender, FRAME.size, 1)
         except ConnectionError:
             frame, descriptors = b"", []
         if len(frame) != FRAME.size or not frame.startswith(MARK):
-            _close(descriptors)
+            for descriptor in descriptors:
+                os.close(descriptor)
             self._server.drop(self, wait=False)
             raise BlockingIOError
         if not descriptors:
@@ -153,8 +154,3 @@ def _connection(descriptor: int) -> Connection | None:
         sock.close()
         return None
     return Connection(sock, (host.removeprefix("::ffff:"), port), here, passed=True)
-
-
-def _close(descriptors: list[int]) -> None:
-    for descriptor in descriptors:
-        os.close(descriptor)

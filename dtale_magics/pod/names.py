@@ -31,6 +31,10 @@ _DIRECTORY = Path("/tmp")  # noqa: S108 (made for this user alone; a socket's pa
 _BACKLOG = 1024
 
 
+NOBODY = (ConnectionRefusedError, FileNotFoundError, PermissionError)
+"""What `connect` raises where no process of this user has the name."""
+
+
 class _Closable(Protocol):
     def close(self) -> object: ...
 
@@ -191,10 +195,10 @@ def owner(name: str) -> int | None:
     try:
         with contextlib.closing(connect(name)) as sock:
             return peer_credentials(sock).pid
-    except BlockingIOError:
-        return 0
-    except OSError:
+    except NOBODY:
         return None
+    except OSError:  # its queue is full, or there are no descriptors left
+        return 0
 
 
 def peer_credentials(sock: socket.socket) -> Credentials:
@@ -207,3 +211,12 @@ def peer_credentials(sock: socket.socket) -> Credentials:
     raw = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
     pid, uid, _ = struct.unpack("3i", raw)
     return Credentials(pid, uid)
+
+
+def receive(sock: socket.socket, size: int, most: int) -> tuple[bytes, list[int], int]:
+    """Receive bytes, `most` descriptors that no program inherits, and flags (recvmsg(2))."""
+    cloexec = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
+    data, found, flags, _ = socket.recv_fds(sock, size, most, cloexec)
+    for descriptor in found:
+        os.set_inheritable(descriptor, False)
+    return data, found, flags

@@ -12,7 +12,6 @@ what it is passed costs its own requests only, which are answered here when thei
 from __future__ import annotations
 
 import collections
-import contextlib
 import hashlib
 import socket
 import time
@@ -34,7 +33,7 @@ _GRACE_SECONDS = 0.5
 """The sibling may have taken it at the last moment, and its word be on the way."""
 
 _LOOK_SECONDS = 0.05
-_MOST_WAITING = 128
+_MOST_WAITING = 256
 """So many wait for one sibling; further ones are answered at once."""
 
 _MOST_LANES = 64
@@ -128,15 +127,13 @@ class _Lane:
                 socket.send_fds(self._socket, [frame], [descriptor])
             except BlockingIOError:
                 return False
+            except names.NOBODY as error:
+                raise _GoneError from error
             except ConnectionError:
-                if self._socket is None:
-                    raise _GoneError from None
                 self._hear()
                 self._recall()
-            except OSError as error:
-                if self._socket is None:
-                    raise _GoneError from error
-                return False  # too many descriptors are on their way (unix(7))
+            except OSError:
+                return False  # no descriptors are left, or too many on their way (unix(7))
             else:
                 self.sent.append(passed)
                 return True
@@ -266,6 +263,5 @@ class Passing:
 
     def _forget(self, name: str) -> list[Connection]:
         lane = self._lanes.pop(name)
-        with contextlib.suppress(OSError):
-            lane.close()
+        lane.close()
         return [passed.connection for passed in (*lane.sent, *lane.waiting)]

@@ -30,6 +30,9 @@ _CHECK_SECONDS = 4.5
 _SILENT_SECONDS = 2.0
 """How long a sibling that did not answer is not asked again, so that one wait is enough."""
 
+_REPORTED = {"label": str, "ports": list, "frames": list}
+"""What every report has."""
+
 _silent_until: dict[Peer, float] = {}
 
 
@@ -82,9 +85,11 @@ def status(peer: Peer, timeout: float = _ASK_SECONDS) -> dict[str, Any] | None:
         return look_up(peer)
     except exchange.ChannelError:
         return look_up(peer)
-    # The address is proved by the system, what stands in the answer is not.
+    # The address is proved by the system, what stands in the answer is not, and a sibling may run
+    # another version of this package.
     right = (found.get("owner"), found.get("pid")) == (peer.owner, peer.pid)
-    return {**found, "responding": True} if right else look_up(peer)
+    whole = all(isinstance(found.get(name), kind) for name, kind in _REPORTED.items())
+    return {**found, "responding": True} if right and whole else look_up(peer)
 
 
 def look_up(peer: Peer) -> dict[str, Any] | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
 import logging
 import os
 import threading
@@ -50,8 +51,6 @@ _LOOKED_FOR = 8
 
 HOLD_OFF_SECONDS = 10.0
 """How long a port that a plain D-Tale has asked for is left to it."""
-
-_ASK_SECONDS = 0.5
 
 
 class Ports:
@@ -169,11 +168,11 @@ class Ports:
         PortUnavailableError
             Says who has it.
         """
-        self._chosen = True
         if port in self.all:
             self._named = port
         else:
             self._join([port])
+        self._chosen = True
 
     def take(self, port: int, deadline_seconds: float) -> Outcome:
         """Get `port`, and be the notebook in front there; returns when all requests go by that."""
@@ -306,11 +305,11 @@ class Ports:
             self._look_now.wait(_LOOK_SECONDS)
             self._look_now.clear()
             try:
+                before, self._siblings = self._siblings, peers.siblings()
                 for port in self.all:
-                    self._sharing.look_after(port)
+                    self._sharing.look_after(port, self._siblings)
                 if not self._closed.is_set():
                     self._look_for_a_better_port()
-                before, self._siblings = self._siblings, peers.siblings()
                 if self._siblings != before:  # one that was killed has told nobody
                     self._happened("")
             except Exception:
@@ -319,23 +318,18 @@ class Ports:
     def _look_for_a_better_port(self) -> None:
         """Go where the other notebooks are, and the ingress leads: it may be free by now."""
         ports = self.all
-        if not ports or self._chosen:
+        if not ports:
             return
-        order = self._not_held_off(self._search_order())
-        better: list[int] = []
-        for port in order[:_LOOKED_FOR]:
-            if port in ports:
-                break
-            better.append(port)
-        else:
-            if not any(port in order for port in ports):
+        order = self._search_order()
+        better = [] if self._chosen or not any(port in order for port in ports) else order
+        first = itertools.takewhile(lambda port: port not in ports, better[:_LOOKED_FOR])
+        left = [port for port in self._held_off if port not in ports]
+        for port in self._not_held_off([*left, *first]):
+            if self._sharing.join_quietly(port):
+                self._held_off.pop(port, None)
+                self._named = self.named if self._chosen else port
+                self.happened(f"Port {port} is to be had; D-Tale listens there as well.")
                 return
-        for port in better:
-            with contextlib.suppress(PortUnavailableError):
-                if self._sharing.join_first([port], steer=False).ours:
-                    self._named = port
-                    self.happened(f"Port {port} is to be had; D-Tale listens there as well.")
-                    return
 
     def _not_held_off(self, ports: Sequence[int]) -> Sequence[int]:
         now = time.monotonic()
@@ -354,7 +348,7 @@ class Ports:
 
 def _ask_to_vacate(peer: peers.Peer, port: int) -> None:
     with contextlib.suppress(exchange.ChannelError):  # one that is suspended keeps its sockets
-        channel.call(peer, "vacate", timeout=_ASK_SECONDS, port=port)
+        channel.call(peer, "vacate", timeout=0.5, port=port)
 
 
 def _answering(name: str, report: Callable[[], dict[str, Any]]) -> channel.Handler:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import functools
 import logging
 import socket
 import sys
@@ -25,7 +24,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from dtale_magics.outcome import AlreadyOurs, Free, Joined, Outcome, Party, Steered
 from dtale_magics.pod import channel, exchange, names, peers, steering
-from dtale_magics.pod.front import Front, places
+from dtale_magics.pod.front import Front
 from dtale_magics.serving import listener
 from dtale_magics.serving.listener import Listener
 from dtale_magics.system import procfs
@@ -96,13 +95,6 @@ class _Copies(NamedTuple):
     party: Party
 
 
-class _Found(NamedTuple):
-    """What siblings have said when they were asked for a port."""
-
-    copies: _Copies | None
-    refused: bool
-
-
 class Sharing:
     """The ports of this kernel; thread-safe.
 
@@ -137,7 +129,7 @@ class Sharing:
 
     # ------------------------------------------------------------------ getting
 
-    def join_first(self, ports: Sequence[int], *, steer: bool = True) -> Outcome:
+    def join_first(self, ports: Sequence[int]) -> Outcome:
         """Get the first of `ports` that is free or a sibling's, if none of them is ours.
 
         Raises
@@ -149,13 +141,23 @@ class Sharing:
             ours = next((port for port in ports if self.get(port) is not None), None)
             if ours is not None:
                 return AlreadyOurs(ours)
-            found = listener.reserve(ports, functools.partial(self._join_siblings, steer=steer))
+            found = listener.reserve(ports, self._join_siblings)
             if isinstance(found, Outcome):
                 return found
             self._enter(found.port, [found], time.monotonic()).front.take()
             return Free(found.port)
 
-    def _join_siblings(self, port: int, *, steer: bool) -> Outcome | None:
+    def join_quietly(self, port: int) -> bool:
+        """Get `port` if it is free or siblings that answer have it; nobody is asked to wait."""
+        with self._joining:
+            try:
+                found = listener.bind(port)
+            except OSError:
+                return self._join_siblings(port, steer=False) is not None
+            self._enter(port, [found], time.monotonic()).front.take()
+            return True
+
+    def _join_siblings(self, port: int, *, steer: bool = True) -> Outcome | None:
         """Share a port that siblings have; None when it is nobody's of ours, or they are silent."""
         patience = time.monotonic() + _PATIENCE_SECONDS
         unbound_looks = 0
@@ -167,10 +169,10 @@ class Sharing:
                 if group or unbound_looks > _UNBOUND_LOOKS:
                     return None
             else:
-                found = self._ask(port, having)
-                if found.copies is not None:
-                    return self._adopt(port, found.copies)
-                if not found.refused:
+                copies, refused = self._ask(port, having)
+                if copies is not None:
+                    return self._adopt(port, copies)
+                if not refused:
                     outcome = self._steer(port, group, having) if steer else None
                     if outcome is not None or not steer:
                         return outcome
@@ -206,10 +208,14 @@ class Sharing:
         return Steered(port, having[0].party())
 
     def _enter(self, port: int, listeners: list[Listener], made: float) -> SharedPort:
+        try:
+            shared = SharedPort(port, listeners, made, Front(port, self._owner, self._server))
+            self._server.add(*listeners)
+        except OSError:  # out of descriptors
+            _close(listeners)
+            raise
         with self._lock:
-            front = Front(port, self._owner, self._server)
-            shared = self._shared[port] = SharedPort(port, listeners, made, front)
-        self._server.add(*listeners)
+            self._shared[port] = shared
         return shared
 
     # ------------------------------------------------------------ what siblings ask
@@ -225,8 +231,8 @@ class Sharing:
         conversation.send(answer, [one.fileno() for one in shared.listeners])
         return None
 
-    def _ask(self, port: int, having: list[Peer]) -> _Found:
-        """Ask all of them at the same time, and keep the newest sockets that one hands out."""
+    def _ask(self, port: int, having: list[Peer]) -> tuple[_Copies | None, bool]:
+        """Ask all at the same time; return the newest sockets, and whether one refused."""
 
         def ask(peer: Peer) -> _Copies | bool:
             try:
@@ -243,11 +249,11 @@ class Sharing:
         for one in copies:
             if one is not newest:
                 _close(one.listeners)
-        return _Found(newest, any(answer is True for answer in answers))
+        return newest, any(answer is True for answer in answers)
 
     # ----------------------------------------------------------------- keeping
 
-    def look_after(self, port: int) -> None:
+    def look_after(self, port: int, siblings: list[Peer]) -> None:
         """Do what is left to do: fence it, share newer sockets, know whether it is shared."""
         shared = self.get(port)
         if shared is None:
@@ -255,14 +261,13 @@ class Sharing:
         if not shared.fenced:
             shared.fenced = True
             self._fence(shared)
-        shared.mark(shared=any(place.owner != self._owner for place in places(port)))
-        group = steering.members(port)
-        others = group - shared.inodes
-        having = siblings_with(others, peers.siblings()) if others else []
+        shared.mark(shared=bool(siblings))
+        others = steering.members(port) - shared.inodes
+        having = siblings_with(others, siblings) if others else []
         if having:
-            found = self._ask(port, having).copies
-            if found is not None:
-                self._replace(shared, found)
+            copies, _ = self._ask(port, having)
+            if copies is not None:
+                self._replace(shared, copies)
 
     def _replace(self, shared: SharedPort, copies: _Copies) -> None:
         with self._lock:

@@ -330,8 +330,16 @@ class Acceptor:
         head = b"" if self._arrivals is None else self._arrivals.head(connection)
         if head is None:
             return
-        if self._router is None or connection.passed or not self._router.route(connection, head):
+        if connection.passed or not self._is_routed(connection, head):
             self._begin_or_wait(connection)
+
+    def _is_routed(self, connection: Connection, head: bytes) -> bool:
+        """Whether the router has taken it over; a failure of its own must not end this thread."""
+        try:
+            return self._router is not None and self._router.route(connection, head)
+        except Exception:
+            logger.exception("%s cannot tell whose a request is", self._name)
+            return False
 
     def _begin_or_wait(self, connection: Connection) -> None:
         if self._connections.full:

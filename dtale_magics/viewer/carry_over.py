@@ -10,7 +10,7 @@ import copy
 import logging
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dtale_magics.viewer import kept_filters
+from dtale_magics.viewer import hardening, kept_filters
 from dtale_magics.viewer.layout import arrange
 
 if TYPE_CHECKING:
@@ -87,6 +87,8 @@ def carry_over(former: Laid, fresh: Laid, options: Mapping[str, Any], tools: Too
     columns = _Columns(instance.dtypes or [], loaded.dtypes, tools.utils.classify_type)
     dropped: list[str] = []
     _keep_looks(kept, columns, dropped)
+    if options.get(hardening.ENABLE_HTML) is False:
+        _drop_html(kept, dropped)
     loaded.context_variables = {
         **(instance.context_variables or {}),
         **(loaded.context_variables or {}),
@@ -175,6 +177,14 @@ def _keep_looks(kept: dict[str, Any], columns: _Columns, dropped: list[str]) -> 
         if why:
             kept["backgroundMode"] = None
             dropped.append(f"the heat map of {column} (it {why})")
+
+
+def _drop_html(kept: dict[str, Any], dropped: list[str]) -> None:
+    """Take out of `kept` the formats that D-Tale would go on to render as HTML."""
+    formats = kept.get("columnFormats") or {}
+    html = [column for column, one in formats.items() if hardening.renders_html({column: one})]
+    kept["columnFormats"] = {name: one for name, one in formats.items() if name not in html}
+    dropped += [f"the format of {column} (it renders HTML)" for column in html]
 
 
 def _sort(loaded: Any, sort: Any, columns: _Columns, utils: Any, dropped: list[str]) -> None:

@@ -1,6 +1,6 @@
 // Numbers in D-Tale's grid as they are. D-Tale formats them with numeral.js, which reads text as a
 // double, and gives NaN for numbers below 1e-6 and from 1e21 on. This script stands before D-Tale's
-// bundle and changes numeral's `format` as soon as that is there.
+// bundle, and in files that are exported as HTML, and changes numeral's `format` when that is made.
 (() => {
   "use strict";
   const WHOLE = /^-?\d+$/;
@@ -31,18 +31,21 @@
     };
   }
 
-  const chunks = (self.webpackChunkdtale = self.webpackChunkdtale || []);
-  chunks.push([
-    ["dtale_magics"],
-    {},
-    (require) => {
-      for (const id of Object.keys(require.m)) {
-        const source = require.m[id].toString();
-        if (source.includes("scalePercentBy100") && source.includes("stringToNumber")) {
-          const numeral = require(id);
-          if (numeral?.fn?.format) changed(numeral);
-        }
-      }
+  // Numeral is inside of a bundle, or of a file that was exported, and has no name outside. It says
+  // `numeral.isNumeral = …` and later `numeral.fn = …`, and both meet the setters here.
+  Object.defineProperty(Object.prototype, "isNumeral", {
+    configurable: true,
+    set(check) {
+      const own = (value) => ({ value, configurable: true, enumerable: true, writable: true });
+      Object.defineProperty(this, "isNumeral", own(check));
+      Object.defineProperty(this, "fn", {
+        configurable: true,
+        enumerable: true,
+        set(methods) {
+          Object.defineProperty(this, "fn", own(methods));
+          if (typeof methods?.format === "function") changed(this);
+        },
+      });
     },
-  ]);
+  });
 })();

@@ -127,10 +127,10 @@ def _refuse_html(allowed: Callable[[str], bool]) -> Response | None:
         formats = {"": _json(request.args.get("format"))}
     elif request.endpoint == "dtale.update_settings":
         formats = _json(request.args.get("settings")).get("columnFormats")
-    return _refusal(_NO_HTML) if _renders_html(formats) and not allowed(ENABLE_HTML) else None
+    return _refusal(_NO_HTML) if renders_html(formats) and not allowed(ENABLE_HTML) else None
 
 
-def _renders_html(formats: Any) -> bool:
+def renders_html(formats: Any) -> bool:
     """Whether one of these formats of columns switches *Render as HTML* on."""
     found = formats.values() if isinstance(formats, dict) else ()
     cells = [one.get("fmt") for one in found if isinstance(one, dict)]

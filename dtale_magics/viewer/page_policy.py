@@ -14,6 +14,7 @@ import html
 import re
 import secrets
 import types
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jinja2 import BaseLoader
@@ -42,6 +43,9 @@ _OURS = "".join(
 
 _EXPORTS = frozenset({"dtale/html_export.html"})
 """What is saved as a file, and has no header then."""
+
+_EXPORTED = "{{ polyfills_js|safe }}"
+"""Where the scripts of such a file begin."""
 
 _ALWAYS = "script-src-attr 'none'; object-src 'none'; base-uri 'none'; form-action 'self'"
 _NO_SCRIPTS = f"script-src 'none'; {_ALWAYS}"
@@ -106,10 +110,18 @@ class _OwnScripts(BaseLoader):
         source, filename, current = self._loader.get_source(environment, template)
         source = _UNQUOTED.sub(r'"\1"', source)
         source = _BUNDLE.sub(lambda bundle: _OURS + bundle[0], source)
-        if template not in _EXPORTS:
+        if template in _EXPORTS:
+            source = source.replace(_EXPORTED, f"{_exact_numbers()}{_EXPORTED}")
+        else:
             source = page_theme.in_template(source)
             source = source.replace("<script", _MARK)
         return source, filename, current
+
+
+def _exact_numbers() -> str:
+    """Return ``exact.js`` for a file that has to hold its scripts itself."""
+    script = Path(__file__).with_name("exact.js").read_text(encoding="utf-8")
+    return f"{{% raw %}}{script}{{% endraw %}}\n"
 
 
 class _EscapedState:

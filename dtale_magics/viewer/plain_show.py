@@ -12,7 +12,8 @@ import secrets
 import sys
 from typing import TYPE_CHECKING, Any, Protocol
 
-from dtale_magics.viewer import instance_api, store, substitutes
+from dtale_magics.viewer import instance_api, store
+from dtale_magics.viewer.frames import substitutes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -163,7 +163,8 @@ class ShowOption:
         if self.kind == "list":
             return list(dict.fromkeys(_columns(text)))
         if self.kind == "dict":
-            return _literal(text)
+            value = _literal(text)
+            return _literal(value) if isinstance(value, str) else value  # in quotes, as in a shell
         value = _unquote(text)
         known = {one.casefold(): one for one in self.choices}
         return known.get(value.casefold(), value)

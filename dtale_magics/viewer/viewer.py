@@ -28,9 +28,8 @@ from dtale_magics.viewer import (
     option_check,
     page_policy,
     page_theme,
-    sources,
-    substitutes,
 )
+from dtale_magics.viewer.frames import sources, substitutes
 from dtale_magics.viewer.origin import Origin, memory_of
 from dtale_magics.viewer.show_options import ShowOptions
 from dtale_magics.viewer.shown_frames import STAGING, ShownFrames, items
@@ -43,8 +42,8 @@ if TYPE_CHECKING:
     from flask import Flask, Response
 
     from dtale_magics.serving.assets import Assets
+    from dtale_magics.viewer.frames.source import Source
     from dtale_magics.viewer.places import Place
-    from dtale_magics.viewer.sources import Source
 
 _ASKED_FOR_AGAIN = {"text/html", "application/json"}
 

@@ -55,7 +55,14 @@ REFUSED = [
     ("--sample 0", ["--sample takes a number of rows"]),
     ("theme=dark", ["Type for example: --theme dark"]),
     ("--Theme dark", ["Did you mean --theme?"]),
-    ("--name two words", ["A value of an option that has spaces needs quotes"]),
+    ("--name two words", ["Words stand in quotes: --name 'two words'"]),
+    ("--main-title Sales of 2024", ["--main-title 'Sales of 2024'"]),
+    ("--hide-columns a zip", ["separated by commas: --hide-columns a,zip"]),
+    ("--theme dark zip", ["One frame at a time", "needs quotes"]),
+    ("--rows three", ["If the variable is meant: --rows {three}"]),
+    ("--column-formats formats", ["type dict", "--column-formats {formats}"]),
+    ("--theme dusk", ["light, dark", "--theme {dusk}"]),
+    ("--sample three", ["--sample {three}"]),
     ("--zzz", ["%dtale -h lists the options"]),
     ("--hide-columns", ["--hide-columns needs a value"]),
     ("--rows", ["--rows needs a value", "%dtale df --rows 10000"]),
@@ -66,6 +73,7 @@ REFUSED = [
 
 @pytest.mark.parametrize(("options", "says"), REFUSED)
 def test_what_does_not_fit_is_refused(kernel: Kernel, options: str, says: list[str]) -> None:
+    kernel.run("three, dusk, formats = 3, 'dark', {'a': {'fmt': '0.0'}}")
     answer = refusal(kernel, f"%dtale df {options}")
     for part in says:
         assert part in answer, answer
@@ -163,6 +171,13 @@ def test_a_name_and_a_fresh_start(kernel: Kernel) -> None:
     assert settings["theme"] == "dark"
     kernel.run("%dtale --drop 'the first two'")
     assert kernel.status()["frames"] == []
+
+
+def test_what_an_option_holds_is_taken_in_quotes_and_by_a_variable(kernel: Kernel) -> None:
+    kernel.run("three, formats = 3, {'a': {'fmt': '0.0'}}")
+    for typed in ('{"a": {"fmt": "0.0"}}', '\'{"a": {"fmt": "0.0"}}\'', "{formats}"):
+        kernel.run(f"%dtale df --rows {{three}} --column-formats {typed} --reset")
+        assert look_of_last(kernel)["columnFormats"] == {"a": {"fmt": "0.0"}}, typed
 
 
 @pytest.mark.parametrize(
@@ -285,6 +300,8 @@ def test_comments_behind_options(kernel: Kernel, line: str) -> None:
         ("%dtale --drop df nope", "no frame 'nope'"),
         ("%dtale --stop df", "--stop stands alone"),
         ("%dtale --name x", "needs a frame"),
+        ("%dtale --data df --sort a", "--data stands alone, without --sort"),
+        ("%dtale --auto", "%dtale --auto on"),
     ],
 )
 def test_what_is_not_possible_is_said(kernel: Kernel, line: str, says: str) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
+import json
 import re
 from typing import Any
 
@@ -66,7 +68,12 @@ def combinations() -> list[Options]:
 def check(manifest: dict[str, Any], version: str) -> None:
     if "traefik.io" in manifest["apiVersion"] or "gateway" in manifest["apiVersion"]:
         return  # custom kinds have no official schema; Traefik itself reads them in test_routing
-    kubernetes_validate.validate(manifest, version, strict=True)
+    _check(json.dumps(manifest), version)
+
+
+@functools.cache  # many combinations have the same Service, and the schemas are large
+def _check(manifest: str, version: str) -> None:
+    kubernetes_validate.validate(json.loads(manifest), version, strict=True)
 
 
 def check_limits(documents: list[dict[str, Any]]) -> None:

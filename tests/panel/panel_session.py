@@ -33,7 +33,6 @@ class FakeSession:
         self.calls: list[str] = []
         self.subscribers: list[Callable[[], None]] = []
         self._events: list[Event] = []
-        self.siblings: list[dict[str, Any]] = []
         self.reach = Reachability(self)
 
     base_url: str | None = "http://127.0.0.1:40001/secret"
@@ -82,7 +81,7 @@ class FakeSession:
         return ""
 
     def kernels(self) -> list[dict[str, Any]]:
-        return self.siblings
+        return []
 
     def events(self) -> tuple[Event, ...]:
         return tuple(self._events)

@@ -103,13 +103,6 @@ def test_whatever_goes_wrong_is_shown(session: FakeSession) -> None:
     assert view.button is None
 
 
-def test_a_sibling_of_another_version_breaks_nothing(session: FakeSession) -> None:
-    known = {"owner": "you", "label": "train.ipynb", "pid": 20, "ports": [40000]}
-    session.siblings = [known, {"owner": "odd"}, {**known, "owner": "it", "frames": [{"id": 1}]}]
-    view = Controller(session).view()
-    assert [(row.label, row.frames) for row in view.kernels] == [("train.ipynb", ())] * 2
-
-
 def test_the_range_is_checked_and_can_be_taken_back(session: FakeSession) -> None:
     one = Controller(session)
     one.act("range", "40010 40000")

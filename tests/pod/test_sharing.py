@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from itertools import pairwise
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 from support import proxies
-from support.miniature import Load, ask, eventually, fetch
+from support.miniature import Kernel, Load, ask, eventually, fetch
 
 from dtale_magics.pod import passing, peers, steering
 from dtale_magics.serving import listener
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from conftest import StartKernel
-    from support.miniature import Kernel
     from support.ports import PortClaims
 
 TIMES = int(os.environ.get("DTALE_MAGICS_TAKEOVERS", "200"))
@@ -58,7 +58,7 @@ def each_answers(port: int, some: Sequence[Kernel], times: int = 3) -> None:
 
 def in_front(port: int, some: Sequence[Kernel]) -> str:
     """Who is in front; all agree, and so does the port."""
-    (name,) = {one.do("in_front", port=port)["owner"] for one in some}
+    (name,) = {one.do("in_front", port=port)["name"] for one in some}
     assert fetch(port) == name
     return str(name)
 
@@ -125,6 +125,7 @@ def test_the_last_one_leaves_nothing(four: list[Kernel], port: int) -> None:
 
 def test_forked_children_answer_nothing_and_keep_nothing(four: list[Kernel], port: int) -> None:
     children = [four[0].do("fork")["child"] for _ in range(3)]
+    children.append(four[1].do("start_program")["child"])  # it has copies of another's sockets
     try:
         assert {fetch(port, four[0].path()) for _ in range(20)} == {"a"}
         four[0].kill()
@@ -138,6 +139,32 @@ def test_forked_children_answer_nothing_and_keep_nothing(four: list[Kernel], por
     finally:
         for child in children:
             os.kill(child, signal.SIGKILL)
+
+
+def test_the_same_where_names_lie_in_a_directory(
+    port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on macOS; what the system says of sockets is Linux's here all the same."""
+    with tempfile.TemporaryDirectory(prefix="d-", dir="/tmp") as directory:  # a short path
+        monkeypatch.setenv("DTALE_MAGICS_NAMES_IN", directory)
+        with contextlib.ExitStack() as stack:
+            three = []
+            for name in "abc":
+                three.append(one := Kernel(name, port))
+                stack.callback(one.kill)
+                one.wait_until_ready()
+                assert one.do("ensure")["ports"] == [port]
+            each_answers(port, three, 10)
+            assert in_front(port, three) == "a"
+            assert three[1].take(port)["outcome"] == "InFront"
+            three[1].kill()
+            assert in_front(port, [three[0], three[2]]) == "a"
+            assert ask(port, three[1].path())[0] == 404
+            again = Kernel("b", port)
+            stack.callback(again.kill)
+            again.wait_until_ready()
+            assert again.do("ensure")["ports"] == [port]
+            each_answers(port, [three[0], again, three[2]], 10)
 
 
 def is_free(port: int) -> bool:

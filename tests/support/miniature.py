@@ -41,22 +41,18 @@ class Took(TypedDict):
     ended: float
 
 
-def slug_of(name: str) -> str:
-    """The capability of the kernel of that name."""
-    return f"{name}-{hashlib.sha256(name.encode()).hexdigest()[:32]}"
-
-
 class Kernel:
     """A process with a server and a place in the pod.
 
-    Its owner id is its name; it answers below its slug by its name, and below ``/`` if it is in
-    front.
+    It answers below its slug by its name, and below ``/`` if it is in front. Slug and owner id
+    are those of no other test.
     """
 
     def __init__(self, name: str, first: int, count: int = 20, pod: Pod | None = None) -> None:
         self.name = name
-        self.slug = slug_of(name)
-        command = [sys.executable, str(_SCRIPT), name, self.slug, str(first), str(count)]
+        self.owner = f"{name}.{first}"
+        self.slug = f"{name}-{hashlib.sha256(self.owner.encode()).hexdigest()[:32]}"
+        command = [sys.executable, str(_SCRIPT), self.owner, self.slug, str(first), str(count)]
         self.process = subprocess.Popen(
             pod.command(command) if pod else command,
             stdin=subprocess.PIPE,

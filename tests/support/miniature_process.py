@@ -9,12 +9,13 @@ import signal
 import sys
 import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
 
 from dtale_magics.errors import PortUnavailableError
-from dtale_magics.pod import front, passing
+from dtale_magics.pod import front, names, passing
 from dtale_magics.pod.ports import Ports
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class Kernel:
 
     def __init__(self, owner: str, slug: str, ports: range) -> None:
         self._owner = owner
+        self._name = owner.partition(".")[0]
         self._slug = slug
         self._range = ports
         self._busy = False
@@ -46,7 +48,7 @@ class Kernel:
             self._owner,
             self._app,
             lambda name: name in {self._slug, self._owner},
-            lambda: self._owner,
+            lambda: self._name,
             {"status": self._status},
             lambda: self._range,
             lambda text: self._events.append(text) if text else None,
@@ -57,7 +59,7 @@ class Kernel:
 
     def _status(self) -> dict[str, Any]:
         ports = list(self._ports.all)
-        return {"owner": self._owner, "label": self._owner, "pid": os.getpid(), "ports": ports}
+        return {"owner": self._owner, "label": self._name, "pid": os.getpid(), "ports": ports}
 
     def _app(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer by the name, as the guard would: the front for what is nobody's, else a 404."""
@@ -65,7 +67,7 @@ class Kernel:
         connection = environ["dtale_magics.connection"]
         connection.admit()
         path = environ["PATH_INFO"]
-        status, body = "200 OK", self._owner.encode()
+        status, body = "200 OK", self._name.encode()
         if connection.untaken:
             status, body = "503 Service Unavailable", b"untaken"
         elif (
@@ -137,7 +139,7 @@ class Kernel:
 
     def in_front(self, port: int) -> dict[str, Any]:
         place = front.in_front(port)
-        return {"owner": None if place is None else place.owner}
+        return {"name": None if place is None else place.owner.partition(".")[0]}
 
     def hold_the_gil(self, milliseconds: int, times: int = 1) -> dict[str, Any]:
         """Sleep in C without giving the lock up, as a careless extension does."""
@@ -149,6 +151,14 @@ class Kernel:
         self._busy = False
         return {}
 
+    def start_program(self) -> dict[str, Any]:
+        """Leave a program behind, by a shell, which closes nothing."""
+        os.system("sleep 60 >/dev/null & echo $! > /tmp/dtale-magics-test-$PPID")
+        file = Path(f"/tmp/dtale-magics-test-{os.getpid()}")
+        child = int(file.read_text())
+        file.unlink()
+        return {"child": child}
+
     def fork(self) -> dict[str, Any]:
         """Leave a forked child behind that does nothing."""
         child = os.fork()
@@ -159,6 +169,9 @@ class Kernel:
 
 
 def main() -> None:
+    directory = os.environ.get("DTALE_MAGICS_NAMES_IN")
+    if directory:  # as on systems without abstract names
+        names.ABSTRACT, names._DIRECTORY = False, Path(directory)
     owner, slug, first, count = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
     kernel = Kernel(owner, slug, range(first, first + count))
     tell({"ready": os.getpid()})

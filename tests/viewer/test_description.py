@@ -12,7 +12,7 @@ from dtale import utils, views
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dtale_magics.viewer import description
+from dtale_magics.viewer.frames import description, order, timestamps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +26,7 @@ ANY = settings(
 
 @pytest.fixture
 def _vectorised(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(description, "_MANY", 0)
+    monkeypatch.setattr(order, "_MANY", 0)
 
 
 @pytest.fixture(params=ZONES)
@@ -43,7 +43,9 @@ def described(frame: pd.DataFrame, *, ours: bool) -> list[dict[str, Any]]:
         if ours:
             description.install(views, patched.setattr)
         with np.errstate(all="ignore"):
-            return [dict(sorted(one.items())) for one in views.build_dtypes_state(frame)]
+            found = views.build_dtypes_state(frame)
+    # Numbers of NumPy and of Python's own are the same ones.
+    return [dict(sorted(description._plain(one).items())) for one in found]
 
 
 NUMBERS: st.SearchStrategy[Any] = st.one_of(
@@ -86,7 +88,7 @@ def test_dates(values: list[Any], unit: str) -> None:
     frame = pd.DataFrame({"v": dates})
     assert repr(described(frame, ours=True)) == repr(described(frame, ours=False))
     own = [utils.json_timestamp(one, np.nan) for one in dates]
-    np.testing.assert_array_equal(description.timestamps(dates).to_numpy(dtype=float), own)
+    np.testing.assert_array_equal(timestamps.timestamps(dates).to_numpy(dtype=float), own)
 
 
 @pytest.mark.parametrize("_zone", ["America/New_York"], indirect=True)
@@ -95,4 +97,4 @@ def test_an_hour_that_occurs_twice_is_the_first_and_one_left_out_is_as_before() 
     dates = pd.Series(pd.to_datetime(["2020-11-01 01:30", "2020-03-08 02:30"]))
     first = pd.Timestamp("2020-11-01 05:30", tz="UTC").timestamp()
     as_before = pd.Timestamp("2020-03-08 07:30", tz="UTC").timestamp()
-    assert list(description.timestamps(dates)) == [first * 1000, as_before * 1000]
+    assert list(timestamps.timestamps(dates)) == [first * 1000, as_before * 1000]

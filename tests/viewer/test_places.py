@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pytest
-from support.kernels import Kernel
 from support.plain_http import data_url, request
-from support.ports import PortClaims
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from support.kernels import Kernel
 
 MAKE_FRAME = """
 import pandas as pd
@@ -22,10 +20,9 @@ LOOP = "for key, part in df.groupby('k'):\n    %dtale part"
 
 
 @pytest.fixture(scope="module")
-def kernel() -> Iterator[Kernel]:
-    with PortClaims() as claims, Kernel(claims.take()) as kernel:
-        kernel.start().run("%load_ext dtale_magics")
-        yield kernel
+def kernel(shared_kernel: Kernel) -> Kernel:
+    shared_kernel.renew().run("%load_ext dtale_magics")
+    return shared_kernel
 
 
 @pytest.fixture(autouse=True)

@@ -169,6 +169,7 @@ def test_a_filter_that_is_set_beside_the_import_stays(start_kernel: StartKernel)
         kernel.close()
 
 
+@pytest.mark.timeout(400)
 def test_any_import_soon_after_the_extension_works_and_so_does_dtale() -> None:
     """In fresh kernels, at a random moment, in the cell of %load_ext or in the next one."""
     seed = random.SystemRandom().randrange(10**6)

@@ -154,6 +154,22 @@ def test_what_is_set_for_a_column_stays_within_a_class_of_types(
         assert "a" not in {**settings["columnFormats"], **settings["rangeHighlight"]}
 
 
+def test_html_that_is_switched_off_is_rendered_no_more(grid: Grid) -> None:
+    frame = pd.DataFrame({"a": ["<b>x</b>"], "b": [1]})
+    grid.show(frame, enable_html=True)
+    grid.api("update-formats", col="a", format={"fmt": {"html": True}}, all="false", nanDisplay="-")
+    grid.api("update-formats", col="b", format={"fmt": "0.0"}, all="false", nanDisplay="-")
+    grid.show(frame)
+    assert set(grid.settings["columnFormats"]) == {"a", "b"}
+    said = grid.show(frame, enable_html=False)
+    assert "without the format of a (it renders HTML)" in said
+    assert set(grid.settings["columnFormats"]) == {"b"}
+    forbidden = {"col": "a", "format": '{"fmt": {"html": true}}', "all": "false"}
+    refused = grid.client.get(f"/dtale/update-formats/{grid.id}", query_string=forbidden)
+    assert refused.status_code == 403
+    assert grid.show(frame) == ""
+
+
 def test_a_column_that_is_gone_takes_what_was_set_for_it(grid: Grid) -> None:
     frame = pd.DataFrame({"a": [3, 1, 2], "b": [1, 2, 3]})
     grid.show(frame, sort=[("a", "ASC"), ("b", "DESC")], background_mode="heatmap-col-a")

@@ -72,7 +72,7 @@ class GridFormatter:
         if kind == "I":
             return whole_number
         if kind == "F":
-            return _short_float if dtype.lower() in {"float32", "float16"} else real_number
+            return _short_float if dtype == "float32" else real_number
         if kind == "D":
             return moment
         return self._text
@@ -91,7 +91,7 @@ class GridFormatter:
                 return None
         except (IndexError, TypeError, ValueError, AttributeError):
             return None
-        return f"{moment(instant, whole=True)}{instant.isoformat()[-6:]}"
+        return f"{moment(instant, whole=True)}{_offset(instant)}"
 
 
 def whole_number(value: Any) -> Any:
@@ -112,7 +112,10 @@ def _short_float(value: Any) -> Any:
     """Give a float of four bytes with the digits that it has, and no others."""
     import numpy as np  # noqa: PLC0415 (imported by then)
 
-    return real_number(str(np.float32(value)))
+    number = float(value)
+    # NumPy writes 123456792 as 123456790.0, as no other number of four bytes is nearer.
+    whole = number.is_integer() and abs(number) <= _LARGEST
+    return number if whole else real_number(str(np.float32(value)))
 
 
 def moment(value: Any, *, whole: bool = False) -> str:
@@ -120,13 +123,48 @@ def moment(value: Any, *, whole: bool = False) -> str:
     import pandas as pd  # noqa: PLC0415 (imported by then)
 
     stamp = value if isinstance(value, pd.Timestamp) else pd.Timestamp(value)
-    text = f"{stamp.year:04d}-{stamp.month:02d}-{stamp.day:02d}"
-    text += f" {stamp.hour:02d}:{stamp.minute:02d}:{stamp.second:02d}"
+    day = f"{stamp.year:04d}-{stamp.month:02d}-{stamp.day:02d}"
+    text = f"{day} {stamp.hour:02d}:{stamp.minute:02d}:{stamp.second:02d}"
     if stamp.nanosecond:
         return f"{text}.{stamp.microsecond:06d}{stamp.nanosecond:03d}"
     if stamp.microsecond:
         return f"{text}.{stamp.microsecond:06d}"
-    return text if whole or not text.endswith(" 00:00:00") else text[:_DAY_LENGTH]
+    return text if whole or not text.endswith(" 00:00:00") else day
+
+
+def written(data: Any, instants: Mapping[str, Any], *, as_text: bool) -> Any:
+    """Give the values that are saved or copied: with their zones, and with all of their digits.
+
+    Parameters
+    ----------
+    data
+        A ``pandas.DataFrame``, which stays as it is.
+    instants
+        As for `GridFormatter`; a column that was edited since has its local times.
+    as_text
+        Whether pandas is to write text; floats of four bytes become longer ones for that.
+    """
+    changed = {}
+    for name in data.columns:
+        column = data[name]
+        if name in instants:
+            whole = instants[name].reindex(data.index)
+            if whole.dt.tz_localize(None).equals(column):
+                changed[name] = whole
+        elif as_text and column.dtype == "float32":
+            changed[name] = column.map(_short_float, na_action="ignore").astype("f8")
+    if not changed:
+        return data
+    data = data.copy(deep=False)
+    for name, column in changed.items():
+        data[name] = column
+    return data
+
+
+def _offset(instant: Any) -> str:
+    """Write how far a zone is from UTC; before there were zones, that had seconds."""
+    clock: str = instant.isoformat()[_DAY_LENGTH:]
+    return clock[max(clock.rfind("+"), clock.rfind("-")) :]
 
 
 def local_time(text: str, instants: Any) -> str:

@@ -23,7 +23,21 @@ _GROUPED = {
     "Expanding": "mean()",
     "ExponentialMovingWindow": "mean()",
 }
-_GROUPED_IN_POLARS = {"GroupBy": "len()", "LazyGroupBy": "len()"}
+_GROUPED_ELSEWHERE = {
+    "polars": {
+        "GroupBy": "len()",
+        "LazyGroupBy": "len()",
+        "RollingGroupBy": "agg(pl.len())",
+        "DynamicGroupBy": "agg(pl.len())",
+    },
+    "narwhals": {"GroupBy": "agg(nw.len())", "LazyGroupBy": "agg(nw.len())"},
+    "ibis": {"GroupedTable": "count()"},
+    "xarray": {
+        f"{of}{kind}": "mean()"
+        for of in ("DataArray", "Dataset")
+        for kind in ("GroupBy", "Resample", "Rolling", "Coarsen", "Weighted")
+    },
+}
 _LIBRARIES = "pandas, polars, Arrow, DuckDB, dask, Spark, Ibis, Modin, xarray, NumPy"
 _READERS = {
     ".csv": "csv",
@@ -100,6 +114,7 @@ class Refusals:
     def _say(self, value: Any) -> tuple[str, str]:
         return (
             self._say_of_none(value)
+            or self._say_of_unfinished(value)
             or self._say_of_code(value)
             or self._say_of_library(value)
             or self._say_of_file(value)
@@ -134,10 +149,10 @@ class Refusals:
             return f"{name} gives its rows where it is awaited.", f"Type: %dtale {rows}"
         return None
 
-    def _say_of_library(self, value: Any) -> tuple[str, str] | None:
+    def _say_of_unfinished(self, value: Any) -> tuple[str, str] | None:
         name, kind = self.name, type(value).__name__
         root = type(value).__module__.partition(".")[0]
-        groupings = _GROUPED_IN_POLARS if root == "polars" else _GROUPED
+        groupings = _GROUPED_ELSEWHERE.get(root, _GROUPED)
         if kind in groupings:
             return (
                 f"{name} is a grouping, of which nothing is computed yet.",
@@ -146,6 +161,16 @@ class Refusals:
                     f"%dtale {operand(self.typed)}.{groupings[kind]}"
                 ),
             )
+        computed = f"{operand(self.typed)}.compute()"
+        if kind == "Scalar" and root == "dask":
+            return f"{name} is a single value, not computed yet.", f"Type: %dtale [{computed}]"
+        if kind == "Delayed" and root == "dask":
+            return f"{name} is not computed yet.", f"Type: %dtale {computed}"
+        return None
+
+    def _say_of_library(self, value: Any) -> tuple[str, str] | None:
+        name, kind = self.name, type(value).__name__
+        root = type(value).__module__.partition(".")[0]
         if root == "polars":
             what = f"{name} is a polars {kind}, not yet a table."
             return what, f"Type: %dtale pl.select({self.typed})"
@@ -193,6 +218,14 @@ class Refusals:
         )
         what = f"D-Tale cannot show {self.name} ({_kind(value)})"
         return f"{what}: it holds no table that can be read.", shown
+
+
+def is_unfinished(value: Any) -> bool:
+    """Whether a value is a grouping or the like, which has methods of tables and is none."""
+    kind, root = type(value).__name__, type(value).__module__.partition(".")[0]
+    return kind in _GROUPED_ELSEWHERE.get(root, _GROUPED) or (
+        root == "dask" and kind in {"Scalar", "Delayed"}
+    )
 
 
 def _kind(value: Any) -> str:

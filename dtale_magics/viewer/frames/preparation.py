@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from dtale_magics.viewer import column_names, columns
+from dtale_magics.viewer.frames import column_names, columns
 
 _NAMED = 3
 """So many columns are named where something is said of several."""

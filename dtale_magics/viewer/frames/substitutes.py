@@ -11,7 +11,7 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from dtale_magics.viewer import description, exact, preparation
+from dtale_magics.viewer.frames import description, exact, preparation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 INSTANTS = "_dtale_magics_instants"
 """Attribute of D-Tale's instance: its columns with a time zone, by name."""
+
+
+_WRITTEN = frozenset({"dtale.data_export", "dtale.build_column_text", "dtale.build_row_text"})
+"""What of D-Tale writes values into files and into the clipboard."""
 
 
 class _Here(threading.local):
@@ -58,7 +62,7 @@ def install(views: ModuleType, state: ModuleType, replace: Replace) -> None:
     replace(views, "format_data", _format_data(views.format_data))
     replace(views, "grid_formatter", _grid_formatter(views, state))
     replace(views, "get_str_arg", _get_str_arg(views.get_str_arg, state))
-    replace(views, "export_to_csv_buffer", _export_to_csv_buffer(views, state))
+    replace(views, "run_query", _run_query(views, state))
 
 
 def _classify_unsigned_numbers(replace: Replace) -> None:
@@ -124,21 +128,19 @@ def _get_str_arg(original: Callable[..., Any], state: Any) -> Callable[..., Any]
     return get_str_arg
 
 
-def _export_to_csv_buffer(views: Any, state: Any) -> Callable[..., Any]:
-    original = views.export_to_csv_buffer
+def _run_query(views: Any, state: Any) -> Callable[..., Any]:
+    original = views.run_query
 
-    def export_to_csv_buffer(data: Any, tsv: bool = False) -> Any:  # noqa: FBT001, FBT002 (D-Tale's signature)
-        instants = _instants_of_request(state)
-        names = [name for name in data.columns if name in instants]
-        if names:
-            data = data.copy(deep=False)
-        for name in names:
-            column = instants[name].reindex(data.index)
-            if column.dt.tz_localize(None).equals(data[name]):
-                data[name] = column
-        return original(data, tsv=tsv)
+    def run_query(*args: Any, **keywords: Any) -> Any:
+        from flask import has_request_context, request  # noqa: PLC0415 (imported by then)
 
-    return export_to_csv_buffer
+        data = original(*args, **keywords)
+        if not has_request_context() or request.endpoint not in _WRITTEN:
+            return data
+        is_text = request.args.get("type") != "parquet"
+        return exact.written(data, _instants_of_request(state), as_text=is_text)
+
+    return run_query
 
 
 def _instants_of_request(state: Any) -> Mapping[str, Any]:

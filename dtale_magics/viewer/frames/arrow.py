@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+_OF_PYTHON = frozenset({"arrow.uuid", "arrow.bool8"})
+"""Extension types whose values Arrow gives as Python's, and whose storage is another thing."""
+
 
 def frame(table: Any) -> Any:
     """Make a frame of a ``pyarrow.Table``: memory is shared where that is possible.
@@ -26,6 +29,8 @@ def series(column: Any) -> Any:
     import pyarrow as pa  # noqa: PLC0415 (it is imported)
 
     kind = column.type
+    if getattr(kind, "extension_name", "") in _OF_PYTHON:
+        return pd.Series(column.to_pylist(), dtype=object)
     if isinstance(kind, pa.BaseExtensionType):
         column = column.cast(kind.storage_type)
         kind = column.type
@@ -39,8 +44,8 @@ def series(column: Any) -> Any:
         column = column.cast(pa.timestamp("s" if pa.types.is_date32(kind) else "ms"))
     if pa.types.is_float16(kind):
         column = column.cast(pa.float32())
-    if pa.types.is_time64(kind) and kind.unit == "ns":  # Python's times have microseconds
-        column = column.cast(pa.string())
+    if pa.types.is_time64(kind) and kind.unit == "ns":
+        column = _time(column)
     if pa.types.is_null(kind) or pa.types.is_nested(kind):
         return pd.Series(column.to_pylist(), dtype=object)
     return column.to_pandas()
@@ -52,6 +57,16 @@ def _category(column: Any) -> Any:
         return column.to_pandas()
     except (TypeError, ValueError, NotImplementedError):
         return series(column.cast(column.type.value_type))
+
+
+def _time(column: Any) -> Any:
+    """Bring times to microseconds, which Python's have, or write them as text."""
+    import pyarrow as pa  # noqa: PLC0415 (it is imported)
+
+    try:
+        return column.cast(pa.time64("us"))
+    except pa.ArrowInvalid:
+        return column.cast(pa.string())
 
 
 def _nullable(kind: Any) -> Any:
