@@ -13,7 +13,7 @@ import threading
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from dtale_magics.viewer import filters, hardening, page_policy
+from dtale_magics.viewer import filters, hardening, page_policy, page_theme
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,6 +77,7 @@ class Apps:
         filters.quote_values(dtale("column_filters"))
         charts, layout = dtale("dash_application.views"), dtale("dash_application.layout.layout")
         page_policy.install(app, charts, layout)
+        page_theme.install(app, state)
         dtale_url_for = app.url_for
 
         def keep_root(response: Response) -> Response:
