@@ -66,6 +66,8 @@ class _Task:
         Of ``%%dtale``.
     result
         See `expression`.
+    typed
+        Whether a user typed it, and not ``--auto`` shows what a cell ends with.
     """
 
     arguments: Arguments
@@ -74,6 +76,7 @@ class _Task:
     expression: Expression | None = None
     cell: Cell | None = None
     result: Any = None
+    typed: bool = True
 
     @property
     def is_async(self) -> bool:
@@ -332,7 +335,7 @@ class DtaleMagics(Magics):
                 rows=given.get("rows"),
                 options=task.arguments.show_options,
             )
-        else:
+        elif task.typed:
             self.watching.forget(shown)
         for said in filter(None, [note, *shown.notes]):
             self._say(said)
@@ -348,6 +351,7 @@ class DtaleMagics(Magics):
             expression.scope_of(None, self._the_shell),
             Line(self.session, in_browser=self._in_browser),
             expression.compiled(tree, "<cell>", self._the_shell),
+            typed=False,
         )
         self._show(task, value)
 

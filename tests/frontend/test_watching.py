@@ -208,6 +208,16 @@ def test_every_frame_that_a_cell_ends_with_is_shown(kernel: Kernel) -> None:
     assert names() == before
 
 
+def test_both_go_together_also_in_a_console(kernel: Kernel) -> None:
+    # A console has no cells: the name alone is the frame's place.
+    kernel.run("%dtale --auto on")
+    kernel.run("%dtale df --watch")
+    kernel.run("df")
+    kernel.run("df = df.assign(a=[7, 8, 9])")
+    assert [row["a"] for row in rows_of(kernel, "df")] == [7, 8, 9]
+    assert len(kernel.status()["frames"]) == 1
+
+
 def test_what_others_have_registered_is_theirs_again(kernel: Kernel) -> None:
     kernel.run(
         "formatters = get_ipython().display_formatter\n"
