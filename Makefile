@@ -77,5 +77,5 @@ $(VENV)/stamp-test: $(VENV)/stamp-venv pyproject.toml
 
 $(VENV)/stamp-chromium: $(VENV)/stamp-test
 	$(BIN)/python tests/support/chromium.py
-	PYTHONPATH=tests $(BIN)/python -m support.proxies
+	PYTHONPATH=tests $(BIN)/python -m support.debian
 	@touch $@

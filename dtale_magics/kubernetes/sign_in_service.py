@@ -141,6 +141,10 @@ class Verify(RequestHandler):
         # A browser asks without cookies whether it may ask; D-Tale's answer has no data in it.
         if asked.method == "OPTIONS" and "Access-Control-Request-Method" in headers:
             return
+        # The panel asks whose D-Tale is there before it shows a frame, in which a browser signs
+        # in by itself. The answer tells nothing; on another site the frame could not sign in.
+        if self.desk.asks_who.fullmatch(asked.path) and self.desk.is_near(headers):
+            return
         key = self.get_cookie(self.desk.cookie, "") or ""
         if await self.desk.is_open(key, asked.host):
             return
@@ -217,6 +221,8 @@ class Desk:
         self.sessions = Sessions()
         self.secure = options.public_scheme == "https"
         # A cookie of this prefix is no other host's, not of one above it either (RFC 6265bis).
+        path = re.sub(r"\\\{[a-z]+\\\}", "[a-z0-9-]+", re.escape(options.path.rstrip("/")))
+        self.asks_who = re.compile(rf"{path}/_magics/who/[0-9a-f.]+")
         self.cookie = "__Host-dtale-sign-in" if self.secure else "dtale-sign-in"
 
     def application(self) -> Application:
@@ -238,6 +244,15 @@ class Desk:
         names: Iterable[str] = {"", *user.get("servers", ())}
         servers = (Server(user["name"], name) for name in names)
         return frozenset(one.host for each in servers for one in addresses(self.options, each))
+
+    def is_near(self, headers: Mapping[str, str]) -> bool:
+        """Whether a page asks that is on the Hub's site, by the word of its browser."""
+        site = headers.get("Sec-Fetch-Site")
+        if site is not None:
+            return site in {"same-origin", "same-site"}
+        # Older browsers, and all of them over plain HTTP.
+        hub = urlsplit(self.options.sign_in or "")
+        return headers.get("Origin") == f"{hub.scheme}://{hub.netloc}"
 
     async def is_open(self, key: str, host: str) -> bool:
         """Whether a browser has a session at this host that the Hub still stands by."""

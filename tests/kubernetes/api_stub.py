@@ -31,9 +31,23 @@ KINDS = {
     "serverstransporttcps": "ServersTransportTCP", "gatewayclasses": "GatewayClass",
     "gateways": "Gateway", "httproutes": "HTTPRoute", "grpcroutes": "GRPCRoute",
     "tcproutes": "TCPRoute", "tlsroutes": "TLSRoute", "referencegrants": "ReferenceGrant",
-    "backendtlspolicies": "BackendTLSPolicy",
+    "backendtlspolicies": "BackendTLSPolicy", "roles": "Role", "rolebindings": "RoleBinding",
+    "networkpolicies": "NetworkPolicy",
 }  # fmt: skip
 PLURALS = {kind: plural for plural, kind in KINDS.items()}
+
+DISCOVERED = {
+    "v1": ("services", "pods", "secrets"),
+    "networking.k8s.io/v1": ("ingresses", "networkpolicies"),
+    "rbac.authorization.k8s.io/v1": ("roles", "rolebindings"),
+    "traefik.io/v1alpha1": ("ingressroutes", "middlewares"),
+    "gateway.networking.k8s.io/v1": ("httproutes",),
+}
+"""What ``kubectl`` asks for before it sends anything."""
+_NO_SCHEMAS = b"\x0a\x032.0"
+"""An OpenAPI document of no types, as protobuf: ``kubectl`` asks for one and checks by it."""
+
+VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete", "GET": "get"}
 
 _PATH = re.compile(
     r"/(?:api|apis/(?P<group>[^/]+))/(?P<version>[^/]+)"
@@ -50,6 +64,8 @@ class ApiStub:
         """Says for a request: answer with this status, or (a float) after so many seconds."""
         self.collects = True
         """Whether deleting a pod deletes what it owns; the real collector may be late."""
+        self.checks_rights = False
+        """Whether the hub, known by its client's name, needs a Role for what it asks."""
         self.requests: list[tuple[str, str]] = []
         self.pod_ips: Iterator[str] = iter(())
         self._objects: dict[tuple[str, str, str], Object] = {}
@@ -110,6 +126,20 @@ class ApiStub:
                 if any(owner["uid"] == uid for owner in owners):
                     self.delete(owned)
             self._endpoints()
+
+    def allows(self, verb: str, group: str, plural: str) -> bool:
+        """Whether a Role lets the hub's account do that."""
+        bound = {
+            binding["roleRef"]["name"]
+            for binding in self.find("RoleBinding")
+            if any(subject["name"] == "hub" for subject in binding["subjects"])
+        }
+        return any(
+            group in rule["apiGroups"] and plural in rule["resources"] and verb in rule["verbs"]
+            for role in self.find("Role")
+            if role["metadata"]["name"] in bound
+            for rule in role["rules"]
+        )
 
     def _key(self, body: Object) -> tuple[str, str, str]:
         metadata = body["metadata"]
@@ -216,9 +246,23 @@ class _Handler(BaseHTTPRequestHandler):
         if split.path == "/version":
             self._send(200, {"major": "1", "minor": "34", "gitVersion": "v1.34.0"})
             return
+        if split.path == "/openapi/v2":
+            self._send_bytes(200, _NO_SCHEMAS, "application/octet-stream")
+            return
+        if (known := _discovery(split.path)) is not None:
+            self._send(200, known)
+            return
         match = _PATH.fullmatch(split.path)
         if match is None or match["plural"] not in KINDS:
             self._status(404)
+            return
+        verb = VERBS[self.command] if match["name"] or self.command != "GET" else "list"
+        if (
+            api.checks_rights
+            and self.headers.get("User-Agent", "").startswith("OpenAPI-Generator")
+            and not api.allows(verb, match["group"] or "", match["plural"])
+        ):
+            self._status(403)
             return
         query = {key: values[-1] for key, values in parse_qs(split.query).items()}
         place = match["plural"], match["namespace"], match["name"]
@@ -325,9 +369,34 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(code, {**status, "metadata": {}, "reason": reason.get(code, "Error")})
 
     def _send(self, code: int, body: Object) -> None:
-        data = json.dumps(body).encode()
+        self._send_bytes(code, json.dumps(body).encode(), "application/json")
+
+    def _send_bytes(self, code: int, data: bytes, kind: str) -> None:
         self.send_response(code)
-        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         self.wfile.write(data)
+
+
+def _discovery(path: str) -> Object | None:
+    """Say what there is, as ``kubectl`` asks; None for another question."""
+    if path == "/api":
+        return {"kind": "APIVersions", "versions": ["v1"]}
+    if path == "/apis":
+        groups = []
+        for api in DISCOVERED:
+            group, slash, version = api.rpartition("/")
+            if slash:
+                one = {"groupVersion": api, "version": version}
+                groups.append({"name": group, "versions": [one], "preferredVersion": one})
+        return {"kind": "APIGroupList", "apiVersion": "v1", "groups": groups}
+    api = path.removeprefix("/apis/").removeprefix("/api/")
+    if api not in DISCOVERED:
+        return None
+    resources = [
+        {"name": plural, "kind": KINDS[plural], "namespaced": True, "singularName": "",
+         "verbs": [*VERBS.values(), "list", "watch"]}
+        for plural in DISCOVERED[api]
+    ]  # fmt: skip
+    return {"kind": "APIResourceList", "groupVersion": api, "resources": resources}

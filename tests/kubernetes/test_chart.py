@@ -11,13 +11,17 @@ from typing import Any
 
 import pytest
 import yaml
+from jupyterhub.app import JupyterHub
 from ruamel.yaml import YAML
+from traitlets.config import Config
 
 from dtale_magics.__main__ import main
+from dtale_magics.kubernetes import expose
 from dtale_magics.kubernetes.bundle import TARGET
 from dtale_magics.version import VERSION
 
 HOST = "{user}.dtale.example.org"
+ACCESS = "access:services!service=dtale-sign-in"
 
 
 def printed(capsys: pytest.CaptureFixture[str], *options: str) -> str:
@@ -209,3 +213,60 @@ def test_the_documented_commands_work(capsys: pytest.CaptureFixture[str]) -> Non
         if "kubectl delete" in command:
             # What is taken away is what the same options made.
             assert command.replace("delete", "apply") in commands
+
+
+@pytest.mark.parametrize(
+    ("version", "own", "roles", "extra"),
+    [
+        (5, None, [{"name": "user", "scopes": ["self", ACCESS]}], None),
+        (6, None, None, {ACCESS}),
+        # What an admin has said of users' role stays, and would hide what is added beside it.
+        (6, {"name": "user", "scopes": ["self", "x"]}, ["self", "x", ACCESS], None),
+        (
+            5,
+            {"name": "admins", "scopes": ["x"]},
+            [{"name": "user", "scopes": ["self", ACCESS]}],
+            None,
+        ),
+    ],
+)
+def test_every_user_may_sign_in(
+    *, version: int, own: Any, roles: Any, extra: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jupyterhub.version_info", (version, 0))
+    monkeypatch.setenv("POD_NAMESPACE", "jhub")
+    config = Config()
+    if own:
+        config.JupyterHub.load_roles = [own]
+    exposure = expose(host=HOST, route="ingressroute", sign_in="https://hub.example.org")
+    exposure.configure(config)
+    hub = JupyterHub(config=config)
+    (service,) = hub.services
+    assert service["url"] == "http://hub:10290"
+    assert exposure.options.forward_auth == "http://hub.jhub.svc:10290/verify"
+    if own and own["name"] == "user":
+        (role,) = hub.load_roles
+        assert role["scopes"] == roles
+    elif roles:
+        assert hub.load_roles == [*([own] if own else []), *roles]
+    assert (
+        config.JupyterHub.get("extra_user_scopes", None) is None or hub.extra_user_scopes == extra
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--route=ingress",), "no standard way to ask for a sign-in"),
+        (("--host={pod}.x.org",), "knows names of users and servers alone"),
+        (("--host={user}.{namespace}.x.org",), "knows names of users and servers alone"),
+        (("--host=x.org", "--path=/d/{user}", "--shared-host"), "knows by the host"),
+        (("--sign-in=hub.example.org",), "is no URL"),
+    ],
+)
+def test_a_sign_in_that_could_not_work_is_refused(
+    options: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    common = ["--values", f"--host={HOST}", "--route=ingressroute", "--sign-in=https://hub.x.org"]
+    assert main(["manifests", *common, *options]) == 2
+    assert said in capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import re
 import socket
@@ -18,13 +19,17 @@ from urllib.parse import urlsplit
 import pytest
 from api_stub import ApiStub
 from conftest import ECHO_IPS, pod_object
+from playwright.sync_api import expect
 from support import proxies
 from support.browser import open_browser
+from support.hub_page import HubPage, HubServer
 from support.hub_process import Hub
+from support.jupyter import write_notebook
 from support.ports import PortClaims
 from traefik_process import OPENER, Answer, Traefik, run_traefik
 
 from dtale_magics.kubernetes import Options, Server, render
+from dtale_magics.kubernetes.server import url_template
 from dtale_magics.kubernetes.sign_in_service import Asked, Sessions
 
 if TYPE_CHECKING:
@@ -40,6 +45,8 @@ pytestmark = [
 
 DOMAIN = "dtale.example.test"
 HUB = "hub.example.test"
+SERVER = "gpu"
+"""A server that is started in the Hub; the others are pods that only echo."""
 MILLISECONDS = 60_000
 
 CONFIGURATION = """
@@ -53,6 +60,7 @@ expose(
 ).configure(c)
 c.JupyterHub.services[-1]["url"] = "http://127.0.0.1:{service}"
 c.JupyterHub.services[-1]["environment"]["DTALE_SIGN_IN_SECONDS"] = "1"
+c.Spawner.environment["DTALE_INGRESS_URL"] = "{ingress}"
 """
 
 
@@ -66,6 +74,8 @@ class Stage:
     public: int
     service: int
     nginx: int
+    kernel: str
+    """Where the D-Tale of user ada's server `SERVER` is seen."""
 
     def url(self, user: str, path: str = "/") -> str:
         return f"http://{user}.{DOMAIN}:{self.traefik.port}{path}"
@@ -101,21 +111,26 @@ def stage(pod: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]
         public, hub_port, api_port, service, nginx = claims.take(5)
         api = stack.enter_context(ApiStub())
         traefik = stack.enter_context(run_traefik(api, tmp_path_factory.mktemp("traefik")))
-        more = CONFIGURATION.format(
-            hub=hub_port, domain=DOMAIN, web=traefik.port, name=HUB, public=public, service=service
-        )
-        hub = Hub(range(public, public + 3), claims.take(), more)
         assert (hub_port, api_port) == (public + 1, public + 2)
-        stack.enter_context(hub)
+        kernels = claims.take()
         options = Options.of(
             host=f"{{user}}.{DOMAIN}", route="ingressroute", public_port=traefik.port,
             sign_in=f"http://{HUB}:{public}", forward_auth=f"http://127.0.0.1:{service}/verify",
         )  # fmt: skip
+        server = Server("ada", SERVER, "jhub")
+        ingress = url_template(options, server)
+        more = CONFIGURATION.format(
+            hub=hub_port, domain=DOMAIN, web=traefik.port, name=HUB, public=public, service=service,
+            ingress=ingress,
+        )  # fmt: skip
+        hub = stack.enter_context(Hub(range(public, public + 3), kernels, more))
+        of_kernel = dataclasses.replace(options, ports=(kernels[0],))
+        api.put(pod_object("ada", "127.0.0.1", SERVER), *render(of_kernel, server))
         for user, ip in zip(("ada", "eve"), ECHO_IPS, strict=True):
             api.put(pod_object(user, ip), *render(options, Server(user, namespace="jhub")))
         stack.enter_context(proxies.nginx(nginx, nginx_locations(service)))
         browser = stack.enter_context(open_browser("--host-resolver-rules=MAP *.test 127.0.0.1"))
-        one = Stage(hub, traefik, browser, public, service, nginx)
+        one = Stage(hub, traefik, browser, public, service, nginx, ingress)
         for user in ("ada", "eve"):
             traefik.until(lambda user=user: one.get(user).status == 401, "the sign-in stands")
         yield one
@@ -178,6 +193,22 @@ def test_without_a_session_data_is_refused_and_pages_lead_to_the_hub(stage: Stag
         f"http://{HUB}:{stage.public}/services/dtale-sign-in/start?rd="
         f"http%3A%2F%2Fada.{DOMAIN}%3A{stage.traefik.port}%2Fx%3Fa%3Db"
     )
+    # Who is there may be asked by a page of the same site, and nothing else.
+    who = f"/_magics/who/{'0' * 16}"
+    assert stage.get("ada", who, Sec_Fetch_Site="same-site").status == 200
+    assert stage.get("ada", who, Sec_Fetch_Site="cross-site").status == 401
+    assert stage.get("ada", who, Origin=f"http://{HUB}:{stage.public}").status == 200
+    assert stage.get("ada", who, Origin="http://evil.example.org").status == 401
+    assert stage.get("ada", who).status == 401
+    for path in (
+        f"/slug{who}",
+        f"{who}/../x",
+        f"{who}?a",
+        f"{who}%2f",
+        f"{who};x",
+        "/_magics/who/",
+    ):
+        assert stage.get("ada", path, Sec_Fetch_Site="same-site").status == 401, path
     preflight = {"Origin": f"http://{HUB}", "Access_Control_Request_Method": "POST"}
     assert stage.get("ada", **preflight).status == 401  # a GET that only looks like one
     # What the controller asks is at no address of the Hub's.
@@ -238,6 +269,19 @@ def test_in_a_frame_of_the_hubs_page_nothing_is_to_be_clicked(stage: Stage) -> N
         assert time.monotonic() < deadline, frame and frame.url
         page.wait_for_timeout(100)
     frame.wait_for_function("document.body.innerText.includes('/slug/dtale/iframe/1')")
+
+
+def test_in_the_panel_the_grid_comes_without_a_click(stage: Stage) -> None:
+    """Whoever is at the notebook has signed in at the Hub."""
+    cells = ["%load_ext dtale_magics", "%dtale {'a': ['of the pod']}"]
+    write_notebook(stage.hub.home / "train.ipynb", cells)
+    server = HubServer(stage.hub, SERVER, f"http://{HUB}:{stage.public}")
+    page = HubPage(stage.browser, server, "train.ipynb", range(1, 2))
+    page.run(0)
+    page.start(1)
+    expect(page.panel(1)).to_be_visible(timeout=MILLISECONDS)
+    grid = page.grid_from(1, re.compile(rf"^{re.escape(stage.kernel)}/[\w-]+/dtale/iframe/1$"))
+    expect(grid.get_by_text("of the pod", exact=True)).to_be_visible(timeout=MILLISECONDS)
 
 
 def test_nginx_asks_as_well(stage: Stage) -> None:

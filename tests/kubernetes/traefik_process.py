@@ -114,6 +114,7 @@ def run_traefik(api: ApiStub, directory: Path, *extra: str) -> Iterator[Traefik]
             binary,
             f"--entrypoints.web.address=127.0.0.1:{web}",
             f"--entrypoints.websecure.address=127.0.0.1:{secure}",
+            "--entrypoints.websecure.http.tls=true",  # as its chart has it
             "--providers.providersthrottleduration=100ms",
             "--global.checknewversion=false",
             "--global.sendanonymoususage=false",

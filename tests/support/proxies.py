@@ -1,8 +1,7 @@
-"""Real ingresses: Traefik (from PyPI) and nginx (from Debian), configured by files."""
+"""Real ingresses: Traefik (from PyPI), nginx, HAProxy and Caddy (Debian), configured by files."""
 
 from __future__ import annotations
 
-import functools
 import json
 import os
 import shutil
@@ -17,15 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from support import processes
+from support import debian, processes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 START_SECONDS = 30.0
-
-_NGINX = Path(sysconfig.get_path("data")) / "nginx"
-"""Where `install_nginx` unpacks it: beside the tests' other programs, with no service started."""
 
 _NGINX_CONFIG = """
 daemon off;
@@ -93,7 +89,7 @@ def traefik(
 @contextmanager
 def nginx(port: int, locations: str) -> Iterator[None]:
     """Run nginx on 127.0.0.1:`port` with these ``location`` blocks."""
-    binary = find_nginx()
+    binary = debian.find("nginx")
     if binary is None:
         pytest.skip("nginx is not installed")
     with _directory() as directory:
@@ -104,35 +100,35 @@ def nginx(port: int, locations: str) -> Iterator[None]:
             yield
 
 
-@functools.cache
-def find_nginx() -> str | None:
-    """Path of an nginx that starts."""
-    for path in (str(_NGINX / "usr/sbin/nginx"), shutil.which("nginx"), "/usr/sbin/nginx"):
-        with suppress(OSError):
-            if (
-                path
-                and subprocess.run([path, "-v"], capture_output=True, check=False).returncode == 0
-            ):
-                return path
-    return None
+@contextmanager
+def haproxy(port: int, config: str) -> Iterator[None]:
+    """Run HAProxy with these sections, which bind 127.0.0.1:`port`."""
+    with _program("haproxy", port, "haproxy.cfg", config, "-db", "-f", "haproxy.cfg"):
+        yield
 
 
-def install_nginx() -> str | None:
-    """Unpack Debian's package; returns the path, or None where that is not possible."""
-    if find_nginx() is None and shutil.which("apt-get") and shutil.which("dpkg"):
-        find_nginx.cache_clear()
-        with _directory() as directory:
-            for command in (["apt-get", "update", "-q"], ["apt-get", "download", "nginx"]):
-                subprocess.run(command, cwd=directory, check=False, timeout=300)
-            for package in directory.glob("nginx_*.deb"):
-                subprocess.run(["dpkg", "-x", str(package), str(_NGINX)], check=False, timeout=60)
-    return find_nginx()
+@contextmanager
+def caddy(port: int, config: str) -> Iterator[None]:
+    """Run Caddy with this Caddyfile, which binds 127.0.0.1:`port`."""
+    options = ("run", "--config", "Caddyfile")
+    with _program("caddy", port, "Caddyfile", f"{{\n admin off\n}}\n{config}", *options):
+        yield
+
+
+@contextmanager
+def _program(name: str, port: int, file: str, config: str, *options: str) -> Iterator[None]:
+    binary = debian.find(name)
+    if binary is None:
+        pytest.skip(f"{name} is not installed")
+    with _directory() as directory:
+        (directory / file).write_text(config)
+        with _running([binary, *options], directory, [port]):
+            yield
 
 
 @contextmanager
 def _directory() -> Iterator[Path]:
     directory = Path(tempfile.mkdtemp(prefix="dtale-magics-proxy-"))
-    directory.chmod(0o755)  # apt-get fetches as a user of its own
     yield directory
     shutil.rmtree(directory, ignore_errors=True)
 
@@ -147,7 +143,8 @@ def _running(command: list[str], directory: Path, ports: list[int]) -> Iterator[
             stdout=sink,
             stderr=sink,
             start_new_session=True,
-            env={k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")},
+            cwd=directory,
+            env={**debian.environment(), "HOME": str(directory)},
         )
     try:
         deadline = time.monotonic() + START_SECONDS
@@ -164,11 +161,3 @@ def _answers(port: int) -> bool:
     with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
         return True
     return False
-
-
-def main() -> None:
-    print(f"nginx for the tests of the ingress: {install_nginx() or 'none, they are left out'}")
-
-
-if __name__ == "__main__":
-    main()
