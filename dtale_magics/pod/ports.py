@@ -84,7 +84,7 @@ class Ports:
         label: Callable[[], str],
         reports: Mapping[str, Callable[[], dict[str, Any]]],
         search_order: Callable[[], Sequence[int]],
-        happened: Callable[[str], None],
+        happened: Callable[..., None],
         is_busy: Callable[[], bool] = lambda: False,
     ) -> None:
         self.owner = owner
@@ -255,9 +255,12 @@ class Ports:
             self._sharing.leave(port)
         self._server.stop()
 
-    def happened(self, text: str, *, told: str = "") -> None:
-        """Enter an event here; let siblings know that something changed, and what we have done."""
-        self._happened(text)
+    def happened(self, text: str, *, told: str = "", routine: bool = False) -> None:
+        """Enter an event here; let siblings know that something changed, and what we have done.
+
+        What is routine is no news: whoever has caused it knows.
+        """
+        self._happened(text, routine)
 
         def announce() -> None:
             self._label = self._ask_label()
@@ -339,7 +342,7 @@ class Ports:
         if not isinstance(outcome, AlreadyOurs):
             holder: Party | None = getattr(outcome, "holder", None)
             shared = "" if holder is None else f", shared with {holder.label}"
-            self.happened(f"Listening on port {outcome.port}{shared}.")
+            self.happened(f"Listening on port {outcome.port}{shared}.", routine=True)
             self._look_now.set()
 
 
