@@ -1,13 +1,13 @@
 # Everything happens in .venv of this directory; nothing needs to be activated or installed first
 # but make, git and Python 3.10 or newer (on Debian with its package python3-venv).
 #
-#   make demo    JupyterLab on the quick-start notebook
+#   make demo    JupyterLab on a copy of the quick-start notebook
 #   make test    all checks and all tests
 #   make lint    the checks alone
 #   make nightly the magics and the panel on ipykernel 6, in an environment of its own
 #   make bench   speed and memory beside plain D-Tale, see docs/performance.md
 #   make soak    kernels that contend for a port at random: SECONDS=600, SEED= to repeat a run
-#   make clean   remove .venv and every cache
+#   make clean   remove .venv, the demo's copies and every cache
 
 PYTHON ?= python3
 PYTEST ?=
@@ -18,7 +18,9 @@ SECONDS ?= 600
 SEED ?=
 VENV := .venv
 BIN := $(VENV)/bin
-NOTEBOOK := notebooks/quickstart.ipynb
+# Running a notebook changes it: the demo works on copies.
+DEMO := demo
+NOTEBOOK := $(DEMO)/quickstart.ipynb
 # JupyterLab would greet with "Build recommended": dash, a dependency of D-Tale, ships the source of
 # an extension that is not needed.
 QUIET_LAB := --ServerApp.tornado_settings='{"page_config_data":{"buildCheck":False,"buildAvailable":False}}'
@@ -29,6 +31,9 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/stamp-demo
+	@mkdir -p $(DEMO)
+	@for name in notebooks/*.ipynb; do [ -e $(DEMO)/$${name##*/} ] || cp $$name $(DEMO); done
+	@echo "Starting JupyterLab on a copy of the quick-start notebook, $(NOTEBOOK); Ctrl-C ends it."
 	@set --; \
 	if [ "$$(uname)" != Darwin ] && [ -z "$$DISPLAY$$WAYLAND_DISPLAY" ]; then \
 		set -- "$$@" --no-browser; \
@@ -55,7 +60,7 @@ soak: $(VENV)/stamp-test
 	$(BIN)/python -m benchmarks.soak --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
 
 clean:
-	rm -rf $(VENV) $(VENV)-ipykernel6 .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	rm -rf $(DEMO) $(VENV) $(VENV)-ipykernel6 .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamps make a second run quick: they are older than pyproject.toml when it has changed.
@@ -63,12 +68,14 @@ clean:
 $(VENV)/stamp-venv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
 		{ echo "Python 3.10 or newer is needed. Name it: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
-	$(PYTHON) -m venv --clear $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade pip
+	@echo "Making $(VENV), an environment of its own for this directory."
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/python -m pip install --quiet --upgrade pip
 	@touch $@
 
 $(VENV)/stamp-demo: $(VENV)/stamp-venv pyproject.toml
-	$(BIN)/python -m pip install --quiet --editable '.[demo]'
+	@echo "Installing JupyterLab, D-Tale and dtale_magics into $(VENV); the first time that takes a minute or two."
+	@$(BIN)/python -m pip install --quiet --editable '.[demo]'
 	@touch $@
 
 $(VENV)/stamp-test: $(VENV)/stamp-venv pyproject.toml

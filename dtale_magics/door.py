@@ -30,9 +30,6 @@ if TYPE_CHECKING:
     from dtale_magics.serving.assets import Assets
     from dtale_magics.settings import Settings
 
-_CLUSTER = ("JUPYTERHUB_SERVICE_PREFIX", "KUBERNETES_SERVICE_HOST")
-"""Environment by which a Hub or Kubernetes shows itself."""
-
 _POLICY_SECONDS = 1.0
 """How long what holds for requests is kept; a change of a setting or a port counts at once."""
 
@@ -47,6 +44,7 @@ class Inside(Protocol):
     assets: Assets
     panel_api: WSGIApplication | None
     is_busy: Callable[[], bool]
+    on_use: Callable[[], None]
 
     @property
     def ports(self) -> tuple[int, ...]:
@@ -58,7 +56,7 @@ class Inside(Protocol):
     def mount(self, root: str, prefix: str) -> WSGIApplication | None:
         """Give D-Tale's app for a public root; None while D-Tale is not loaded."""
 
-    def happened(self, text: str) -> None:
+    def happened(self, text: str, routine: bool = False) -> None:  # noqa: FBT001, FBT002 (a callback)
         """Hear of an event; an empty one is a change at a sibling."""
 
     def report(self) -> dict[str, Any]:
@@ -89,7 +87,12 @@ class Door:
 
     def open(self) -> Ports:
         """Make what answers, and its ports, of which none is bound yet."""
-        inside = self._session
+        inside, activity = self._session, Activity()
+
+        def use() -> None:
+            activity.note()
+            inside.on_use()
+
         web = Web(
             inside.owner,
             lambda: inside.slug,
@@ -98,7 +101,7 @@ class Door:
             self._answer_outsider,
             self._stop_soon,
             self._answer_click,
-            Activity().note,
+            use,
             inside.assets,
         )
         self._ports = Ports(
@@ -136,9 +139,8 @@ class Door:
         except SettingError:  # shown wherever settings are; the default is the strict one
             now = settings.resolve(environ={})
         urls = [os.environ.get(f"JUPYTERHUB_PUBLIC{part}_URL", "") for part in ("", "_HUB")]
-        in_cluster = any(name in os.environ for name in _CLUSTER)
         prefixes = public_urls.prefixes(now, ports)
-        return guard.policy(now, prefixes, tuple(urls), in_cluster=in_cluster)
+        return guard.policy(now, prefixes, tuple(urls), in_cluster=settings.in_cluster())
 
     def _answer_click(
         self, environ: WSGIEnvironment, start_response: StartResponse

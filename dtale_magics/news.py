@@ -17,10 +17,14 @@ KEPT_EVENTS = 50
 
 
 class Event(NamedTuple):
-    """Something that happened: seconds since the epoch, and one line."""
+    """Something that happened: seconds since the epoch, and one line.
+
+    What is routine stands in the list of events, and is not told as news.
+    """
 
     time: float
     text: str
+    routine: bool = False
 
 
 class News:
@@ -36,9 +40,9 @@ class News:
         """The last events, oldest first."""
         return tuple(self._events)
 
-    def add(self, text: str) -> None:
+    def add(self, text: str, *, routine: bool = False) -> None:
         """Enter an event, and tell the subscribers."""
-        self._events.append(Event(time.time(), text))
+        self._events.append(Event(time.time(), text, routine))
         self.tell()
 
     def tell(self) -> None:

@@ -68,6 +68,8 @@ class Session:
         self._preload = Preload(self._load_dtale)
         self.panel_api: WSGIApplication | None = None
         """Answers the panel's clicks; whoever shows panels sets it."""
+        self.on_use: Callable[[], None] = lambda: None
+        """Called whenever somebody uses D-Tale; whoever shows panels sets it."""
         self.is_watched: Callable[[], bool] = lambda: False
         """Whether a page shows a panel; whoever shows panels sets it."""
         self.is_busy: Callable[[], bool] = lambda: False
@@ -139,6 +141,17 @@ class Session:
         """Resolve the settings that hold now; `SettingError` when one cannot be used."""
         return settings.resolve(self._config(), override=self._range)
 
+    def option(self, name: str) -> Any:
+        """Return what ``c.DtaleMagics`` has under that name; None if it is not set."""
+        return self._config().get(name)
+
+    def is_exposed(self) -> bool:
+        """Whether the ingress port is of use: to a Hub, to a cluster, or by a setting."""
+        now, config = self.settings(), self._config()
+        chosen = config.get("ingress_port") or os.environ.get("DTALE_INGRESS_PORT")
+        in_cluster = settings.in_cluster()
+        return bool(now.ingress_url or now.exposed_ports or chosen or in_cluster)
+
     def frames(self) -> tuple[FrameInfo, ...]:
         """Return what D-Tale shows, oldest first."""
         return self._viewer.shown.frames()
@@ -182,6 +195,11 @@ class Session:
     def events(self) -> tuple[Event, ...]:
         """Return the last events of this kernel's D-Tale, oldest first."""
         return self._news.events
+
+    def tell_siblings(self) -> None:
+        """Let the siblings know that something changed here."""
+        if self.ports:
+            self._open_ports().happened("")
 
     def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Have `callback` called, from whatever thread, after each change here or at a sibling.
@@ -232,6 +250,11 @@ class Session:
         self.stop()
         self._plain_show.uninstall()
         patches.undo()
+
+    @property
+    def serves(self) -> bool:
+        """Whether plain ``dtale.show`` is served here, and not by Colab's or ngrok's ways."""
+        return self._plain_show.serves
 
     @property
     def loaded(self) -> bool:
@@ -311,7 +334,7 @@ class Session:
             lazy_rows=self._config().get("rows") or LAZY_ROWS,
         )
         shown = next(one for one in self.frames() if one.data_id == instance._data_id)  # noqa: SLF001
-        self._open_ports().happened(f"Showing {shown}.")
+        self._did(f"Showing {shown}.")
         return instance, shown
 
     def follow(
@@ -371,7 +394,7 @@ class Session:
         dropped = self.frames() if names == ("all",) else self.find(*names)
         for frame in dropped:
             self._viewer.shown.drop(frame.data_id)
-            self._open_ports().happened(f"Forgot {frame}.")
+            self._did(f"Forgot {frame}.")
         return dropped
 
     def why_gone(self, data_id: str) -> str:
@@ -381,6 +404,10 @@ class Session:
     def data(self, frame: FrameInfo) -> Any:
         """Return a frame as its grid has it: filtered, sorted and edited, with its own index."""
         return self._viewer.shown.data(frame.data_id)
+
+    def head(self, frame: FrameInfo, rows: int) -> Any:
+        """Return the first rows of a frame as the user had it; None if it is gone."""
+        return self._viewer.shown.head(frame.data_id, rows)
 
     def edited(self, frame: FrameInfo) -> Any:
         """Return all rows of a frame with what was edited in its grid; None if nothing was.
@@ -401,7 +428,7 @@ class Session:
             if self._ports is not None:
                 self._ports.answer_to(self.slug, instead_of=before)
         self._viewer.forget_roots()
-        self.happened("New links: the old ones are dead.")
+        self._did("New links: the old ones are dead.")
 
     # ------------------------------------------------------------------ ports
 
@@ -499,7 +526,9 @@ class Session:
                 ports.stop()
         self._plain_show.announce()
         if freed:
-            self.happened(f"Stopped; port {', '.join(map(str, freed))} is free again.")
+            self.happened(
+                f"Stopped; port {', '.join(map(str, freed))} is free again.", routine=True
+            )
         return freed
 
     # --------------------------------------------------------------- internal
@@ -514,13 +543,18 @@ class Session:
         """Give D-Tale's app for a public root; None while D-Tale is not loaded."""
         return self._viewer.app(root, prefix) if self.loaded else None
 
-    def happened(self, text: str) -> None:
+    def happened(self, text: str, routine: bool = False) -> None:  # noqa: FBT001, FBT002 (a callback)
         """Pass an event on, or the news that something changed elsewhere."""
         self._plain_show.announce()
         if text:
-            self._news.add(text)
+            self._news.add(text, routine=routine)
         else:
             self._news.tell()
+
+    def _did(self, text: str) -> None:
+        """Enter what the user has just typed, which is no news to the user."""
+        self._news.add(text, routine=True)
+        self.tell_siblings()
 
     def _status(self, ingress_holder: PortHolder | None) -> Status:
         from dtale_magics.state import Status  # noqa: PLC0415 (not at %load_ext)

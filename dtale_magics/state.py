@@ -34,9 +34,14 @@ def size_text(number: int) -> str:
     return f"{size:.1f} {unit}" if size < 9.95 else f"{size:,.0f} {unit}"  # noqa: PLR2004
 
 
+def shape_text(rows: int, columns: int) -> str:
+    """Say how large a frame is."""
+    return f"{count(rows, 'row')} × {count(columns, 'column')}"
+
+
 def frame_text(name: str, rows: int, columns: int) -> str:
     """Say what a frame is: its name and its shape."""
-    return f"{name}: {count(rows, 'row')} × {count(columns, 'column')}"
+    return f"{name}: {shape_text(rows, columns)}"
 
 
 def clock(seconds: float) -> str:

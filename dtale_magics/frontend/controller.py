@@ -1,8 +1,8 @@
 """What stands between the session and every panel of a kernel: one view, one click at a time.
 
-Nothing is polled. The session tells of a change, a thread that otherwise sleeps gathers what
-changed within `DEBOUNCE_SECONDS`, and every watcher gets the new view. Without watchers there is no
-thread and no subscription.
+The session tells of a change, a thread that otherwise sleeps gathers what changed within
+`DEBOUNCE_SECONDS`, and every watcher gets the new view. Without watchers there is no thread and no
+subscription.
 """
 
 from __future__ import annotations
@@ -14,14 +14,16 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Any, Protocol
 
-from dtale_magics import outcome, settings
+from dtale_magics import settings
 from dtale_magics.errors import DtaleMagicsError, UsageError
 from dtale_magics.frontend import panel_view
-from dtale_magics.frontend.panel_view import Activity, Button, Facts, PanelView, Said
+from dtale_magics.frontend.names import Names
+from dtale_magics.frontend.panel_model import Activity, Facts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from dtale_magics.frontend.panel_model import PanelView
     from dtale_magics.reach.reachability import Reachability
     from dtale_magics.settings import PortRange
     from dtale_magics.state import FrameInfo, Status
@@ -33,6 +35,9 @@ DEBOUNCE_SECONDS = 0.05
 
 _REMEMBERED_CLICKS = 64
 
+_LOOK_SECONDS = 10.0
+"""How often it is looked whether a sibling's word was lost, while somebody watches."""
+
 
 class SessionLike(Protocol):
     """What the panel needs of a session; `dtale_magics.session.Session` has it."""
@@ -40,6 +45,7 @@ class SessionLike(Protocol):
     slug: str
     owner: str
     is_watched: Callable[[], bool]
+    on_use: Callable[[], None]
 
     @property
     def reach(self) -> Reachability:
@@ -52,6 +58,20 @@ class SessionLike(Protocol):
     @property
     def ports(self) -> tuple[int, ...]:
         """Every bound port."""
+
+    @property
+    def base_url(self) -> str | None:
+        """Local URL of this kernel's D-Tale, without a trailing slash."""
+
+    @property
+    def public_url(self) -> str | None:
+        """The URL by which a reader gets here; a path where only the page knows the host."""
+
+    def option(self, name: str) -> Any:
+        """Return what ``c.DtaleMagics`` has under that name; None if it is not set."""
+
+    def head(self, frame: FrameInfo, rows: int) -> Any:
+        """Return the first rows of a frame as a frame of its own; None if it is gone."""
 
     def settings(self) -> settings.Settings:
         """Return what holds now."""
@@ -83,6 +103,12 @@ class SessionLike(Protocol):
     def set_range(self, chosen: PortRange | None) -> None:
         """Look for ports elsewhere."""
 
+    def is_exposed(self) -> bool:
+        """Whether the ingress port is of use: to a Hub, to a cluster, or by a setting."""
+
+    def tell_siblings(self) -> None:
+        """Let the siblings know that something changed here."""
+
     def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Call `callback` from any thread after every change."""
 
@@ -110,6 +136,7 @@ class Controller:
         self._watching: _Watching | None = None
         self._clicks: deque[str] = deque(maxlen=_REMEMBERED_CLICKS)
         self._retired = False
+        self._names = Names()
 
     # ------------------------------------------------------------------- view
 
@@ -166,6 +193,22 @@ class Controller:
         self._read()
         self._publish()
 
+    def has_changed(self) -> bool:
+        """Whether something is other than the panels say, by a look that asks no sibling."""
+        facts = self._facts
+        if not isinstance(facts, Facts):
+            return True
+        try:
+            now = self.session.status_here()
+        except DtaleMagicsError:
+            return True
+        known = facts.status
+        return (now.label, now.ports, now.holds_ingress) != (
+            known.label,
+            known.ports,
+            known.holds_ingress,
+        )
+
     def refresh_soon(self) -> None:
         """Show what is known here, and have a thread ask the siblings, which may be slow."""
         self._read_here()
@@ -206,11 +249,8 @@ class Controller:
     def retire(self) -> None:
         """Do nothing any more: the extension was unloaded."""
         self._retired = True
-        said = Said(
-            "retire", ok=False, text="dtale_magics was unloaded.", hint="Run the cell again."
-        )
         with self._publishing:
-            self._activity = Activity(said=said)
+            self._activity = Activity()
             self.refresh()
             self._watchers.clear()
             if self._watching is not None:
@@ -243,22 +283,16 @@ class Controller:
         try:
             if self._facts is None:
                 self._read()
-            before = self._activity
-            self._show(Activity(doing=self._doing(action), taken_from=before.taken_from))
+            before, facts = self._activity, self._facts
+            status = facts.status if isinstance(facts, Facts) else None
+            doing = panel_view.doing(action, status)
+            self._show(Activity(doing=doing, taken_from=before.taken_from))
             try:
                 after = self._perform(action, value, before)
-            except DtaleMagicsError as error:
-                said = Said(action, ok=False, text=error.what, hint=error.hint)
-                after = Activity(said=said, taken_from=before.taken_from)
             except Exception as error:
-                logger.exception("%s failed", action)
-                said = Said(
-                    action,
-                    ok=False,
-                    text=f"That failed: {type(error).__name__}: {error}",
-                    hint="Nothing else has changed. Try again, or type: %dtale_port",
-                )
-                after = Activity(said=said, taken_from=before.taken_from)
+                if not isinstance(error, DtaleMagicsError):
+                    logger.exception("%s failed", action)
+                after = panel_view.after_error(action, error, before)
             self._read()
             self._show(dataclasses.replace(after, ended=time.time()))
         finally:
@@ -266,38 +300,18 @@ class Controller:
 
     def _perform(self, action: str, value: str, before: Activity) -> Activity:
         if action == "take":
-            return _after_take(self.session.take_over())
+            return panel_view.after_take(self.session.take_over())
         if action == "release":
-            return self._after_release(self.session.release(), before)
+            return panel_view.after_release(self.session.release(), before)
         if action == "range":
             return self._set_range(value, before)
         raise UsageError(f"There is no action {action!r}.", "Reload the page.")
-
-    def _after_release(self, result: Any, before: Activity) -> Activity:
-        said = _said("release", result)
-        if not said.ok:
-            return Activity(said=said, taken_from=before.taken_from)
-        return Activity(said=said, undo=Button("take", f"Undo: take port {result.port} again"))
 
     def _set_range(self, value: str, before: Activity) -> Activity:
         old = self.session.settings().range
         words = value.replace("–", "-").split()
         self.session.set_range(settings.parse_range(words) if words else None)
-        new = self.session.settings().range
-        text = f"Ports are looked for in {new} from now on."
-        undo = Button("range", f"Undo: range {old} again", str(old)) if new != old else None
-        return Activity(
-            said=Said("range", ok=True, text=text), undo=undo, taken_from=before.taken_from
-        )
-
-    def _doing(self, action: str) -> str:
-        facts = self._facts
-        port = facts.status.ingress_port if isinstance(facts, Facts) else ""
-        return {
-            "take": f"Taking ingress port {port} …",
-            "release": f"Giving back ingress port {port} …",
-            "range": "Setting the range …",
-        }.get(action, "Working …")
+        return panel_view.after_range(old, self.session.settings().range, before)
 
     # ---------------------------------------------------------------- internal
 
@@ -314,8 +328,15 @@ class Controller:
             watching = self._watching
             if watching is not None:
                 self.session.reach.follow(watching.look)
-            events = [(event.time, event.text) for event in self.session.events()]
-            return Facts(status, kernels, events, self.session.reach.verdict())
+            self._follow_names(status, kernels)
+            return Facts(
+                status,
+                kernels,
+                self.session.events(),
+                self.session.reach.verdict(),
+                exposed=self.session.is_exposed(),
+                retired=self._retired,
+            )
         except DtaleMagicsError as error:
             return error
         except Exception as error:
@@ -330,12 +351,12 @@ class Controller:
 
     def _find_out_here(self) -> Facts | DtaleMagicsError:
         try:
-            events = [(event.time, event.text) for event in self.session.events()]
+            events, exposed = self.session.events(), self.session.is_exposed()
             now, before = self.session.status_here(), self._facts
         except DtaleMagicsError as error:
             return error
         if not isinstance(before, Facts):
-            return Facts(now, [], events, asked=False)
+            return Facts(now, [], events, asked=False, exposed=exposed)
         if not now.holds_ingress and not before.status.holds_ingress:
             now = dataclasses.replace(now, ingress_holder=before.status.ingress_holder)
         return dataclasses.replace(before, status=now, events=events)
@@ -364,10 +385,18 @@ class Controller:
             if holder is not None and holder.kind == "notebook":
                 self._activity = dataclasses.replace(activity, taken_from=holder.label)
 
+    def _follow_names(self, status: Status, kernels: Sequence[dict[str, Any]]) -> None:
+        """Learn what notebooks are called now; tell the siblings when it was this one's name."""
+        answering = [one for one in kernels if one.get("responding", True)]
+        named = {str(one["owner"]): str(one["label"]) for one in answering}
+        if self._names.know({**named, status.owner: status.label}, status.owner):
+            self.session.tell_siblings()
+
     def _describe(self) -> PanelView:
         facts = self._facts
         if isinstance(facts, Facts):
-            return panel_view.describe(facts, self._activity)
+            activity = self._names.up_to_date(self._activity)
+            return self._names.up_to_date(panel_view.describe(facts, activity))
         assert facts is not None
         return panel_view.broken("D-Tale", facts.what, facts.hint, self._activity)
 
@@ -412,9 +441,11 @@ class _Watching:
 
     def _run(self) -> None:
         while not self._stopped:
-            self._changed.wait()
+            heard = self._changed.wait(_LOOK_SECONDS)
             if self._stopped:
                 return
+            if not heard and not self._controller.has_changed():
+                continue
             time.sleep(DEBOUNCE_SECONDS)
             self._changed.clear()
             self._controller.refresh()
@@ -442,26 +473,3 @@ def retire(session: SessionLike) -> None:
             return
         _Current.controller = None
     controller.retire()
-
-
-def _after_take(result: Any) -> Activity:
-    """Say how a take-over ended, and offer to take it back where that restores what was."""
-    said = _said("take", result)
-    undo, taken_from = None, ""
-    match result:
-        case outcome.InFront():
-            taken_from = result.holder.label
-            undo = Button("release", f"Undo: {taken_from} in front again")
-    return Activity(said=said, undo=undo, taken_from=taken_from)
-
-
-def _said(action: str, result: Any) -> Said:
-    if isinstance(result, outcome.Refused):
-        return Said(
-            action,
-            ok=False,
-            text=f"Port {result.port} was not taken: {result.why}",
-            hint=result.hint,
-        )
-    text, _, hint = str(result).partition("\n")
-    return Said(action, ok=True, text=text, hint=hint)

@@ -10,7 +10,7 @@ from dtale_magics.state import clock, frame_text, size_text
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from dtale_magics.state import PortHolder, Status
+    from dtale_magics.state import FrameInfo, PortHolder, Status
 
 OPEN_ACCESS = (
     "open access: whoever reaches the port sees and edits the frames, without the link; "
@@ -38,6 +38,15 @@ def status_text(status: Status, *, links: bool = True) -> str:
     if not status.frames:
         lines.append("  no frames yet; show one with: %dtale df")
     return "\n".join([*lines, holder_text(status)])
+
+
+def frame_link(frame: FrameInfo, public_url: str | None) -> str:
+    """Say where a frame is seen, for a console: nothing is saved there."""
+    text = f"{frame}  {frame.url}"
+    seen = f"{public_url}/dtale/main/{frame.data_id}"
+    if public_url is None or not public_url.startswith("http") or seen == frame.url:
+        return text
+    return f"{text}\n  from outside  {seen}"
 
 
 def ports_text(status: Status) -> str:

@@ -16,12 +16,12 @@ from IPython.core.magic import (
     no_var_expand,
 )
 from IPython.display import display
-from traitlets import Bool, Int, List, Unicode
+from traitlets import Bool, Enum, Int, List, Unicode
 
 from dtale_magics import session as sessions
 from dtale_magics.errors import UsageError
 from dtale_magics.frontend import cell as cells
-from dtale_magics.frontend import commands, expression, suggestions
+from dtale_magics.frontend import commands, expression, front_end, suggestions
 from dtale_magics.frontend.arguments import Arguments, named_by, parse
 from dtale_magics.frontend.auto_show import AutoShow
 from dtale_magics.frontend.options import DTALE, DTALE_PORT, OFF
@@ -139,6 +139,25 @@ class DtaleMagics(Magics):
         100_000,
         min=1,
         help="How many rows are shown of what is not in memory: lazy frames, queries, cursors.",
+    ).tag(config=True)
+
+    height = Int(
+        475,
+        min=150,
+        max=5000,
+        help="How tall a grid may become, in pixels; one with few rows is lower.",
+    ).tag(config=True)
+    preview = Int(
+        5,
+        min=0,
+        max=1000,
+        help="How many rows stay in saved and exported notebooks; 0 for none.",
+    ).tag(config=True)
+    theme = Enum(
+        ["page", "light", "dark"],
+        "page",
+        help="Theme of the grids: that of the notebook's page, or always the same one. "
+        "%dtale df --theme dark sets that of one grid.",
     ).tag(config=True)
 
     def __init__(
@@ -269,6 +288,7 @@ class DtaleMagics(Magics):
         assert task.expression is not None
         given = {DTALE.options[flag].keyword: one for flag, one in task.arguments.flags.items()}
         port, force = given.pop("port", None), given.pop("force", False)
+        height = given.pop("height", None)
         name = cells.name_of(task.expression) if task.cell else task.expression.normal_form
         anonymous = "name" not in given and not expression.is_reference(name)
         name = given.setdefault("name", self._names.of(name))
@@ -316,7 +336,7 @@ class DtaleMagics(Magics):
             self.watching.forget(shown)
         for said in filter(None, [note, *shown.notes]):
             self._say(said)
-        self._show_panel(task.line, shown, instance)
+        self._show_panel(task.line, shown, instance, height)
         self.shown.note(instance)
         return None if task.arguments.silent else instance
 
@@ -370,7 +390,7 @@ class DtaleMagics(Magics):
 
     @property
     def _in_browser(self) -> bool:
-        return hasattr(self.shell, "kernel")
+        return not front_end.is_console(self.shell)
 
     def _say(
         self,
@@ -392,22 +412,29 @@ class DtaleMagics(Magics):
             follow(lambda text: handle.update(Text(text)))
 
     def _show_panel(
-        self, waiting: Line, frame: FrameInfo | None = None, instance: Any = None
+        self,
+        waiting: Line,
+        frame: FrameInfo | None = None,
+        instance: Any = None,
+        height: int | None = None,
     ) -> None:
         """Show the panel, above the grid of `frame` if there is one; in a terminal, text."""
         if not self._in_browser:
-            from dtale_magics.frontend.display import status_text  # noqa: PLC0415 (not at %load_ext)
+            from dtale_magics.frontend import display as words  # noqa: PLC0415 (not at %load_ext)
 
-            text = f"{frame}  {frame.url}" if frame else status_text(self.session.status())
-            waiting.replace(text)
+            if frame is None:
+                waiting.replace(words.status_text(self.session.status()))
+            else:
+                waiting.replace(words.frame_link(frame, self.session.public_url))
             return
         from dtale_magics.frontend import panel  # noqa: PLC0415 (ipywidgets, not at %load_ext)
 
         shown = panel.of(self.session, frame)
         if instance is not None:
             shown.follow(instance)
-        waiting.replace(shown.live)
-        display(shown.static)
+        if height is not None:
+            shown.resize(height=height)
+        shown.show(waiting.replace)
 
     def _answer(self, answer: Answer, *, silent: bool) -> Any:
         """Show the words of an answer, and give its value to the user's code."""

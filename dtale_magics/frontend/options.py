@@ -33,6 +33,8 @@ _WIDTH = 96
 _SAMPLES = {"N": "10000", "NAME": "sales"}
 """A value for each placeholder that is none."""
 
+_LEAST_HEIGHT, _MOST_HEIGHT = 150, 5000
+
 
 @dataclass(frozen=True)
 class Option:
@@ -184,6 +186,18 @@ def _name(text: str, flag: str) -> str:
     return text.strip()
 
 
+def _height(text: str, flag: str) -> int:
+    """Read how tall a grid may become."""
+    number = text.strip().removesuffix("px")
+    if number.isdecimal() and len(number) < 5 and _LEAST_HEIGHT <= int(number) <= _MOST_HEIGHT:  # noqa: PLR2004 (digits)
+        return int(number)
+    raise UsageError(
+        f"{flag} takes a number of pixels from {_LEAST_HEIGHT} to {_MOST_HEIGHT}, and {text!r} is "
+        "none.",
+        f"Type for example: {flag} 600",
+    )
+
+
 DTALE = Magic(
     "%dtale",
     "Show a frame in D-Tale, below a link that is this notebook's alone.",
@@ -229,6 +243,13 @@ DTALE = Magic(
             "10000",
             keyword="sample",
             convert=count_from,
+        ),
+        Option(
+            "--height",
+            "lets its grid become so many pixels tall",
+            "600",
+            keyword="height",
+            convert=_height,
         ),
         Option(
             "--port",

@@ -9,16 +9,22 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import dataclasses
 import threading
-from pathlib import Path
+import time
 from typing import TYPE_CHECKING, Any
 
 import anywidget
 import ipywidgets
 from IPython import get_ipython
+from IPython.display import display
 from traitlets import Dict, Instance
 
-from dtale_magics.frontend import controller, panel_static
+from dtale_magics.frontend import controller, front_end, panel_module
+from dtale_magics.frontend.answering import Answering
+from dtale_magics.frontend.frame_view import HEIGHT, frame_state, length
+from dtale_magics.frontend.panel_static import StaticPanel
+from dtale_magics.frontend.preview import Preview
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +32,9 @@ if TYPE_CHECKING:
     from dtale_magics.frontend.controller import Controller, SessionLike
     from dtale_magics.state import FrameInfo
 
-_STATIC = Path(__file__).parent / "static"
+
+_SECONDS_BETWEEN_USES = 30.0
+"""How often the server hears of work in a grid at most."""
 
 
 class Hub(ipywidgets.Widget):  # type: ignore[misc]
@@ -48,8 +56,12 @@ class Hub(ipywidgets.Widget):  # type: ignore[misc]
         self._shown_in: set[str] = set()
         self._unwatch: Callable[[], None] | None = None
         self._lock = threading.RLock()
+        shell = get_ipython()
+        self.answering = None if shell is None else Answering(shell)
+        self._use_told = 0.0
         super().__init__(view=one.state(), links=self._links())
         self.on_msg(self._receive)
+        one.session.on_use = self._tell_use
 
     def expect_page(self) -> None:
         """Give out the links from now on."""
@@ -60,6 +72,17 @@ class Hub(ipywidgets.Widget):  # type: ignore[misc]
     def closed(self) -> bool:
         """Whether the user closed it, as ``Widget.close_all()`` does."""
         return self.comm is None
+
+    def _tell_use(self) -> None:
+        """Let the Jupyter server see that somebody uses a grid, so that it culls no such kernel.
+
+        It knows a kernel's activity by its messages, and what goes on over HTTP sends none.
+        """
+        now = time.monotonic()
+        if now < self._use_told + _SECONDS_BETWEEN_USES or self.closed:
+            return
+        self._use_told = now
+        self.send({"type": "used"})
 
     def _links(self) -> dict[str, Any]:
         links = self._controller.links()
@@ -90,6 +113,8 @@ class Hub(ipywidgets.Widget):  # type: ignore[misc]
         kind, view = content.get("type"), str(content.get("view", ""))
         if kind == "here":
             self._shown_in.add(view)
+            if self.answering is not None:
+                self.answering.heard()
             self.expect_page()
             self.wake()
         elif kind == "gone":
@@ -110,27 +135,33 @@ class Hub(ipywidgets.Widget):  # type: ignore[misc]
 class Panel(anywidget.AnyWidget):
     """The panel in one or more outputs, alone or above a frame's grid."""
 
-    _esm = _STATIC / "panel.js"
-    _css = _STATIC / "panel.css"
+    _esm = panel_module.source()
+    _css = panel_module.style()
 
     hub = Instance(Hub).tag(sync=True, **ipywidgets.widget_serialization)
     """Shared by all panels of the kernel."""
 
     frame = Dict().tag(sync=True)
-    """The grid below, as `_frame_state` describes it; empty for the panel alone."""
+    """The grid below, as `frame_state` describes it; empty for the panel alone."""
 
     def __init__(self, one: Controller, hub: Hub, frame: FrameInfo | None = None) -> None:
         self._controller = one
-        self._words = "" if frame is None else str(frame)
+        self._info = frame
+        self._size: dict[str, str] = {}
         super().__init__(hub=hub)
         self.show_frame(frame)
 
     def show_frame(self, frame: FrameInfo | None) -> None:
         """Show the grid of `frame` below the panel."""
         if frame is not None:
-            self._words = str(frame)
-            size = {name: size for name, size in self.frame.items() if name in {"width", "height"}}
-            self.frame = {**_frame_state(frame), **size}
+            self._info = frame
+            session = self._controller.session
+            theme = session.option("theme")
+            look = {
+                "height": length(session.option("height") or HEIGHT),
+                "theme": "" if theme in {None, "page"} else theme,
+            }
+            self.frame = {**frame_state(frame), **look, **self._size}
 
     def end(self, why: str) -> None:
         """Say in place of the grid why there is none any more."""
@@ -150,14 +181,45 @@ class Panel(anywidget.AnyWidget):
         """Have ``instance.adjust_cell_dimensions`` of D-Tale's instance change this grid's size."""
         instance._notebook_handle = _Grid(self)  # noqa: SLF001 (where D-Tale keeps what it updates)
 
-    def resize(self, width: object, height: object) -> None:
-        """Give the grid another size: pixels, or a length as CSS has it."""
-        self.frame = {**self.frame, "width": _length(width), "height": _length(height)}
+    def resize(self, width: object = None, height: object = None) -> None:
+        """Give the grid another size: pixels, or a length as CSS has it; None leaves it."""
+        given = {"width": width, "height": height}
+        self._size |= {name: length(size) for name, size in given.items() if size is not None}
+        self.frame = {**self.frame, **self._size}
+
+    def show(self, replace: Callable[[object], None] = display) -> None:
+        """Display the panel, and what stands in its place where it cannot live.
+
+        Parameters
+        ----------
+        replace
+            Displays the panel itself.
+        """
+        replace(self.live)
+        static = self.static
+        handle = display(static, display_id=True)
+        answering = self.hub.answering
+        if handle is not None and answering is not None and front_end.is_page(get_ipython()):
+            answering.wait(lambda heard: handle.update(static if heard else self.static_with_link))
 
     @property
-    def static(self) -> panel_static.StaticPanel:
-        """What the panel says, for where no widget can live."""
-        return panel_static.StaticPanel(self._controller.shown(), self._words)
+    def static(self) -> StaticPanel:
+        """The frame itself, for where no widget can live."""
+        session = self._controller.session
+        if self._info is None:
+            return StaticPanel(frames=[str(frame) for frame in session.frames()])
+        rows = session.option("preview")
+        head = session.head(self._info, rows) if rows else None
+        return StaticPanel(str(self._info), None if head is None else Preview.of(head))
+
+    @property
+    def static_with_link(self) -> StaticPanel:
+        """The same for a page that shows no widgets."""
+        session = self._controller.session
+        path = "" if self._info is None else f"/dtale/main/{self._info.data_id}"
+        bases = dict.fromkeys([session.base_url, session.public_url])
+        links = [f"{base}{path}" for base in bases if base and base.startswith("http")]
+        return dataclasses.replace(self.static, reason=front_end.why_no_panel(), links=links)
 
     @property
     def live(self) -> Live:
@@ -166,7 +228,7 @@ class Panel(anywidget.AnyWidget):
 
     def __repr__(self) -> str:
         """Return what a terminal shows."""
-        return panel_static.text(self._controller.view(), self._words)
+        return self.static.text()
 
     def _repr_mimebundle_(  # type: ignore[override] # a bundle without metadata will do
         self, **_: Any
@@ -186,10 +248,6 @@ class _Grid:
         self._panel.resize(iframe.width, iframe.height)
 
 
-def _length(size: object) -> str:
-    return f"{size}px" if isinstance(size, int | float) or str(size).isdecimal() else str(size)
-
-
 class Live:
     """The widget without a static form beside it."""
 
@@ -200,24 +258,6 @@ class Live:
         reference = {"version_major": 2, "version_minor": 1, "model_id": self._panel.model_id}
         # Without a text of our own, IPython would add "<… object at 0x…>".
         return {"application/vnd.jupyter.widget-view+json": reference, "text/plain": ""}
-
-
-def _frame_state(frame: FrameInfo) -> dict[str, Any]:
-    """Describe the grid of a frame to a page: whether it is older than another one, for example."""
-    newer = frame.newer
-    note = ""
-    if newer is not None:
-        here = f" as of cell [{frame.cell}]" if frame.cell else " as it was"
-        there = f" by cell [{newer.cell}]" if newer.cell else ""
-        note = f"{frame.name}{here}; it was shown again{there} later."
-    return {
-        "data_id": frame.data_id,
-        "title": str(frame),
-        "shown": frame.shown,
-        "note": note,
-        "newer": None if newer is None else {"data_id": newer.data_id, "shown": newer.shown},
-        "gone": "",
-    }
 
 
 def _follow_frames(session: SessionLike) -> None:
@@ -272,20 +312,10 @@ def of(session: SessionLike, frame: FrameInfo | None = None) -> Panel:
             panel = panels[key] = Panel(one, hub, frame)
     panel.show_frame(frame)
     _follow_frames(session)
-    if _asked_by_a_page():
+    if front_end.is_page(get_ipython()):
         hub.expect_page()
     if frame is None:
         one.refresh()  # the state itself was asked for
     hub.wake()
     one.refresh_soon()
     return panel
-
-
-def _asked_by_a_page() -> bool:
-    """Whether the cell that runs came from an editor, and not from nbclient or papermill.
-
-    Their clients take no input; pages do.
-    """
-    kernel = getattr(get_ipython(), "kernel", None)
-    request = {} if kernel is None else kernel.get_parent("shell").get("content", {})
-    return bool(request.get("allow_stdin", True))

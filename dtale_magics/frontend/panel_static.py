@@ -1,17 +1,19 @@
-"""The panel without a browser behind it: exports, saved notebooks, consoles and terminals.
+"""The panel without a browser behind it: exports, saved notebooks, pages without widgets.
 
-It never contains the link: a saved notebook would carry the capability to whoever reads it.
+It shows the frame itself, and nothing that is another one at the next run: no ports, no times, no
+other notebooks. It has no link, which a saved notebook would carry to whoever reads it.
 """
 
 from __future__ import annotations
 
 import html
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from dtale_magics.state import clock
-
 if TYPE_CHECKING:
-    from dtale_magics.frontend.panel_view import Line, PanelView
+    from collections.abc import Sequence
+
+    from dtale_magics.frontend.preview import Preview
 
 # The widget's output stands right before this one. Where it could not be restored, JupyterLab
 # shows an error in it, which says less than the text below; where it lives, panel.css hides us.
@@ -20,54 +22,56 @@ _STYLE = (
     "> .jp-OutputArea-output.jupyter-widgets:not(:has(*)) { display: none }</style>"
 )
 
-_HINT = "Run this cell in a notebook to open it."
+_HINT = "Run this cell in a notebook to open it in D-Tale."
 
 
+@dataclass(frozen=True)
 class StaticPanel:
-    """What the panel said when the cell ran, as text and as HTML.
+    """What a cell leaves where no panel lives, as text and as HTML.
 
-    Parameters
+    Attributes
     ----------
-    view
-        What the panel says.
     frame
         The frame that the cell showed, in words; empty for the panel alone.
+    preview
+        Its first rows; None if they are not wanted.
+    frames
+        For the panel alone: what D-Tale shows, in words.
+    reason, links
+        Why no panel lives there, and what leads to D-Tale all the same.
     """
 
-    def __init__(self, view: PanelView, frame: str = "") -> None:
-        self._view = view
-        self._frame = frame
+    frame: str = ""
+    preview: Preview | None = None
+    frames: Sequence[str] = ()
+    reason: str = ""
+    links: Sequence[str] = ()
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        return {"text/plain": text(self._view, self._frame), "text/html": self.html()}
+        return {"text/plain": self.text(), "text/html": self.html()}
+
+    def text(self) -> str:
+        """Return the frame in words, and its first rows below."""
+        table = [] if self.preview is None else [self.preview.text()]
+        return "\n".join([*self._lines(), *self.links, *table])
 
     def html(self) -> str:
-        """Return one line that names the frame, and what the panel said below it."""
-        head = html.escape(f"D-Tale: {self._frame}" if self._frame else "D-Tale")
-        lines = "<br>".join(html.escape(line) for line in _lines(self._view, ""))
-        return (
-            f'{_STYLE}<div class="dtale-magics-static"><strong>{head}</strong>. {_HINT}<br>'
-            f"<small>{lines}</small></div>"
-        )
+        """Return the same as HTML."""
+        first, *others = map(html.escape, self._lines())
+        links = [
+            f'<a href="{html.escape(link)}" target="_blank" rel="noopener">{html.escape(link)}</a>'
+            for link in self.links
+        ]
+        lines = "<br>".join([f"<strong>{first}</strong>", *others, *links])
+        hint = "" if self.links else f"<small>{_HINT}</small>"
+        table = "" if self.preview is None else self.preview.html()
+        return f'{_STYLE}<div class="dtale-magics-static">{lines}{table}{hint}</div>'
 
-
-def text(view: PanelView, frame: str = "") -> str:
-    """Return what the panel says in some lines."""
-    return "\n".join(_lines(view, frame))
-
-
-def _lines(view: PanelView, frame: str) -> list[str]:
-    lines = [f"{view.server.glyph} {view.label}: {_words(view.server)}"]
-    lines += [f"  {one}" for one in ([frame] if frame else view.frames)]
-    lines += [f"{line.glyph} {_words(line)}" for line in (view.ingress, view.outside)]
-    lines += [f"▲ {view.warning}"] if view.warning else []
-    said = view.activity.said
-    if said is not None:
-        lines += [said.text, *([said.hint] if said.hint else [])]
-    return lines
-
-
-def _words(line: Line) -> str:
-    since = "" if line.since is None else f" since {clock(line.since)}"
-    note = f"{' ' if line.text.endswith('.') else ', '}{line.note}" if line.note else ""
-    return f"{line.text}{since}{note}"
+    def _lines(self) -> list[str]:
+        if self.frame:
+            lines = [self.frame]
+        elif self.frames:
+            lines = ["D-Tale of this notebook shows:", *self.frames]
+        else:
+            lines = ["D-Tale of this notebook shows no frame yet."]
+        return [*lines, *([self.reason] if self.reason else [])]

@@ -1,228 +1,47 @@
-"""What the panel says, as plain values: a pure function of what is known."""
+"""What the panel says: every sentence of it, as a pure function of what is known."""
 
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from dtale_magics import outcome
+from dtale_magics.errors import DtaleMagicsError
 from dtale_magics.frontend.display import OPEN_ACCESS
+from dtale_magics.frontend.panel_model import (
+    Activity,
+    Button,
+    End,
+    Facts,
+    KernelRow,
+    Line,
+    PanelView,
+    Said,
+    WayRow,
+)
+from dtale_magics.reach.finding import Ours
 from dtale_magics.state import frame_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
     from dtale_magics.reach.finding import Finding
     from dtale_magics.reach.verdict import Verdict
     from dtale_magics.state import PortHolder, Status
-
-GLYPHS = {
-    "ours": "●",
-    "free": "○",
-    "held": "◐",
-    "frozen": "‖",
-    "stranger": "▲",
-    "lost": "✗",
-    "unknown": "?",
-}
-"""A shape for each mark, so that colour is never the only sign."""
-
-
-@dataclass(frozen=True)
-class Line:
-    """One fact.
-
-    Attributes
-    ----------
-    mark
-        A key of `GLYPHS`.
-    text
-        The fact in words.
-    since
-        Since when, seconds since the epoch; the reader's own clock formats it.
-    note
-        What follows the time.
-    """
-
-    mark: str
-    text: str
-    since: float | None = None
-    note: str = ""
-
-    @property
-    def glyph(self) -> str:
-        """Shape that stands before the text."""
-        return GLYPHS[self.mark]
-
 
 _NAMED = 3
 """So many notebooks are named in a line."""
 
 _UNKNOWN = Line("unknown", "Looking for the other notebooks …")
 
+_RETIRED = End(
+    "unloaded",
+    "dtale_magics was unloaded, and D-Tale ended with it.",
+    "Run a cell with %load_ext dtale_magics, then this one again.",
+)
+_STOPPED = End("stopped", "D-Tale was stopped in this notebook.", "Run this cell again to go on.")
 
-@dataclass(frozen=True)
-class Button:
-    """Something to click.
-
-    Attributes
-    ----------
-    action
-        What `Controller.act` is told: ``take``, ``release`` or ``range``.
-    label
-        Says exactly what will happen.
-    value
-        The action's argument.
-    confirm
-        A question to answer first, where something may be lost; empty where nothing can be.
-    """
-
-    action: str
-    label: str
-    value: str = ""
-    confirm: str = ""
-
-
-@dataclass(frozen=True)
-class Said:
-    """How the last action ended.
-
-    Attributes
-    ----------
-    action
-        The action.
-    ok
-        Whether it did what its button said.
-    text, hint
-        The outcome in words, and what to do next.
-    """
-
-    action: str
-    ok: bool
-    text: str
-    hint: str = ""
-
-
-@dataclass(frozen=True)
-class KernelRow:
-    """A D-Tale of the pod: notebook, what is known of it, and its frames."""
-
-    label: str
-    text: str
-    frames: tuple[str, ...] = ()
-    here: bool = False
-
-
-@dataclass(frozen=True)
-class WayRow:
-    """A URL, and what is found there from the browser and from the kernel."""
-
-    base: str
-    browser: str
-    kernel: str
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What is known at one moment.
-
-    Attributes
-    ----------
-    status
-        This kernel's.
-    kernels
-        Every D-Tale of the pod, as `Session.kernels` lists them.
-    events
-        Time (seconds since the epoch) and text, oldest first.
-    verdict
-        By which URL this notebook's D-Tale is seen; None where nobody has asked.
-    asked
-        Whether the siblings were asked; before, nobody knows here who else has the ingress port.
-    """
-
-    status: Status
-    kernels: Sequence[Mapping[str, Any]] = ()
-    events: Sequence[tuple[float, str]] = ()
-    verdict: Verdict | None = None
-    asked: bool = True
-
-
-@dataclass(frozen=True)
-class Activity:
-    """What the user did in the panel.
-
-    Attributes
-    ----------
-    doing
-        What is being done right now, in words; empty when nothing is.
-    said
-        How the last action ended.
-    undo
-        What takes it back.
-    taken_from
-        The notebook that the ingress port was taken from.
-    ended
-        When the last action ended, seconds since the epoch.
-    """
-
-    doing: str = ""
-    said: Said | None = None
-    undo: Button | None = None
-    taken_from: str = ""
-    ended: float = 0.0
-
-
-@dataclass(frozen=True)
-class PanelView:
-    """Everything in the panel.
-
-    Attributes
-    ----------
-    label
-        Name of this notebook.
-    server, ingress, outside
-        What this notebook's D-Tale does, who has the ingress port, what one sees from outside, with
-        what to do if that is nothing.
-    button
-        The one thing that can be done about the ingress port.
-    activity
-        What is being done and how the last action ended.
-    news
-        What happened after that.
-    warning
-        What the reader ought to know before anything else.
-    range
-        Where ports are looked for.
-    frames
-        Frames of this notebook, in words.
-    kernels
-        Every D-Tale of the pod, this notebook's first.
-    ways
-        The URLs that may lead to this notebook, best first.
-    events
-        Time and text, latest first.
-    """
-
-    label: str
-    server: Line
-    ingress: Line
-    outside: Line
-    button: Button | None = None
-    activity: Activity = field(default_factory=Activity)
-    news: str = ""
-    warning: str = ""
-    range: str = ""
-    frames: tuple[str, ...] = ()
-    kernels: tuple[KernelRow, ...] = ()
-    ways: tuple[WayRow, ...] = ()
-    events: tuple[tuple[float, str], ...] = ()
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the same as plain values for JSON, each line with its glyph."""
-        plain = dataclasses.asdict(self)
-        for name in ("server", "ingress", "outside"):
-            plain[name]["glyph"] = getattr(self, name).glyph
-        return plain
+_ABOUT_INGRESS = {"take", "release"}
 
 
 def broken(label: str, what: str, hint: str, activity: Activity | None = None) -> PanelView:
@@ -230,8 +49,10 @@ def broken(label: str, what: str, hint: str, activity: Activity | None = None) -
     return PanelView(
         label,
         Line("unknown", what),
-        Line("unknown", hint or "Correct it and run the cell again."),
         Line("unknown", "Not known while that lasts."),
+        Line("unknown", hint or "Correct it and run the cell again."),
+        brief=what,
+        concern="broken",
         activity=activity or Activity(),
     )
 
@@ -242,21 +63,84 @@ def describe(facts: Facts, activity: Activity | None = None) -> PanelView:
     status = facts.status
     keeper = _keeper(facts)
     known = facts.asked or status.holds_ingress
+    matters = _ingress_matters(facts, activity)
+    when, news = _news(facts, activity)
+    button = _button(facts, keeper, activity.taken_from) if known and matters else None
+    if news:
+        activity = dataclasses.replace(activity, undo=None)  # it belongs to what was said before
+    elif activity.undo and button and activity.undo.action == button.action:
+        button = None  # one button for one action
     return PanelView(
         label=status.label,
         server=_server(facts),
-        ingress=_ingress(status, keeper) if known else _UNKNOWN,
         outside=_outside(status, facts.verdict) if known else _UNKNOWN,
-        button=_button(facts, keeper, activity.taken_from) if known else None,
+        ingress=(_ingress(status, keeper) if known else _UNKNOWN) if matters else None,
+        brief=_brief(facts, matters=matters and known),
+        concern=_concern(facts, when if news else None),
+        end=_end(facts),
+        button=button,
         activity=activity,
-        news=next((text for moment, text in facts.events[-1:] if moment > activity.ended), ""),
+        news=news,
         warning=OPEN_ACCESS if status.open_access else "",
         range=str(status.range),
         frames=tuple(str(frame) for frame in status.frames),
         kernels=tuple(_rows(facts)),
         ways=tuple(_ways(facts.verdict)),
-        events=tuple((moment, text) for moment, text in reversed(facts.events)),
+        events=tuple((event.time, event.text) for event in reversed(facts.events)),
     )
+
+
+def _ingress_matters(facts: Facts, activity: Activity) -> bool:
+    """Whether anybody has to know of the ingress port: one notebook alone has no use for it."""
+    others = any(one["owner"] != facts.status.owner for one in facts.kernels)
+    holder = facts.status.ingress_holder
+    held = holder is not None and holder.kind == "notebook"
+    clicked = activity.said is not None and activity.said.action in _ABOUT_INGRESS
+    return facts.exposed or others or held or clicked
+
+
+def _news(facts: Facts, activity: Activity) -> tuple[float, str]:
+    """Return what happened last since the user's last click, with its time."""
+    told = [event for event in facts.events if not event.routine]
+    if told and told[-1].time > activity.ended:
+        return told[-1].time, told[-1].text
+    return 0.0, ""
+
+
+def _concern(facts: Facts, news: float | None) -> str:
+    """Name all that the reader ought to see, in words that change when it does."""
+    status, verdict = facts.status, facts.verdict
+    concerns = ["open access"] if status.open_access else []
+    if verdict is not None and verdict.reachable is False and status.ports:
+        concerns.append("not reached")
+    rows = () if verdict is None else verdict.rows
+    ingress = next((row for row in rows if row.source == "ingress"), None)
+    if ingress and ingress.browser is not None and not isinstance(ingress.browser, Ours):
+        concerns.append(f"ingress: {ingress.browser}")
+    if news is not None:
+        concerns.append(f"news of {news}")
+    return "; ".join(concerns)
+
+
+def _end(facts: Facts) -> End | None:
+    if facts.retired:
+        return _RETIRED
+    return _STOPPED if facts.status.frames and not facts.status.ports else None
+
+
+def _brief(facts: Facts, *, matters: bool) -> str:
+    """Say where D-Tale is, for the one line that is always there."""
+    status = facts.status
+    if not status.ports:
+        return "not running; start it with %dtale df" if not status.frames else "not running"
+    assert status.port is not None
+    port, ingress, holder = status.port, status.ingress_port, status.ingress_holder
+    shared = f"port {port}{_shared_with(facts, port)}"
+    if not matters or ingress in status.ports:
+        return shared
+    if holder is None:
+        return f"{shared}; ingress port {ingress} is free"
+    return f"{shared}; ingress port {ingress}: {holder.label}"
 
 
 def _server(facts: Facts) -> Line:
@@ -386,3 +270,68 @@ def _ways(verdict: Verdict | None) -> Iterable[WayRow]:
 
 def _found(finding: Finding | None) -> str:
     return "not known" if finding is None else f"{finding.glyph} {finding}"
+
+
+# ------------------------------------------------------------------------------------- actions
+
+
+def doing(action: str, status: Status | None) -> str:
+    """Say what is being done."""
+    port = "" if status is None else status.ingress_port
+    return {
+        "take": f"Taking ingress port {port} …",
+        "release": f"Giving back ingress port {port} …",
+        "range": "Setting the range …",
+    }.get(action, "Working …")
+
+
+def after_take(result: Any) -> Activity:
+    """Say how a takeover ended, and offer to take it back where that restores what was."""
+    said = _said("take", result)
+    undo, taken_from = None, ""
+    match result:
+        case outcome.InFront():
+            taken_from = result.holder.label
+            undo = Button("release", f"Undo: {taken_from} in front again")
+    return Activity(said=said, undo=undo, taken_from=taken_from)
+
+
+def after_release(result: Any, before: Activity) -> Activity:
+    """Say how giving back ended, and offer to take the port again."""
+    said = _said("release", result)
+    if not said.ok:
+        return Activity(said=said, taken_from=before.taken_from)
+    return Activity(said=said, undo=Button("take", f"Undo: take port {result.port} again"))
+
+
+def after_range(old: object, new: object, before: Activity) -> Activity:
+    """Say where ports are looked for from now on."""
+    undo = Button("range", f"Undo: range {old} again", str(old)) if new != old else None
+    text = f"Ports are looked for in {new} from now on."
+    return Activity(said=Said("range", ok=True, text=text), undo=undo, taken_from=before.taken_from)
+
+
+def after_error(action: str, error: Exception, before: Activity) -> Activity:
+    """Say what went wrong."""
+    if isinstance(error, DtaleMagicsError):
+        said = Said(action, ok=False, text=error.what, hint=error.hint)
+    else:
+        said = Said(
+            action,
+            ok=False,
+            text=f"That failed: {type(error).__name__}: {error}",
+            hint="Nothing else has changed. Try again, or type: %dtale_port",
+        )
+    return Activity(said=said, taken_from=before.taken_from)
+
+
+def _said(action: str, result: Any) -> Said:
+    if isinstance(result, outcome.Refused):
+        return Said(
+            action,
+            ok=False,
+            text=f"Port {result.port} was not taken: {result.why}",
+            hint=result.hint,
+        )
+    text, _, hint = str(result).partition("\n")
+    return Said(action, ok=True, text=text, hint=hint)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any
 
+from dtale_magics.frontend.front_end import CELL_ID
 from dtale_magics.state import Cell
 
 if TYPE_CHECKING:
@@ -46,10 +47,6 @@ class Busy:
         self._busy = False
 
 
-_CELL_ID = ("cellId", "cell_id")
-"""What JupyterLab, Notebook 7 and VS Code call it in the metadata of their requests."""
-
-
 def running_cell(shell: InteractiveShell) -> Cell:
     """Return the cell that `shell` runs.
 
@@ -65,5 +62,5 @@ def running_cell(shell: InteractiveShell) -> Cell:
     run = str(header.get("msg_id", ""))
     if header.get("msg_type") != "execute_request":
         return Cell(run=run)
-    found = [metadata[name] for name in _CELL_ID if isinstance(metadata.get(name), str)]
+    found = [metadata[name] for name in CELL_ID if isinstance(metadata.get(name), str)]
     return Cell(found[0] if found else "", run, number)

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 PATH = "/dtale/static/"
 """Where D-Tale has its static files."""
 
-OWN_SCRIPTS = ("magics/exact.js", "magics/place.js")
+OWN_SCRIPTS = ("magics/exact.js", "magics/place.js", "magics/embedded.js")
 """Scripts of our own that D-Tale's pages load as well."""
 
 _OWN = {name: Path(__file__).parents[1] / "viewer" / Path(name).name for name in OWN_SCRIPTS}

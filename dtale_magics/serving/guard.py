@@ -33,6 +33,11 @@ _PREFIX_HEADERS = ("HTTP_X_FORWARDED_PREFIX", "HTTP_X_FORWARDED_CONTEXT", "HTTP_
 _HOST = re.compile(r"(?:\[([0-9a-f:.]+)\]|([a-z0-9_](?:[a-z0-9_.-]{0,252})))(?::(\d{1,5}))?")
 _ORIGIN = re.compile(r"https?://[a-z0-9\[\]:_.-]{1,270}")
 
+_PAGE_ORIGIN = re.compile(rf"{_ORIGIN.pattern}|vscode-(?:webview|file)://[a-z0-9.-]{{1,100}}")
+"""Where a notebook's page may come from: VS Code has schemes of its own."""
+
+_MOST_ANCESTORS = 4
+
 _PAGES = re.compile(
     r"(?:dtale(?:/(?:main|iframe|popup|network|calculation|code-popup|charts)(?:/[^_].*)?)?/?)?"
 )
@@ -172,10 +177,15 @@ def is_page(environ: Mapping[str, str], rest: str) -> bool:
     )
 
 
-def notebook_origin(environ: Mapping[str, str]) -> str:
-    """Return the origin of the page that the panel is in, or "" if this is no call of a panel."""
-    origin = environ.get("HTTP_ORIGIN", "").lower()
-    return origin if _HEADER_KEY in environ and _ORIGIN.fullmatch(origin) else ""
+def notebook_origins(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the origins of the page that the panel is in, and of the pages that that one is in.
+
+    None if this is no call of a panel, whose header names the latter.
+    """
+    if _HEADER_KEY not in environ:
+        return ()
+    said = [environ.get("HTTP_ORIGIN", ""), *environ[_HEADER_KEY].split()[:_MOST_ANCESTORS]]
+    return tuple(origin for origin in map(str.lower, said) if _PAGE_ORIGIN.fullmatch(origin))
 
 
 @functools.lru_cache(maxsize=16)

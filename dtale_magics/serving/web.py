@@ -134,7 +134,7 @@ class Web:
             root, slash, rest = prefix, "/", path.removeprefix("/")
         environ[CONNECTION_KEY].admit()
         if capable:
-            self._remember_notebook(guard.notebook_origin(environ))
+            self._remember_notebook(guard.notebook_origins(environ))
         ancestors = guard.frame_ancestors(policy, tuple(self._notebooks))
         headers = [*_SAFE_HEADERS, ("Content-Security-Policy", ancestors)]
         start_response = _with(start_response, headers)
@@ -162,10 +162,11 @@ class Web:
         ours = path == _SHUTDOWN or path.startswith(f"/{_ACTIONS}")
         return None if policy.open_access and not ours else _not_found()
 
-    def _remember_notebook(self, origin: str) -> None:
+    def _remember_notebook(self, origins: Iterable[str]) -> None:
         """Let the page that has a panel show the grid, too: its origin is not known otherwise."""
-        if origin and origin not in self._notebooks:
-            self._notebooks.append(origin)
+        for origin in origins:
+            if origin not in self._notebooks:
+                self._notebooks.append(origin)
 
 
 def _not_found() -> Response:

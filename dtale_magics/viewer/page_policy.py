@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import BaseLoader
 
 from dtale_magics.serving.assets import OWN_SCRIPTS
-from dtale_magics.viewer import patches
+from dtale_magics.viewer import page_theme, patches
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -113,6 +113,7 @@ class _OwnScripts(BaseLoader):
         if template in _EXPORTS:
             source = source.replace(_EXPORTED, f"{_exact_numbers()}{_EXPORTED}")
         else:
+            source = page_theme.in_template(source)
             source = source.replace("<script", _MARK)
         return source, filename, current
 

@@ -75,6 +75,12 @@ class PlainShow:
         while self._undo:
             self._undo.pop()()
 
+    @property
+    def serves(self) -> bool:
+        """Whether D-Tale is served by us."""
+        app = sys.modules.get(_TARGET)
+        return app is not None and _is_ours(app)
+
     def announce(self) -> None:
         """Tell D-Tale where it is now: ``dtale.app.ACTIVE_HOST`` and ``ACTIVE_PORT``."""
         module = sys.modules.get(_TARGET)

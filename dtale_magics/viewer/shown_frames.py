@@ -114,6 +114,18 @@ class ShownFrames:
         rows = _module("views").DtaleData(data_id, self._base_url()).view_data
         return self._as_the_users(rows, instance, self.places.get(data_id))
 
+    def head(self, data_id: str, rows: int) -> Any:
+        """Return the first rows of a frame, as the user had it, without its hidden columns.
+
+        None if there is no frame of that id.
+        """
+        instance = _module("global_state").get_data_inst(data_id)
+        if instance is None or instance.data is None:
+            return None
+        hidden = {one["name"] for one in instance.dtypes if not one.get("visible", True)}
+        data = instance.data[[name for name in instance.data.columns if name not in hidden]]
+        return self._as_the_users(data.head(rows), instance, self.places.get(data_id))
+
     def edited(self, data_id: str) -> Any:
         """Return all rows of a frame with what was edited in its grid, also if that was replaced.
 

@@ -27,6 +27,7 @@ from dtale_magics.viewer import (
     layout,
     option_check,
     page_policy,
+    page_theme,
 )
 from dtale_magics.viewer.frames import sources, substitutes
 from dtale_magics.viewer.origin import Origin, memory_of
@@ -246,6 +247,7 @@ class Viewer:
         filters.quote_values(_dtale("column_filters"))
         charts, layout = _dtale("dash_application.views"), _dtale("dash_application.layout.layout")
         page_policy.install(app, charts, layout)
+        page_theme.install(app, state)
         dtale_url_for = app.url_for
 
         def keep_root(response: Response) -> Response:

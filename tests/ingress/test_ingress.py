@@ -131,7 +131,9 @@ def _shows(page: NotebookPage, cell: int, base: str) -> None:
     Each cell shows a frame of its own, and cells are run once each, from the first one down.
     """
     pattern = base if base.startswith(".") else re.escape(base)
-    frame = page.grid_from(cell, re.compile(rf"^{pattern}/[\w-]+/dtale/iframe/{cell}$"))
+    frame = page.grid_from(
+        cell, re.compile(rf"^{pattern}/[\w-]+/dtale/iframe/{cell}\?page-theme=light$")
+    )
     word = page.name.partition(".")[0]
     expect(frame.get_by_text(f"of {word}", exact=True)).to_be_visible()
 

@@ -23,6 +23,7 @@ class FakeSession:
     ports: tuple[int, ...] = (40001,)
 
     def __init__(self) -> None:
+        self.on_use: Callable[[], None] = lambda: None
         self.is_watched: Callable[[], bool] = lambda: False
         self.outcome: Outcome | Exception = Free(40000)
         self.broken: Exception | None = None
@@ -33,6 +34,21 @@ class FakeSession:
         self.subscribers: list[Callable[[], None]] = []
         self._events: list[Event] = []
         self.reach = Reachability(self)
+
+    base_url: str | None = "http://127.0.0.1:40001/secret"
+    public_url = base_url
+
+    def option(self, name: str) -> Any:
+        del name
+
+    def head(self, frame: FrameInfo, rows: int) -> Any:
+        del frame, rows
+
+    def is_exposed(self) -> bool:
+        return True
+
+    def tell_siblings(self) -> None:
+        self.calls.append("tell")
 
     def settings(self) -> Settings:
         return Settings(self.range, 40000)

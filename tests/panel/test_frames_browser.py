@@ -71,7 +71,7 @@ def grid(page: NotebookPage, cell: int, number: int = 0) -> FrameLocator:
 
 
 def frame_line(page: NotebookPage, cell: int, number: int = 0) -> Locator:
-    return page.output(cell).locator(".dp-frame").nth(number)
+    return page.output(cell).locator(".dp-head").nth(number)
 
 
 def test_each_grid_shows_its_own_frame_and_an_old_one_says_so(page: NotebookPage) -> None:
@@ -85,11 +85,11 @@ def test_each_grid_shows_its_own_frame_and_an_old_one_says_so(page: NotebookPage
     # The same name in a later cell: the older grid stays, and says so.
     first = run(page, 2)
     expect(grid(page, 2).locator("body")).to_contain_text("one-p")
-    expect(frame_line(page, 2)).to_contain_text("df: 3 rows × 2 columns")
+    expect(frame_line(page, 2)).to_contain_text("df 3 rows × 2 columns")
     later = run(page, 3)
     expect(grid(page, 3).locator("body")).to_contain_text("changed")
     expect(frame_line(page, 2)).to_contain_text(
-        f"df as of cell {first}; it was shown again by cell {later}"
+        f"as of cell {first}; it was shown again by cell {later}"
     )
     expect(grid(page, 2).locator("body")).to_contain_text("one-p")
     expect(grid(page, 2).locator("body")).not_to_contain_text("changed")
@@ -103,7 +103,7 @@ def test_each_grid_shows_its_own_frame_and_an_old_one_says_so(page: NotebookPage
     run(page, 5)
     again = run(page, 2)
     expect(grid(page, 2).locator("body")).to_contain_text("thrice")
-    expect(frame_line(page, 2)).to_contain_text("df: 1 row × 1 column")
+    expect(frame_line(page, 2)).to_contain_text("df 1 row × 1 column")
     expect(frame_line(page, 3)).to_contain_text(f"it was shown again by cell {again}")
 
     # Dropped: no broken grid, and why.
@@ -131,7 +131,7 @@ def test_a_watched_frame_follows_and_keeps_place_and_sorting(page: NotebookPage)
         row = shown.locator(".cell", has_text=re.compile(f"^{text}$"))
         expect(row).to_be_visible()
         expect(row).to_be_in_viewport()
-    expect(frame_line(page, 6)).to_contain_text("long: 3,000 rows × 3 columns")
+    expect(frame_line(page, 6)).to_contain_text("long 3,000 rows × 3 columns")
     expect(shown.locator("body")).to_contain_text("1501")  # still sorted, downwards
     shown.locator(".cell", has_text="CHANGED-IN-PLACE").hover()
     page.page.mouse.wheel(0, -1_000_000)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 pytestmark = [
-    pytest.mark.timeout(180),
+    pytest.mark.timeout(400),
     # Playwright's loop and Jupyter's processes are closed by their own ends.
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
 ]
@@ -77,7 +77,8 @@ def browser() -> Iterator[Browser]:
 def stage(browser: Browser) -> Iterator[Stage]:
     with PortClaims() as claims:
         ports = claims.take()
-        with Jupyter(claims.take()[0], ports) as jupyter:
+        exposed = {"DTALE_INGRESS_PORT": str(ports[0])}
+        with Jupyter(claims.take()[0], ports, exposed) as jupyter:
             yield Stage(jupyter, browser, ports)
             for context in browser.contexts:
                 context.close()
@@ -103,9 +104,12 @@ def test_two_notebooks_and_one_port(stage: Stage, face: str) -> None:
     primary.click()
     _says(eda, "This notebook is in front")
     _says(train, "eda.ipynb is in front")
-    expect(primary).to_have_text(f"Give back ingress port {stage.ingress} to train.ipynb")
-    expect(primary).to_be_focused()
+    undo = eda.panel(1).locator(".dp-undo")
+    expect(undo).to_have_text("Undo: train.ipynb in front again")
+    expect(undo).to_be_focused()
+    expect(primary).to_be_hidden()  # one button for one action
     expect(eda.panel(1).locator(".dp-status")).to_contain_text("is in front at port")
+    expect(train.panel(1).locator(".dp-status")).to_contain_text("eda.ipynb is in front at port")
     opening = eda.panel(1).locator("a", has_text="Open")
     expect(opening).to_have_attribute("href", re.compile(rf"/proxy/{stage.ingress}/"))
     link = str(opening.get_attribute("href"))
@@ -116,14 +120,21 @@ def test_two_notebooks_and_one_port(stage: Stage, face: str) -> None:
     eda.picture(PICTURES / f"{face}-taken.png", 1)
     train.picture(PICTURES / f"{face}-lost.png", 1)
 
-    # Given back, while a cell runs.
+    # Renamed, train.ipynb has its new name everywhere, and is still the one to give back to.
+    train.rename("fit.ipynb")
+    expect(undo).to_have_text("Undo: fit.ipynb in front again")
+    expect(eda.panel(1).locator(".dp-status")).to_contain_text("in place of fit.ipynb")
+    expect(eda.panel(1)).not_to_contain_text("train.ipynb")
+
+    # Given back, while a cell runs; of two panels, the one that was used says so.
     eda.run(2)
     eda.start(3)
     expect(eda.cell(3).locator(".jp-InputPrompt").first).to_have_text("[*]:")
-    primary.click()
+    undo.click()
     _says(train, "This notebook is in front")
-    for cell in (1, 2):
-        expect(eda.panel(cell).locator(".dp-status")).to_contain_text("train.ipynb is in front")
+    expect(eda.panel(1).locator(".dp-status")).to_contain_text("fit.ipynb is in front")
+    expect(eda.panel(2).locator(".dp-status")).to_be_empty()
+    expect(eda.page.get_by_role("status").filter(has_text="fit.ipynb is in front")).to_have_count(1)
     expect(eda.cell(3).locator(".jp-InputPrompt").first).to_have_text("[*]:")
 
     # What is saved has no link in it.
@@ -135,7 +146,7 @@ def test_two_notebooks_and_one_port(stage: Stage, face: str) -> None:
     train.panel(1).locator("summary").click()
     train.panel(1).get_by_label("Look for ports in").fill("9-1")
     train.page.keyboard.press("Enter")
-    expect(train.panel(1).get_by_role("alert")).to_contain_text("range is empty")
+    expect(train.panel(1).locator(".dp-error")).to_contain_text("range is empty")
     train.picture(PICTURES / f"{face}-dark-details.png", 1)
     train.page.set_viewport_size({"width": 480, "height": 1500})
     train.picture(PICTURES / f"{face}-dark-narrow.png", 1)
@@ -162,7 +173,7 @@ def test_a_frozen_incumbent_a_restart_and_a_reload(stage: Stage) -> None:
 
     # A restart ends it, and says so here and there.
     eda.restart()
-    expect(eda.panel(1).locator(".dp-status")).to_contain_text("Run the cell again")
+    expect(eda.output(1).locator(".dp-cover")).to_contain_text("The kernel was restarted")
     expect(eda.panel(1).locator(".dp-primary")).to_have_attribute("aria-disabled", "true")
     eda.picture(PICTURES / "restarted.png", 1)
     expect(train.panel(1)).to_contain_text("This notebook is in front")
@@ -196,7 +207,9 @@ def test_a_stranger_a_new_link_and_outputs_that_are_cleared(stage: Stage) -> Non
     old = str(eda.cell(1).locator("iframe.dtale-grid").get_attribute("src"))
     eda.cell(3).locator(".cm-content").first.fill("%dtale --new-link")
     eda.run(3)
-    grid = eda.grid_from(1, re.compile(rf"^(?!{re.escape(old)}).*/dtale/iframe/1$"))
+    grid = eda.grid_from(
+        1, re.compile(rf"^(?!{re.escape(old)}).*/dtale/iframe/1\?page-theme=light$")
+    )
     expect(grid.locator("body")).to_contain_text("of eda.ipynb")
     assert eda.page.request.get(old).status == 404
     assert eda.page.request.get(grid.url).status == 200

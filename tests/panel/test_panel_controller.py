@@ -98,6 +98,7 @@ def test_whatever_goes_wrong_is_shown(session: FakeSession) -> None:
     assert said.hint
     session.broken = SettingError("DTALE_MIN_PORT", "x", "DTALE_MIN_PORT is 'x'.", "Use a number.")
     view = one.view()
+    assert view.ingress
     assert (view.server.text, view.ingress.text) == ("DTALE_MIN_PORT is 'x'.", "Use a number.")
     assert view.button is None
 
@@ -170,7 +171,7 @@ def test_a_retired_panel_says_so_and_does_nothing(session: FakeSession) -> None:
     one.retire()
     one.act("take")
     assert session.calls == []
-    assert "unloaded" in one.state()["activity"]["said"]["text"]
+    assert "unloaded" in one.state()["end"]["text"]
 
 
 # ------------------------------------------------------------------------ over HTTP

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
         ViewportSize,
     )
 
-SECONDS = 30.0
+SECONDS = 60.0
+RUN_SECONDS = 150.0
+"""For a cell: the first frame waits for the import of D-Tale."""
 expect.set_options(timeout=SECONDS * 1000)
 
 FACES = {"lab": "doc/tree", "notebook": "notebooks"}
@@ -106,7 +108,7 @@ class Server(Protocol):
 class NotebookPage:
     """A notebook of `jupyter` in a page of its own, by default from that server's own URL."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (by keyword)
         self,
         browser: Browser,
         jupyter: Server,
@@ -114,6 +116,7 @@ class NotebookPage:
         face: str = "lab",
         *,
         url: str = "",
+        unfolded: bool = True,
         **context_options: Any,
     ) -> None:
         self.name = name
@@ -124,6 +127,10 @@ class NotebookPage:
         context = browser.new_context(viewport=viewport, **context_options)
         context.grant_permissions(["clipboard-read", "clipboard-write"])
         context.set_default_timeout(SECONDS * 1000)
+        if unfolded:  # as somebody has it who once unfolded a panel
+            context.add_init_script(
+                "try { localStorage['dtale_magics.unfolded.frame'] = 'yes' } catch {}"
+            )
         self.page = context.new_page()
         self.problems: list[str] = []
         self.page.on("pageerror", lambda error: self.problems.append(str(error)))
@@ -176,12 +183,21 @@ class NotebookPage:
         self.start(index)
         prompt = self.cell(index).locator(".jp-InputPrompt").first
         self.page.wait_for_function(
-            r"prompt => /\[\d+\]/.test(prompt.textContent)", arg=prompt.element_handle()
+            r"prompt => /\[\d+\]/.test(prompt.textContent)",
+            arg=prompt.element_handle(),
+            timeout=RUN_SECONDS * 1000,
         )
 
     def command(self, name: str) -> None:
         """Run a command of JupyterLab by its id; both faces have the same application."""
         self.page.evaluate("name => window.jupyterapp.commands.execute(name)", name)
+
+    def rename(self, name: str) -> None:
+        """Rename the notebook as the file menu does after its question."""
+        self.page.evaluate(
+            "name => window.jupyterapp.shell.currentWidget.context.rename(name)", name
+        )
+        self.name = name
 
     def save(self) -> None:
         self.command("docmanager:save")  # ends when the file is written

@@ -93,13 +93,19 @@ class Jupyter:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._process is not None:
-            try:
-                for kernel in self.api("kernels"):  # they lead process groups of their own
-                    self.api(f"kernels/{kernel['id']}", "DELETE")
-            finally:
-                processes.end(self._process)
+        self.stop()
         shutil.rmtree(self.directory, ignore_errors=True)
+
+    def stop(self) -> None:
+        """End the server and its kernels; once."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        try:
+            for kernel in self.api("kernels"):  # they lead process groups of their own
+                self.api(f"kernels/{kernel['id']}", "DELETE")
+        finally:
+            processes.end(process)
 
     def _wait_until_up(self, process: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + START_SECONDS

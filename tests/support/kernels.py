@@ -116,6 +116,8 @@ class Kernel:
         write_connection_file(
             str(self._connection_file), transport="ipc", ip=str(self.directory / "zmq"), key=b"test"
         )
+        self.takes_input = False
+        """Whether cells come from somebody who can be asked, as in a console or a page."""
         self._process: subprocess.Popen[bytes] | None = None
         self._client: BlockingKernelClient | None = None
 
@@ -193,7 +195,7 @@ class Kernel:
             "silent": False,
             "store_history": True,
             "user_expressions": {},
-            "allow_stdin": False,
+            "allow_stdin": self.takes_input,
             "stop_on_error": True,
         }
         metadata = {"cellId": cell} if cell else {}

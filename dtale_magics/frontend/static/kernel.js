@@ -1,0 +1,157 @@
+// Whether this panel's kernel still lives: what the notebook's page knows of it, where it says so,
+// and what the kernel's own server answers elsewhere.
+
+import { pause } from "./elements.js";
+
+const POLL_MS = 4000;
+const ANSWER_MS = 1500;
+const NAME_MS = 700;
+const NAME_TRIES = 30;
+
+const AGAIN = "un the notebook’s cells again, from %load_ext dtale_magics to this one.";
+const ENDS = {
+  restarted: {
+    brief: "the kernel was restarted",
+    text: "The kernel was restarted, and D-Tale ended with it.",
+    hint: `R${AGAIN}`,
+  },
+  changed: {
+    brief: "another kernel",
+    text: "This notebook has another kernel now; D-Tale ended with the former one.",
+    hint: `R${AGAIN}`,
+  },
+  ended: {
+    brief: "the kernel has ended",
+    text: "The kernel has ended, and D-Tale with it.",
+    hint: `Start it again (Kernel ▸ Restart Kernel), then r${AGAIN}`,
+  },
+  lost: {
+    brief: "out of reach",
+    text: "This page reaches neither the notebook’s kernel nor D-Tale.",
+    hint: `Is the Jupyter server up, and the network? When they are back, so is the grid; after a restart, r${AGAIN}`,
+  },
+};
+
+/** One for all panels of a page that show the same kernel. */
+export class Life {
+  static of(hub, reach) {
+    const key = Symbol.for("dtale_magics.life"); // every widget has its own copy of this module
+    hub[key] ??= new Life(hub, reach);
+    return hub[key];
+  }
+
+  constructor(hub, reach) {
+    this._hub = hub;
+    this._reach = reach;
+    this._watchers = new Set();
+    this._kind = "";
+    // JupyterLab and Notebook 7; other front ends have no such thing, or one of their own.
+    this._session = hub.widget_manager?.context?.sessionContext ?? null;
+    this._context = this._session ? hub.widget_manager.context : null;
+    this._kernel = this._session?.session?.kernel ?? null;
+    this._look = () => this._judge();
+    this._renamed = () => this._followName();
+    this._change = (_, status) => this._judge(typeof status === "string" ? status : "");
+  }
+
+  /** Why there is no kernel any more, and what to do; null while there is one. */
+  get end() {
+    return ENDS[this._kind] ?? null;
+  }
+
+  get alive() {
+    return !this._kind;
+  }
+
+  /** Have `callback` called after each change; returns how to end that. */
+  watch(callback) {
+    if (!this._watchers.size) this._listen();
+    this._watchers.add(callback);
+    this._judge();
+    return () => {
+      this._watchers.delete(callback);
+      if (!this._watchers.size) this._unlisten();
+    };
+  }
+
+  _listen() {
+    this._hub.on("comm_live_update", this._look);
+    this._unreach = this._reach.watch(this._look);
+    this._signals((signal) => signal.connect(this._change));
+    this._context?.pathChanged?.connect(this._renamed);
+    this._timer = setInterval(() => this._poll(), POLL_MS);
+  }
+
+  _unlisten() {
+    clearInterval(this._timer);
+    this._hub.off("comm_live_update", this._look);
+    this._unreach();
+    this._signals((signal) => signal.disconnect(this._change));
+    this._context?.pathChanged?.disconnect(this._renamed);
+  }
+
+  _signals(each) {
+    const session = this._session;
+    if (!session) return;
+    [session.statusChanged, session.connectionStatusChanged, session.kernelChanged]
+      .filter(Boolean)
+      .forEach(each);
+  }
+
+  get _connected() {
+    return this._session?.session?.kernel?.connectionStatus === "connected";
+  }
+
+  _judge(status = "") {
+    const before = this._kind;
+    this._kind = this._found(status);
+    if (this._kind !== before) for (const watcher of [...this._watchers]) watcher();
+  }
+
+  _found(status) {
+    if (this._kind && this._kind !== "lost") return this._kind; // it does not come back
+    const session = this._session;
+    if (session && this._kernel) {
+      const kernel = session.session?.kernel;
+      const now = status || kernel?.status || "";
+      if (!kernel || this._kernel.isDisposed) return session.isRestarting ? "restarted" : "ended";
+      if (kernel.id !== this._kernel.id) return "changed";
+      if (["restarting", "autorestarting"].includes(now)) return "restarted";
+      if (["dead", "terminating"].includes(now)) return "ended";
+    }
+    if (this._hub.comm_live === false && this._wasLive) return "restarted";
+    this._wasLive ||= this._hub.comm_live === true;
+    return this._isLost() ? "lost" : "";
+  }
+
+  /** Whether neither the page nor our own way leads to the kernel, where one did. */
+  _isLost() {
+    const { reached, best, tried } = this._reach;
+    if (!reached || best || !tried || !this._hub.get("links").ports.length) return false;
+    return this._session ? !this._connected : true;
+  }
+
+  /** Have the kernel ask what its notebook is called, until the Jupyter server knows it. */
+  async _followName() {
+    const name = this._context.path.split("/").pop();
+    for (let turn = 0; turn < NAME_TRIES && this.alive; turn += 1) {
+      await pause(NAME_MS);
+      const answer = await this._reach.call("refresh", POLL_MS, { method: "POST", body: "{}" });
+      if (answer?.label === name || this._context.path.split("/").pop() !== name) return;
+    }
+  }
+
+  /** Look at the kernel where the page does not say how it is. */
+  async _poll() {
+    if (document.hidden || !this.alive && this._kind !== "lost") return;
+    const silent = this._session ? !this._connected : document.hasFocus();
+    if (!silent || !this._hub.get("links").ports.length) return;
+    const answer = this._reach.best && (await this._reach.call("state", ANSWER_MS));
+    if (answer) this.heard?.(answer);
+    else {
+      this._reach.again();
+      await this._reach.find();
+    }
+    this._judge();
+  }
+}

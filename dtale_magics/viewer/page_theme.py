@@ -1,0 +1,61 @@
+"""The grid's theme is that of the notebook's page, unless somebody has chosen one.
+
+The page says its theme in the address of the grid. What ``--theme`` sets, and what is chosen in
+D-Tale's own menu, is stronger.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from flask import Flask, Response
+
+ARGUMENT = "page-theme"
+FUNCTION = "page_theme"
+"""What D-Tale's templates call."""
+
+_DEFAULT = "light"
+_THEMES = {"light", "dark"}
+_CHOSEN = "dtale_magics_theme_is_chosen"
+_CHOICE = "dtale.update_theme"
+"""The route of D-Tale's menu."""
+
+
+def in_template(source: str) -> str:
+    """Have a template ask for the theme where D-Tale's own stands."""
+    for typed in ("{{ theme }}", "{{theme}}"):
+        source = source.replace(typed, f"{{{{ {FUNCTION}(theme) }}}}")
+    return source
+
+
+def install(app: Flask, state: ModuleType) -> None:
+    """Change one of D-Tale's apps.
+
+    Parameters
+    ----------
+    app
+        As D-Tale built it.
+    state
+        ``dtale.global_state``.
+    """
+    from flask import request  # noqa: PLC0415 (not before a frame is shown)
+
+    def page_theme(theme: str) -> str:
+        wanted = request.args.get(ARGUMENT, "")
+        if theme != _DEFAULT or wanted not in _THEMES or state.get_app_settings().get(_CHOSEN):
+            return theme
+        data_id = (request.view_args or {}).get("data_id")
+        settings = (state.get_settings(data_id) if data_id else None) or {}
+        return theme if settings.get("theme") else wanted
+
+    def note_choice(response: Response) -> Response:
+        if request.endpoint == _CHOICE and response.status_code == HTTPStatus.OK:
+            state.set_app_settings({_CHOSEN: True})
+        return response
+
+    app.jinja_env.globals[FUNCTION] = page_theme
+    app.after_request(note_choice)
