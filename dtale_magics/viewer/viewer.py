@@ -1,19 +1,11 @@
-"""The real D-Tale: its apps below the kernel's slug, and its frames.
-
-The only module that imports dtale, and only when it is needed: that takes seconds.
-"""
+"""The real D-Tale: it shows a frame, in the place where it belongs."""
 
 from __future__ import annotations
 
 import contextlib
-import importlib
 import inspect
 import itertools
-import logging
-import secrets
-import sys
 import threading
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from dtale_magics.errors import FrameRefusedError, UsageError
@@ -22,13 +14,11 @@ from dtale_magics.state import Cell, as_word, count
 from dtale_magics.viewer import (
     carry_over,
     column_analysis,
-    filters,
     hardening,
     layout,
     option_check,
-    page_policy,
-    page_theme,
 )
+from dtale_magics.viewer.apps import Apps, dtale
 from dtale_magics.viewer.frames import sources, substitutes
 from dtale_magics.viewer.origin import Origin, memory_of
 from dtale_magics.viewer.show_options import ShowOptions
@@ -39,13 +29,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import ModuleType
 
-    from flask import Flask, Response
+    from flask import Flask
 
     from dtale_magics.serving.assets import Assets
     from dtale_magics.viewer.frames.source import Source
     from dtale_magics.viewer.places import Place
-
-_ASKED_FOR_AGAIN = {"text/html", "application/json"}
 
 
 class Viewer:
@@ -61,39 +49,23 @@ class Viewer:
 
     def __init__(self, base_url: Callable[[], str | None], assets: Assets) -> None:
         self._base_url = base_url
-        self._assets = assets
         self._lock = threading.RLock()
-        self._apps: dict[str, Flask] = {}
-        self._secret_key = secrets.token_hex(32)
-        self._signs_in = False
-        """Whether D-Tale asks for a name and a password as well."""
+        self._apps = Apps(base_url, assets)
         self.shown = ShownFrames(base_url, self._lock)
 
     def app(self, root: str, prefix: str = "") -> Flask:
-        """D-Tale's WSGI application for a public root, built once for each.
-
-        D-Tale writes its root into pages and scripts, therefore one app for each; all of them share
-        D-Tale's state. `prefix` is what stands before the slug in `root`.
-        """
-        signs_in = _dtale("global_state").get_auth_settings()["active"]
-        with self._lock:
-            if signs_in != self._signs_in:  # its pages are part of an app only if it was on before
-                self._signs_in = signs_in
-                self._apps.clear()
-            if root not in self._apps:
-                self._apps[root] = self._build_app(root, prefix)
-            return self._apps[root]
+        """D-Tale's WSGI application for a public root; see `Apps.of`."""
+        return self._apps.of(root, prefix)
 
     @property
     def loaded(self) -> bool:
         """Whether D-Tale is imported, and not just being imported by another thread."""
-        spec = getattr(_dtale("app", load=False), "__spec__", None)
+        spec = getattr(dtale("app", load=False), "__spec__", None)
         return spec is not None and not getattr(spec, "_initializing", False)
 
     def forget_roots(self) -> None:
         """Drop the apps of every root: the roots have changed."""
-        with self._lock:
-            self._apps.clear()
+        self._apps.forget()
 
     def show(  # noqa: PLR0913 (what can be asked for, by keyword)
         self,
@@ -146,7 +118,7 @@ class Viewer:
         FrameRefusedError
             When D-Tale cannot show it. Frames that were shown before are as they were.
         """
-        state, views = _dtale("global_state"), _dtale("views")
+        state, views = dtale("global_state"), dtale("views")
         cell = cell or Cell()
         places = self.shown.places
         source = sources.read(frame, name, rows, lazy_rows, typed=typed)
@@ -176,13 +148,13 @@ class Viewer:
             places.put(data_id, place)
             self.shown.drop_surplus(kept_expressions, cell, place)
         instance = views.DtaleData(data_id, self._base_url())
-        if _dtale("config").build_show_options(options).get("open_browser"):
+        if dtale("config").build_show_options(options).get("open_browser"):
             instance.open_browser()
         return instance
 
     def show_options(self) -> ShowOptions:
         """Read the show options of the installed D-Tale."""
-        app, views, config = _dtale("app"), _dtale("views"), _dtale("config")
+        app, views, config = dtale("app"), dtale("views"), dtale("config")
         names = {**config.build_show_options({}), hardening.ENABLE_HTML: False}
         documented = (app.show, views.startup, hardening.documented_options)
         return ShowOptions.read(names, documented)
@@ -196,7 +168,7 @@ class Viewer:
         progress: Callable[[int, int, str], None] | None,
     ) -> Any:
         """Let D-Tale analyse a frame aside, so that a failure leaves no trace."""
-        state, views, config = _dtale("global_state"), _dtale("views"), _dtale("config")
+        state, views, config = dtale("global_state"), dtale("views"), dtale("config")
         name = place.name
         # Locked columns are put in front once D-Tale has told their order in the frame.
         given = {key: value for key, value in options.items() if key != "open_browser"}
@@ -234,68 +206,6 @@ class Viewer:
             loaded.settings = {**loaded.settings, **html}
         return loaded
 
-    def _build_app(self, root: str, prefix: str) -> Flask:
-        # With no handler at all, logging prints into the notebook.
-        logging.getLogger("dtale").addHandler(logging.NullHandler())
-        app: Flask = _dtale("app").build_app(
-            url=self._base_url(), reaper_on=False, app_root=root or None
-        )
-        app.config["SECRET_KEY"] = self._secret_key
-        app.after_request(_let_be_asked_for_changes)  # hooks run in reverse order: after the others
-        state, query, views = _dtale("global_state"), _dtale("query"), _dtale("views")
-        hardening.harden(app, state, query, views)
-        filters.quote_values(_dtale("column_filters"))
-        charts, layout = _dtale("dash_application.views"), _dtale("dash_application.layout.layout")
-        page_policy.install(app, charts, layout)
-        page_theme.install(app, state)
-        dtale_url_for = app.url_for
-
-        def keep_root(response: Response) -> Response:
-            location = response.location
-            own = (f"{root}/", f"{prefix}/{self._assets.token}/")
-            if location and location.startswith("/") and not location.startswith(own):
-                response.location = root + location
-            return response
-
-        def url_for(endpoint: str, *args: Any, **values: Any) -> str:
-            asset = values.get("filename") if endpoint == "static" else None
-            shared = asset and self._assets.url(prefix, asset)
-            return shared or dtale_url_for(endpoint, *args, **values)
-
-        app.after_request(keep_root)
-        app.url_for = url_for  # type: ignore[method-assign]
-        app.jinja_env.globals["url_for"] = url_for
-        return app
-
-
-def _let_be_asked_for_changes(response: Response) -> Response:
-    """Spare a browser what it has: a page or data that it asks for again and that is the same.
-
-    It has to ask each time, and another kernel's answer at the same URL never passes for this one,
-    as the ETag is that of the content. What is not asked for again, as exports, is not kept.
-    """
-    from flask import request  # noqa: PLC0415 (not before a frame is shown)
-
-    reads = request.method in {"GET", "HEAD"} and response.status_code == HTTPStatus.OK
-    if not reads or response.is_streamed or response.mimetype not in _ASKED_FOR_AGAIN:
-        response.headers.setdefault("Cache-Control", "no-store")
-        return response
-    response.headers["Cache-Control"] = "private, no-cache"
-    response.vary.add("*")  # going back, browsers ignore no-cache, but not this
-    response.add_etag(weak=True)  # it is compressed afterwards
-    response.make_conditional(request)
-    return response
-
-
-def _dtale(module: str, *, load: bool = True) -> Any:
-    """Return one of D-Tale's modules; None if it is not imported and `load` is false."""
-    name = f"dtale.{module}"
-    if not load:
-        return sys.modules.get(name)
-    if "dtale" not in sys.modules:
-        hardening.check_version()
-    return importlib.import_module(name)
-
 
 def _carry_over(
     former: Any, before: Place | None, loaded: Any, place: Place, options: dict[str, Any] | None
@@ -315,7 +225,7 @@ def _carry_over(
             f"To get the edited frame: edited = %dtale --edited {as_word(place.label)}"
         )
     if options is not None:
-        tools = carry_over.Tools(_dtale("query"), _dtale("views"), _dtale("utils"))
+        tools = carry_over.Tools(dtale("query"), dtale("views"), dtale("utils"))
         laid = (carry_over.Laid(former, before.layout), carry_over.Laid(loaded, place.layout))
         dropped = carry_over.carry_over_safely(*laid, options, tools)
         if dropped:

@@ -52,8 +52,7 @@ class _Quiet(WSGIRequestHandler):
 
 def test_cells_copies_and_files_have_every_digit(show: Shown, tmp_path: Path) -> None:
     grid = show(pd.DataFrame(FRAME))
-    viewer = show._viewer
-    app, assets, token = viewer.app(""), viewer._assets, f"/{viewer._assets.token}"
+    app, assets, token = show._viewer.app(""), show.assets, f"/{show.assets.token}"
 
     def route(environ: Any, start_response: Any) -> Any:
         path = environ["PATH_INFO"]

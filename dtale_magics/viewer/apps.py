@@ -1,0 +1,127 @@
+"""D-Tale's applications, one for each public root.
+
+The only module that imports dtale, and only when it is needed: that takes seconds.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import secrets
+import sys
+import threading
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from dtale_magics.viewer import filters, hardening, page_policy, page_theme
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from flask import Flask, Response
+
+    from dtale_magics.serving.assets import Assets
+
+_ASKED_FOR_AGAIN = {"text/html", "application/json"}
+
+
+class Apps:
+    """D-Tale's WSGI applications, by their public root.
+
+    D-Tale writes its root into pages and scripts, therefore one app for each; all of them share
+    D-Tale's state.
+
+    Parameters
+    ----------
+    base_url
+        Gives the local URL that D-Tale's instances show, without a trailing slash.
+    assets
+        D-Tale's static files.
+    """
+
+    def __init__(self, base_url: Callable[[], str | None], assets: Assets) -> None:
+        self._base_url = base_url
+        self._assets = assets
+        self._lock = threading.RLock()
+        self._apps: dict[str, Flask] = {}
+        self._secret_key = secrets.token_hex(32)
+        self._signs_in = False
+        """Whether D-Tale asks for a name and a password as well."""
+
+    def of(self, root: str, prefix: str = "") -> Flask:
+        """Return the app for a root, built once; `prefix` is what stands before the slug in it."""
+        signs_in = dtale("global_state").get_auth_settings()["active"]
+        with self._lock:
+            if signs_in != self._signs_in:  # its pages are part of an app only if it was on before
+                self._signs_in = signs_in
+                self._apps.clear()
+            if root not in self._apps:
+                self._apps[root] = self._build(root, prefix)
+            return self._apps[root]
+
+    def forget(self) -> None:
+        """Drop all of them: the roots have changed."""
+        with self._lock:
+            self._apps.clear()
+
+    def _build(self, root: str, prefix: str) -> Flask:
+        # With no handler at all, logging prints into the notebook.
+        logging.getLogger("dtale").addHandler(logging.NullHandler())
+        app: Flask = dtale("app").build_app(
+            url=self._base_url(), reaper_on=False, app_root=root or None
+        )
+        app.config["SECRET_KEY"] = self._secret_key
+        app.after_request(_let_be_asked_for_changes)  # hooks run in reverse order: after the others
+        state, query, views = dtale("global_state"), dtale("query"), dtale("views")
+        hardening.harden(app, state, query, views)
+        filters.quote_values(dtale("column_filters"))
+        charts, layout = dtale("dash_application.views"), dtale("dash_application.layout.layout")
+        page_policy.install(app, charts, layout)
+        page_theme.install(app, state)
+        dtale_url_for = app.url_for
+
+        def keep_root(response: Response) -> Response:
+            location = response.location
+            own = (f"{root}/", f"{prefix}/{self._assets.token}/")
+            if location and location.startswith("/") and not location.startswith(own):
+                response.location = root + location
+            return response
+
+        def url_for(endpoint: str, *args: Any, **values: Any) -> str:
+            asset = values.get("filename") if endpoint == "static" else None
+            shared = asset and self._assets.url(prefix, asset)
+            return shared or dtale_url_for(endpoint, *args, **values)
+
+        app.after_request(keep_root)
+        app.url_for = url_for  # type: ignore[method-assign]
+        app.jinja_env.globals["url_for"] = url_for
+        return app
+
+
+def _let_be_asked_for_changes(response: Response) -> Response:
+    """Spare a browser what it has: a page or data that it asks for again and that is the same.
+
+    It has to ask each time, and another kernel's answer at the same URL never passes for this one,
+    as the ETag is that of the content. What is not asked for again, as exports, is not kept.
+    """
+    from flask import request  # noqa: PLC0415 (not before a frame is shown)
+
+    reads = request.method in {"GET", "HEAD"} and response.status_code == HTTPStatus.OK
+    if not reads or response.is_streamed or response.mimetype not in _ASKED_FOR_AGAIN:
+        response.headers.setdefault("Cache-Control", "no-store")
+        return response
+    response.headers["Cache-Control"] = "private, no-cache"
+    response.vary.add("*")  # going back, browsers ignore no-cache, but not this
+    response.add_etag(weak=True)  # it is compressed afterwards
+    response.make_conditional(request)
+    return response
+
+
+def dtale(module: str, *, load: bool = True) -> Any:
+    """Return one of D-Tale's modules; None if it is not imported and `load` is false."""
+    name = f"dtale.{module}"
+    if not load:
+        return sys.modules.get(name)
+    if "dtale" not in sys.modules:
+        hardening.check_version()
+    return importlib.import_module(name)
