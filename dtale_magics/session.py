@@ -7,12 +7,11 @@ import re
 import secrets
 import sys
 import threading
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dtale_magics import settings
-from dtale_magics.errors import PortUnavailableError, SettingError
+from dtale_magics.errors import PortUnavailableError
 from dtale_magics.once import once
 from dtale_magics.serving.assets import Assets
 from dtale_magics.system import notebook
@@ -22,17 +21,16 @@ from dtale_magics.viewer.plain_show import HOST, PlainShow
 from dtale_magics.viewer.preload import Preload
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
-    from werkzeug.wrappers import Request, Response
+    from _typeshed.wsgi import WSGIApplication
 
+    from dtale_magics.door import Door
     from dtale_magics.news import Event, News
     from dtale_magics.outcome import Outcome
     from dtale_magics.pod.ports import Ports
     from dtale_magics.reach.reachability import Reachability
     from dtale_magics.reach.verdict import Verdict
-    from dtale_magics.serving import guard
     from dtale_magics.settings import PortRange, Settings
     from dtale_magics.state import Cell, FrameInfo, PortHolder, Status
     from dtale_magics.viewer.show_options import ShowOptions
@@ -40,14 +38,6 @@ if TYPE_CHECKING:
 
 _SLUG_BYTES = 16
 """128 random bits: the slug is a capability."""
-
-_CLUSTER = ("JUPYTERHUB_SERVICE_PREFIX", "KUBERNETES_SERVICE_HOST")
-"""Environment by which a Hub or Kubernetes shows itself."""
-
-_POLICY_SECONDS = 1.0
-"""How long what holds for requests is kept; a change of a setting or a port counts at once."""
-
-_NOT_LOADED = "This notebook's D-Tale shows nothing yet. Type in the notebook: %dtale df\n"
 
 TAKEOVER_SECONDS = 5.0
 """How long a takeover may take before it is refused, by default."""
@@ -73,10 +63,7 @@ class Session:
         self._plain_urls: set[str] = set()
         self._listening: frozenset[int] = frozenset()
         """On which ports this process listened when it was last looked for a plain D-Tale in it."""
-        self._last_policy: guard.Policy
-        self._policy_ports: tuple[int, ...] = ()
-        self._policy_until = 0.0
-        self._assets = Assets()
+        self.assets = Assets()
         self._plain_show = PlainShow(self)
         self._preload = Preload(self._load_dtale)
         self.panel_api: WSGIApplication | None = None
@@ -101,7 +88,13 @@ class Session:
     def _viewer(self) -> Viewer:
         from dtale_magics.viewer.viewer import Viewer  # noqa: PLC0415
 
-        return Viewer(lambda: self.base_url, self._assets)
+        return Viewer(lambda: self.base_url, self.assets)
+
+    @once
+    def _door(self) -> Door:
+        from dtale_magics.door import Door  # noqa: PLC0415
+
+        return Door(self)
 
     @once
     def _news(self) -> News:
@@ -156,7 +149,7 @@ class Session:
         """Whether the ingress port is of use: to a Hub, to a cluster, or by a setting."""
         now, config = self.settings(), self._config()
         chosen = config.get("ingress_port") or os.environ.get("DTALE_INGRESS_PORT")
-        in_cluster = any(name in os.environ for name in _CLUSTER)
+        in_cluster = settings.in_cluster()
         return bool(now.ingress_url or now.exposed_ports or chosen or in_cluster)
 
     def frames(self) -> tuple[FrameInfo, ...]:
@@ -180,7 +173,7 @@ class Session:
         """
         from dtale_magics.pod import peers  # noqa: PLC0415 (not at %load_ext)
 
-        own = [self._report()] if self.ports else []
+        own = [self.report()] if self.ports else []
         return own + peers.statuses()
 
     def check(self, changed: Callable[[], None] = lambda: None) -> Verdict:
@@ -249,7 +242,7 @@ class Session:
                 where = f"its port is lost: {error.what}"
             else:
                 where = f"port {server.port} and its frames are kept, below new links."
-            self._happened(f"The server of a plain dtale.show() was stopped; {where}")
+            self.happened(f"The server of a plain dtale.show() was stopped; {where}")
 
     def close(self) -> None:
         """Free every port and put D-Tale back as it was."""
@@ -366,7 +359,7 @@ class Session:
             data_id=frame.data_id,
         )
         shown = next(one for one in self.frames() if one.data_id == frame.data_id)
-        self._happened(f"{shown.name} has changed and is shown anew.")
+        self.happened(f"{shown.name} has changed and is shown anew.")
         return shown
 
     def show_options(self) -> ShowOptions:
@@ -377,7 +370,7 @@ class Session:
     def tidy(self, cell: Cell) -> None:
         """Forget the frames that a cell showed once and in its last run did not."""
         if self._viewer.shown.tidy(cell):
-            self._happened("")
+            self.happened("")
 
     def find(self, *names: str) -> tuple[FrameInfo, ...]:
         """Find the frames that names mean, of each the one that was shown last at the end.
@@ -509,6 +502,10 @@ class Session:
         self._plain_show.announce()
         return outcome
 
+    def settings_changed(self) -> None:
+        """Have the next request meet the settings as they are then."""
+        self._door.forget_policy()
+
     def set_range(self, chosen: PortRange | None) -> None:
         """Look for ports in `chosen` from now on; None returns to the configured range."""
         self._range = chosen
@@ -529,7 +526,7 @@ class Session:
                 ports.stop()
         self._plain_show.announce()
         if freed:
-            self._happened(
+            self.happened(
                 f"Stopped; port {', '.join(map(str, freed))} is free again.", routine=True
             )
         return freed
@@ -539,49 +536,14 @@ class Session:
     def _open_ports(self) -> Ports:
         with self._lock:
             if self._ports is None or not self._ports.alive:
-                from dtale_magics.pod.ports import Ports  # noqa: PLC0415 (not at %load_ext)
-                from dtale_magics.serving.activity import Activity  # noqa: PLC0415 (not at %load_ext)
-                from dtale_magics.serving.web import Web  # noqa: PLC0415
-
-                activity = Activity()
-
-                def use() -> None:
-                    activity.note()
-                    self.on_use()
-
-                web = Web(
-                    self.owner,
-                    lambda: self.slug,
-                    self._mount,
-                    self._policy,
-                    self._answer_outsider,
-                    self._stop_soon,
-                    self._answer_click,
-                    use,
-                    self._assets,
-                )
-                self._ports = Ports(
-                    self.owner,
-                    web,
-                    lambda name: name in {self.slug, self.owner, self._assets.token},
-                    notebook.name,
-                    {"status": self._report, "check": lambda: self.check().as_dict()},
-                    lambda: self.settings().search_order,
-                    self._happened,
-                    lambda: self.is_busy(),  # noqa: PLW0108 (it may be set later)
-                )
-                self._ports.answer_to(self.slug)
+                self._ports = self._door.open()
             return self._ports
 
-    def _answer_click(
-        self, environ: WSGIEnvironment, start_response: StartResponse
-    ) -> Iterable[bytes]:
-        from werkzeug.wrappers import Response  # noqa: PLC0415 (not at %load_ext)
+    def mount(self, root: str, prefix: str) -> WSGIApplication | None:
+        """Give D-Tale's app for a public root; None while D-Tale is not loaded."""
+        return self._viewer.app(root, prefix) if self.loaded else None
 
-        answer = self.panel_api or Response("There is no panel.", 404)
-        return answer(environ, start_response)
-
-    def _happened(self, text: str, routine: bool = False) -> None:  # noqa: FBT001, FBT002 (a callback)
+    def happened(self, text: str, routine: bool = False) -> None:  # noqa: FBT001, FBT002 (a callback)
         """Pass an event on, or the news that something changed elsewhere."""
         self._plain_show.announce()
         if text:
@@ -615,69 +577,13 @@ class Session:
             open_access=now.open_access,
         )
 
-    def _report(self) -> dict[str, Any]:
+    def report(self) -> dict[str, Any]:
         """Report to a sibling that lists all: who has the ingress port it finds out itself."""
         return {**self.status_here().as_dict(), "responding": True}
 
-    def settings_changed(self) -> None:
-        """Have the next request meet the settings as they are then."""
-        self._policy_until = 0.0
-
-    def _policy(self) -> guard.Policy:
-        """Return what holds for requests; read again for each would be dear."""
-        ports = self.ports
-        if time.monotonic() > self._policy_until or self._policy_ports != ports:
-            self._policy_until = time.monotonic() + _POLICY_SECONDS
-            self._last_policy, self._policy_ports = self._read_policy(), ports
-        return self._last_policy
-
-    def _read_policy(self) -> guard.Policy:
-        from dtale_magics.reach import public_urls  # noqa: PLC0415 (not at %load_ext)
-        from dtale_magics.serving import guard  # noqa: PLC0415 (not at %load_ext)
-
-        try:
-            now = self.settings()
-        except SettingError:  # shown wherever settings are; the default is the strict one
-            now = settings.resolve(environ={})
-        urls = [os.environ.get(f"JUPYTERHUB_PUBLIC{part}_URL", "") for part in ("", "_HUB")]
-        in_cluster = any(name in os.environ for name in _CLUSTER)
-        prefixes = public_urls.prefixes(now, self.ports)
-        return guard.policy(now, prefixes, tuple(urls), in_cluster=in_cluster)
-
-    def _answer_outsider(self, request: Request) -> Response | None:
-        """Give a plain D-Tale of this user what it asks for before it takes a port."""
-        from werkzeug.wrappers import Response  # noqa: PLC0415 (not at %load_ext)
-
-        from dtale_magics.serving import visitor  # noqa: PLC0415
-
-        ports = self._ports
-        if request.path not in ("/health", "/shutdown") or ports is None:
-            return None
-        if not visitor.is_plain_dtale(request):
-            return None
-        if request.path == "/shutdown":
-            ports.give_up(int(request.environ["SERVER_PORT"]))
-            return Response("Server shutting down...")
-        return Response("ok")
-
-    def _stop_soon(self) -> None:
-        """Stop from a request of the very server that stops."""
-        threading.Thread(target=self.stop, name="dtale_magics stop", daemon=True).start()
-
     def _load_dtale(self) -> None:
         self._viewer.app(f"/{self.slug}")
-        self._assets.compress()
-
-    def _mount(self, root: str, prefix: str) -> WSGIApplication:
-        """Give D-Tale's app for a public root; a thread that serves a request imports nothing.
-
-        The port can be bound, by ``%dtale_port 40005``, before D-Tale is there.
-        """
-        if self.loaded:
-            return self._viewer.app(root, prefix)
-        from werkzeug.wrappers import Response  # noqa: PLC0415 (not at %load_ext)
-
-        return Response(_NOT_LOADED, 503, {"Retry-After": "2"}, mimetype="text/plain")
+        self.assets.compress()
 
     def _own_place(self, port: int) -> PortHolder | None:
         """Return ourselves if we are in front at `port`."""

@@ -49,6 +49,9 @@ class PortRange(NamedTuple):
         return range(self.first, self.last + 1)
 
 
+_CLUSTER = ("JUPYTERHUB_SERVICE_PREFIX", "KUBERNETES_SERVICE_HOST")
+
+
 @dataclass(frozen=True)
 class Settings:
     """What holds for a kernel right now.
@@ -342,3 +345,8 @@ class _Access:
 
 _networks = functools.lru_cache(maxsize=16)(parse_networks)
 """The same for every request, and dear to parse."""
+
+
+def in_cluster() -> bool:
+    """Whether a Hub or Kubernetes runs this kernel, as the environment shows."""
+    return any(name in os.environ for name in _CLUSTER)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from dtale_magics.errors import UsageError
-from dtale_magics.frontend import suggestions
+from dtale_magics.frontend import suggestions, words
 from dtale_magics.frontend.options import HELP
 from dtale_magics.frontend.python_text import look
 from dtale_magics.viewer.show_options import WAYS
@@ -25,17 +25,7 @@ if TYPE_CHECKING:
     from dtale_magics.viewer.show_options import ShowOption, ShowOptions
 
 _FLAG = re.compile(r"(?<!\S)--[A-Za-z][\w-]*")
-_OPENING, _CLOSING = ("(", "[", "{"), (")", "]", "}")
-_PIECE = re.compile(
-    r"""'(?:\\.|[^'\\])*' | "(?:\\.|[^"\\])*" | \s+ | [^\s'"()\[\]{}]+ | .""", re.VERBOSE
-)
-"""A quoted string, white space, a run of other characters, or one bracket or stray quote."""
-
 _HELP_BEHIND = re.compile(r"\s-h$")
-_FIELD = re.compile(r"\{\s*([^\W\d]\w*)\s*\}|\$([^\W\d]\w*)")
-"""What IPython replaces in a magic's line: ``{name}`` and ``$name``."""
-
-_F_STRING = re.compile(r"[fF]['\"]")
 
 
 @dataclass
@@ -95,50 +85,6 @@ def parse(
         more than one expression.
     """
     return _Reader(line, magic, show_options, variable).read()
-
-
-def expand(text: str, variable: Callable[[str], Any], *, in_quotes: bool = False) -> str:
-    """Replace ``{name}`` and ``$name`` in an option's value, where there is such a variable.
-
-    Columns and frames may be called so: what stands in quotes is left alone unless `in_quotes`.
-    """
-
-    def replacement(match: re.Match[str]) -> str:
-        try:
-            return str(variable(match[1] or match[2]))
-        except KeyError:
-            return match[0]
-
-    if text[:1] in {"'", '"'} and not in_quotes:
-        return text
-    return _FIELD.sub(replacement, text)
-
-
-def named_by(expression: str, variable: Callable[[str], Any]) -> str:
-    """Return what a lone ``{name}`` or ``$name`` stands for: the text that the variable holds.
-
-    Any other braces are Python's. ``{name}`` is too where the variable holds something else that
-    can stand in a set; otherwise, as for a frame, it is the variable itself. So is a lone
-    ``$name``, which is no Python.
-    """
-    match = _FIELD.fullmatch(expression)
-    if match is None:
-        return expression
-    try:
-        value = variable(match[1] or match[2])
-    except KeyError:
-        return match[2] or expression
-    if isinstance(value, str):
-        return value
-    return match[2] or (expression if _is_hashable(value) else match[1])
-
-
-def _is_hashable(value: Any) -> bool:
-    try:
-        hash(value)
-    except TypeError:
-        return False
-    return True
 
 
 class _Reader:
@@ -295,7 +241,7 @@ class _Reader:
             if word is None or word.removesuffix(";") not in option.choices:
                 return True
         value = self._take_value(option.flag, option.for_example, is_text=option.is_text)
-        first = unquote(value)
+        first = words.unquote(value)
         if option.choices and first not in option.choices:
             raise UsageError(
                 f"{option.flag} takes {' or '.join(option.choices)}, not {first!r}.",
@@ -305,7 +251,7 @@ class _Reader:
             return option.convert(first, option.flag) if option.convert else first
         values = [first]
         while (word := self._next_word()) is not None:
-            values.append(unquote(self._take_word(word)))
+            values.append(words.unquote(self._take_word(word)))
         return values
 
     def _value_of_dtales(self, option: ShowOption) -> Any:
@@ -341,8 +287,9 @@ class _Reader:
         if word is None:
             raise UsageError(f"{flag} needs a value.", f"Type for example: {example}")
         if is_text:
-            word, prefix = self._without_prefix(flag, word)
+            prefix = words.prefix(word, flag)
             self._rest = self._rest.lstrip().removeprefix(prefix)
+            word = word.removeprefix(prefix)
         value = self._take_word(word, in_quotes=is_text)
         while (
             not is_text
@@ -353,23 +300,12 @@ class _Reader:
             value += "" if word is None else self._take_word(word)
         return value
 
-    def _without_prefix(self, flag: str, word: str) -> tuple[str, str]:
-        """Take the ``f`` off ``f"part {name}"``, whose braces are filled in all the same."""
-        if not _F_STRING.match(word):
-            return word, ""
-        if {"{", "}"} & set(_FIELD.sub("", word)):
-            raise UsageError(
-                f"{flag} {word}: the braces hold more than a variable's name.",
-                f"Assign it in a line of its own: label = {word}   and type: {flag} {{label}}",
-            )
-        return word[1:], word[0]
-
     def _next_word(self) -> str | None:
         """Return the next word as it was typed; None before an option, a comment and the end."""
         rest = self._rest.lstrip()
         if not rest or rest.startswith("#") or rest == ";" or _FLAG.match(rest):
             return None
-        return _first_word(rest, self._line)
+        return words.first(rest, self._line)
 
     def _take_word(self, word: str, *, in_quotes: bool = False) -> str:
         self._rest = self._rest.lstrip()[len(word) :]
@@ -377,7 +313,7 @@ class _Reader:
         if word.endswith(";") and (not behind or behind.startswith("#")):
             word, self._arguments.silent = word[:-1], True
         if self._variable is not None:
-            word = expand(word, self._variable, in_quotes=in_quotes)
+            word = words.expand(word, self._variable, in_quotes=in_quotes)
         return word
 
 
@@ -394,29 +330,3 @@ def _is_expression(text: str) -> bool:
     except (SyntaxError, ValueError):
         return False
     return True
-
-
-def _first_word(text: str, line: str) -> str:
-    """Return `text` up to white space that is in no quotes and no brackets."""
-    end, depth = 0, 0
-    for match in _PIECE.finditer(text):
-        piece = match[0]
-        if piece.isspace() and depth <= 0:
-            break
-        if piece in ("'", '"'):
-            raise UsageError(f"A quote is not closed in: {line}", f"Close it with {piece}")
-        depth += (piece in _OPENING) - (piece in _CLOSING)
-        end = match.end()
-    if depth > 0:
-        raise UsageError(f"A bracket is not closed in: {line}", "Close it.")
-    return text[:end]
-
-
-def unquote(text: str) -> str:
-    """Take the quotes off a value that is in quotes."""
-    if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"":
-        try:
-            return str(ast.literal_eval(text))
-        except (ValueError, SyntaxError):
-            pass
-    return text

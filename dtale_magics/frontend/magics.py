@@ -22,12 +22,13 @@ from dtale_magics import session as sessions
 from dtale_magics.errors import UsageError
 from dtale_magics.frontend import cell as cells
 from dtale_magics.frontend import commands, expression, front_end, suggestions
-from dtale_magics.frontend.arguments import Arguments, named_by, parse
+from dtale_magics.frontend.arguments import Arguments, parse
 from dtale_magics.frontend.auto_show import AutoShow
 from dtale_magics.frontend.options import DTALE, DTALE_PORT, OFF
 from dtale_magics.frontend.progress import Analysis, Line, interrupted
 from dtale_magics.frontend.running import running_cell
 from dtale_magics.frontend.watching import Watching
+from dtale_magics.frontend.words import named_by
 from dtale_magics.settings import parse_port, parse_range
 from dtale_magics.viewer.option_check import flag as flag_of
 

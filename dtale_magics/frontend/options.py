@@ -159,7 +159,8 @@ class Magic:
 _ONE_EXPRESSION = (
     "A line holds one expression, as Python reads it, in the scope where it stands: braces, "
     "quotes, comments and a `;` are Python's. A lone `{name}` or `$name` is the variable whose "
-    "name it holds. One frame at a time; for several lines, put `%%dtale` above a cell. A word "
+    'name it holds, and options have their braces filled in: `--name "part {name}"`. One frame at '
+    "a time; for several lines, put `%%dtale` above a cell. A word "
     "behind `--` that is an option is one: to subtract, write `a - -b`."
 )
 _COLUMN_NAMES = (

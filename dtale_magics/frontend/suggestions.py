@@ -38,6 +38,10 @@ _CALLED_OTHERWISE = {
     "--head": "--rows",
     "--limit": "--rows",
     "--nrows": "--rows",
+    "--n": "--rows",
+    "--desc": "--sort a:DESC",
+    "--descending": "--sort a:DESC",
+    "--ascending": "--sort a:ASC",
 }
 """What other programs call an option."""
 
@@ -106,10 +110,11 @@ def refuse_name(value: Any, name: str, typed: str, variables: Mapping[str, Any])
 
 
 def _alike(flag: str, magic: Magic, dtales: ShowOptions | None) -> Iterator[str]:
-    if _CALLED_OTHERWISE.get(flag) in magic.options:
-        yield _CALLED_OTHERWISE[flag]
-        return
     known = [*magic.options, *(dtales.flags if dtales else ())]
+    meant = _CALLED_OTHERWISE.get(flag, "")
+    if meant.split(" ")[0] in known:
+        yield meant
+        return
     near = difflib.get_close_matches(flag, known, n=1, cutoff=_NEAR)
     if near:
         yield from near

@@ -172,10 +172,8 @@ def connect(name: str) -> socket.socket:
 
     Raises
     ------
-    BlockingIOError
-        When too many wait for it.
     OSError
-        When nobody of this user has it.
+        `NOBODY` when nobody of this user has it; ``EAGAIN`` when too many wait for it.
     """
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:

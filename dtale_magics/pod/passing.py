@@ -189,10 +189,16 @@ class Passing:
     def route(self, connection: Connection, head: bytes) -> bool:
         """Pass `connection` on; False when it is to be answered here."""
         found = addressee.names_in(head)
-        if found is None or any(map(self._is_own, found)):
+        if found is None:
             return False
+        # The first name counts: a probe names whom it looks for before those who may be met there.
+        for one in found:
+            if self._is_own(one):
+                return False
+            if self._pass(connection, inbox_name(one)):
+                return True
         if found:
-            return any(self._pass(connection, inbox_name(one)) for one in found)
+            return False
         place = front.in_front(connection.port)
         if place is None or place.owner == self._owner:
             return False

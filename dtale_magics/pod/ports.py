@@ -16,7 +16,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from dtale_magics.errors import PortUnavailableError
+from dtale_magics.errors import PortUnavailableError, SettingError
 from dtale_magics.outcome import (
     AlreadyOurs,
     GivenBack,
@@ -256,10 +256,7 @@ class Ports:
         self._server.stop()
 
     def happened(self, text: str, *, told: str = "", routine: bool = False) -> None:
-        """Enter an event here; let siblings know that something changed, and what we have done.
-
-        What is routine is no news: whoever has caused it knows.
-        """
+        """Enter an event here; let siblings know that something changed, and what we have done."""
         self._happened(text, routine)
 
         def announce() -> None:
@@ -312,6 +309,8 @@ class Ports:
                     self._look_for_a_better_port()
                 if self._siblings != before:  # one that was killed has told nobody
                     self._happened("")
+            except SettingError:
+                pass  # said wherever settings are
             except Exception:
                 logger.exception("while looking after the ports")
 
@@ -321,7 +320,7 @@ class Ports:
         if not ports:
             return
         order = self._search_order()
-        better = [] if self._chosen or not any(port in order for port in ports) else order
+        better = order if not self._chosen and any(port in order for port in ports) else []
         first = itertools.takewhile(lambda port: port not in ports, better[:_LOOKED_FOR])
         left = [port for port in self._held_off if port not in ports]
         for port in self._not_held_off([*left, *first]):
@@ -333,8 +332,7 @@ class Ports:
 
     def _not_held_off(self, ports: Sequence[int]) -> Sequence[int]:
         now = time.monotonic()
-        held_off = {port for port, until in list(self._held_off.items()) if until > now}
-        return [port for port in ports if port not in held_off] if held_off else ports
+        return [port for port in ports if self._held_off.get(port, 0.0) < now]
 
     def _join(self, ports: Sequence[int]) -> None:
         outcome = self._sharing.join_first(ports)

@@ -61,10 +61,8 @@ class SharedPort:
         The sockets that are shared.
     made
         When these were made, ``time.monotonic()``: newer ones replace older ones.
-    front
-        Our places among those who share it.
-    since
-        When it became ours, seconds since the epoch.
+    front, since
+        Our places among those who share it; when it became ours, seconds since the epoch.
     fenced
         Whether it is steered to its sockets, whoever binds beside them.
     """

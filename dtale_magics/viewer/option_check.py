@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from dtale_magics.errors import UsageError
 from dtale_magics.state import as_word
+from dtale_magics.viewer.show_options import WAYS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -126,6 +127,9 @@ def _no_column(option: str, column: str, columns: Sequence[str], frame: str) -> 
     if not near:
         near = [one for one in columns if one.casefold() == column.casefold()]
     guess = f"Did you mean {near[0]}? " if near else ""
+    if option == "sort" and (column.startswith("-") or column.upper() in WAYS):
+        first = near[0] if near else columns[0] if columns else "a"
+        guess = f"Type for example: --sort {as_word(first)}:DESC   "
     listed = f"Columns: {column_list(columns)}" if columns else "It has no columns."
     what = f"{frame} has no column {column!r}, which {flag(option)} names."
     return UsageError(what, guess + listed)

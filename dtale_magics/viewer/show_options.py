@@ -222,7 +222,9 @@ def _columns(text: str) -> list[str]:
 
 
 def _sorting(text: str) -> list[tuple[str, str]]:
-    """Read ``a,b:DESC`` or ``[('a', 'ASC')]``."""
+    """Read ``a,b:DESC``, ``[('a', 'ASC')]`` or ``{'a': 'ASC'}``."""
+    if text[:1] == "{":
+        return [_pair(str(column), str(way)) for column, way in _literal(text).items()]
     if text[:1] in {"[", "("}:
         given = [(one, "") if isinstance(one, str) else one for one in _literal(text)]
         return [_pair(str(column), str(way)) for column, way in given]

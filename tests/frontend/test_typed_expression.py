@@ -373,6 +373,13 @@ def test_what_an_error_says_to_type_works(kernel: Kernel, typed: str) -> None:
     last_shown(kernel, advice)
 
 
+def test_a_grid_says_how_to_show_what_it_holds(kernel: Kernel) -> None:
+    kernel.run("%dtale --drop all\ngrid = %dtale df")
+    assert "%dtale grid.data" in refusal(kernel, "%dtale grid")
+    kernel.run("%dtale grid.data")
+    assert [row["a"] for row in rows_of(kernel, "grid.data")] == [3, 1, 2]
+
+
 def test_each_advice_of_several_works(kernel: Kernel) -> None:
     for typed in ("text", "np.zeros((2, 2, 2))"):
         kernel.run(OBJECTS)

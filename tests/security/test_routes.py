@@ -62,12 +62,17 @@ class Route(NamedTuple):
 
 @pytest.fixture(scope="module")
 def kernel() -> Iterator[Kernel]:
-    with PortClaims() as claims, Kernel(claims.take()) as one:
-        one.start()
-        one.run("%load_ext dtale_magics\nimport pandas as pd\nimport dtale_magics")
-        one.run("df = pd.DataFrame({'a': [3, 1, 2], 'text': ['x', 'y', 'z']})")
-        one.run("%dtale df")
-        yield one
+    """A kernel whose connections a sibling accepts, and passes to it."""
+    with PortClaims() as claims:
+        ports = claims.take()
+        with Kernel(ports) as one, Kernel(ports) as neighbour:
+            for each in (one, neighbour):
+                each.start()
+                each.run("%load_ext dtale_magics\nimport pandas as pd\nimport dtale_magics")
+                each.run("df = pd.DataFrame({'a': [3, 1, 2], 'text': ['x', 'y', 'z']})")
+                each.run("%dtale df")
+            one.run("from dtale_magics import session\nsession.current().is_busy = lambda: True")
+            yield one
 
 
 @pytest.fixture

@@ -171,6 +171,14 @@ class Refusals:
     def _say_of_library(self, value: Any) -> tuple[str, str] | None:
         name, kind = self.name, type(value).__name__
         root = type(value).__module__.partition(".")[0]
+        if root == "dtale" and hasattr(value, "data"):
+            return (
+                f"{name} is a grid of D-Tale's.",
+                (
+                    f"It shows itself: type {self.typed} alone. "
+                    f"What it holds: %dtale {operand(self.typed)}.data"
+                ),
+            )
         if root == "polars":
             what = f"{name} is a polars {kind}, not yet a table."
             return what, f"Type: %dtale pl.select({self.typed})"
