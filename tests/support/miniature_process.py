@@ -51,7 +51,7 @@ class Kernel:
             lambda: self._name,
             {"status": self._status},
             lambda: self._range,
-            lambda text: self._events.append(text) if text else None,
+            lambda text, *_: self._events.append(text) if text else None,
             lambda: self._busy,
         )
         ports.answer_to(self._slug)
