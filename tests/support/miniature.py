@@ -200,6 +200,9 @@ class Load:
                 self.failures.append((started, meant, repr(error)))
             else:
                 ended = time.monotonic()
+                if status == http.client.BAD_GATEWAY:  # what a proxy says of a lost connection
+                    self.failures.append((started, meant, answer))
+                    continue
                 self.requests.append(Request(started, ended, meant, status, answer))
 
     @property
