@@ -159,13 +159,7 @@ def call(peer: Peer, op: str, *, timeout: float = 1.0, **fields: Any) -> Message
 
 
 def tell(peer: Peer, op: str, **fields: Any) -> None:
-    """Tell `peer` something, without waiting for an answer: one that is stopped reads it later.
-
-    Raises
-    ------
-    dtale_magics.pod.exchange.ChannelError
-        When it could not be sent.
-    """
+    """Tell `peer` something and wait for no answer; `ChannelError` when it could not be sent."""
     with connect(peer, _TELL_SECONDS) as exchange:
         exchange.send({"op": op, **fields})
 

@@ -56,9 +56,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_close_inherited)
 
 
-def prefix() -> str:
-    """Return what all names of this user's kernels begin with."""
-    return f"dtale-magics/{VERSION}/{os.getuid()}/"
+_PREFIX = f"dtale-magics/{VERSION}/{os.getuid()}/"
 
 
 def private_directory() -> Path:
@@ -82,7 +80,7 @@ def private_directory() -> Path:
 def address(name: str) -> str:
     """Return the address of `name`, as ``bind`` and ``connect`` take it."""
     if ABSTRACT:
-        return f"\0{prefix()}{name}"
+        return f"\0{_PREFIX}{name}"
     return str(private_directory() / (name.replace("/", ",") + ".sock"))
 
 
@@ -149,7 +147,7 @@ def listed(beginning: str, count: int) -> list[Entry]:
     be names of processes that were killed.
     """
     if ABSTRACT:
-        whole = prefix() + beginning
+        whole = _PREFIX + beginning
         table = [one for one in procfs.unix_names(whole) if one.listening]
         rests = [(one.name.removeprefix(whole), one.inode) for one in table]
     else:

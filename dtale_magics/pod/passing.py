@@ -176,13 +176,10 @@ class Passing:
     ----------
     is_own
         Whether a capability or owner id is this kernel's, or everybody's.
-    owner
-        Random id of this kernel.
     """
 
-    def __init__(self, is_own: Callable[[str], bool], owner: str) -> None:
+    def __init__(self, is_own: Callable[[str], bool]) -> None:
         self._is_own = is_own
-        self._owner = owner
         self._lanes: collections.OrderedDict[str, _Lane] = collections.OrderedDict()
         self._next_look: float | None = None
 
@@ -200,7 +197,7 @@ class Passing:
         if found:
             return False
         place = front.in_front(connection.port)
-        if place is None or place.owner == self._owner:
+        if place is None or self._is_own(place.owner):
             return False
         return self._pass(connection, place.name)
 

@@ -97,7 +97,7 @@ class Ports:
         self._chosen = False
         """Whether the user has said which port it shall be."""
         self._held_off: dict[int, float] = {}
-        self._server = Server(app, router=Passing(is_own, owner), is_busy=is_busy)
+        self._server = Server(app, router=Passing(is_own), is_busy=is_busy)
         self._own_inboxes: dict[str, Inbox] = {}
         self.answer_to(owner)
         self._sharing = Sharing(owner, self._server, lambda: self.label)
@@ -110,7 +110,6 @@ class Ports:
                 **{name: _answering(name, report) for name, report in reports.items()},
             },
         )
-        self._siblings = peers.siblings()
         self._look_now = threading.Event()
         self._closed = threading.Event()
         threading.Thread(target=self._look_after, name="dtale_magics ports", daemon=True).start()
@@ -298,16 +297,19 @@ class Ports:
 
     def _look_after(self) -> None:
         self._label = self._ask_label()
+        seen: object = None
         while not self._closed.is_set():
             self._look_now.wait(_LOOK_SECONDS)
             self._look_now.clear()
             try:
-                before, self._siblings = self._siblings, peers.siblings()
+                siblings = peers.siblings()
                 for port in self.all:
-                    self._sharing.look_after(port, self._siblings)
+                    self._sharing.look_after(port, siblings)
                 if not self._closed.is_set():
                     self._look_for_a_better_port()
-                if self._siblings != before:  # one that was killed has told nobody
+                now = siblings, [front.in_front(port) for port in self.all]
+                if now != seen:  # one that was killed has told nobody, and words can get lost
+                    seen = now
                     self._happened("")
             except SettingError:
                 pass  # said wherever settings are

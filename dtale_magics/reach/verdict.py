@@ -215,8 +215,8 @@ def explain(row: Row, origin: str = "") -> Explanation:  # noqa: C901, PLR0912 (
             return Explanation("It leads to this notebook.", "Nothing is to be done.")
         case finding.AnotherNotebook(label=label):
             return Explanation(
-                f"Port {port} belongs to {label} at the moment.",
-                "Take it over with the button or with: %dtale_port --take",
+                f"It leads to {label}, and not to this notebook.",
+                f"Listen there as well: %dtale_port {port}",
             )
         case finding.OtherDtale():
             return Explanation(

@@ -100,6 +100,7 @@ def test_what_a_page_tells_counts_for_its_round_and_nonsense_for_nothing(session
 
 
 def test_two_notebooks_are_told_apart(session: Session, ports: range) -> None:
+    session.stop()  # else it shares the port, and is met there
     other = Session()
     other.set_range(PortRange(ports[0], ports[-1]))
     other.ensure()
@@ -141,7 +142,7 @@ def test_the_check_of_a_kernel_on_three_faces(start_kernel: StartKernel) -> None
 def test_the_command_answers_when_nothing_runs(tmp_path: Path, ports: range) -> None:
     environ = environment({"DTALE_INGRESS_URL": f"http://127.0.0.1:{ports[0]}"}, tmp_path)
     # The pod's siblings are those of a network namespace; other tests run in this one.
-    code = "from dtale_magics.pod import ports; ports.checks = lambda: []\n"
+    code = "from dtale_magics.pod import peers; peers.checks = lambda: []\n"
     code += "from dtale_magics.__main__ import main; raise SystemExit(main(['check', '--json']))"
     done = subprocess.run(
         [sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=False

@@ -72,13 +72,6 @@ class Failure:
 
 FAILURES = [
     Failure(
-        "another notebook has the port",
-        "http://127.0.0.1:{web}/dtale",
-        "shows train.ipynb",
-        "shows train.ipynb",
-        "Port {exposed} belongs to train.ipynb",
-    ),
-    Failure(
         "the Service's target port is wrong",
         "http://127.0.0.1:{web}/wrong-port",
         "something answers",
@@ -168,7 +161,7 @@ MIXED = Failure(
 
 
 class Stage:
-    """Everything that can be met at a URL, and a notebook that has none of the exposed port."""
+    """Everything that can be met at a URL instead of a notebook's D-Tale."""
 
     def __init__(self, stack: ExitStack) -> None:
         claims = stack.enter_context(PortClaims())
@@ -176,7 +169,7 @@ class Stage:
         web, secure, nginx, nothing, lab = claims.take(5)
         self.named = {
             "exposed": self.ports[0],
-            "own": self.ports[1],
+            "own": self.ports[0],
             "web": web,
             "secure": secure,
             "nginx": nginx,
@@ -285,19 +278,15 @@ def _abort(route: Route) -> None:
 
 
 def test_every_failure_is_named(stage: Stage, browser: Browser) -> None:
-    stage.write("train.ipynb", [])
     stage.write("eda.ipynb", FAILURES)
     stage.write("https.ipynb", [MIXED])
-    train, eda = (
-        NotebookPage(browser, stage.jupyter, f"{name}.ipynb") for name in ("train", "eda")
-    )
+    eda = NotebookPage(browser, stage.jupyter, "eda.ipynb")
     # The page gets to D-Tale by the ingress alone, so that the verdict is about that.
     eda.page.route(re.compile(r"/proxy/\d+/"), _abort)
-    eda.page.route(re.compile(rf"^\w+://127.0.0.1:{stage.ports[1]}/"), _abort)
-    for page in (train, eda):
-        page.run(0)
-        page.run(1)
-        page.panel(1).wait_for()
+    eda.page.route(re.compile(rf"^\w+://127.0.0.1:{stage.ports[0]}/"), _abort)
+    eda.run(0)
+    eda.run(1)
+    eda.panel(1).wait_for()
     rows = []
     for cell, failure in enumerate(FAILURES, 2):
         eda.run(cell)

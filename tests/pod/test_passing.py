@@ -30,6 +30,6 @@ class Deaf(Passing):
     ],
 )
 def test_a_probe_goes_to_the_first_that_it_names(asked: list[str], *, passed: bool) -> None:
-    passing = Deaf(lambda name: name == ME, ME)
+    passing = Deaf(lambda name: name == ME)
     head = f"GET /_magics/who/{'.'.join(asked)} HTTP/1.1\r\n\r\n".encode()
     assert passing.route(None, head) is passed  # type: ignore[arg-type] # nothing looks at it

@@ -80,7 +80,7 @@ def test_eight_that_begin_at_the_same_instant_share_one_port(
         assert in_front(port, eight) in "abcdefgh"
         for one in eight:
             one.do("leave")
-        listener.bind(port).close()  # free, and nothing is left over
+        eventually(lambda: is_free(port))  # and nothing is left over
 
 
 def test_a_further_port_is_used_only_where_a_stranger_has_the_first_and_is_shared_as_well(
@@ -120,7 +120,7 @@ def test_a_killed_one_takes_nothing_with_it_and_comes_back(
 def test_the_last_one_leaves_nothing(four: list[Kernel], port: int) -> None:
     for one in four:
         one.kill()
-    listener.bind(port).close()
+    eventually(lambda: is_free(port))
 
 
 def test_forked_children_answer_nothing_and_keep_nothing(four: list[Kernel], port: int) -> None:

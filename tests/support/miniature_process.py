@@ -51,7 +51,7 @@ class Kernel:
             lambda: self._name,
             {"status": self._status},
             lambda: self._range,
-            lambda text, *_: self._events.append(text) if text else None,
+            lambda text, _=False: self._events.append(text) if text else None,
             lambda: self._busy,
         )
         ports.answer_to(self._slug)
@@ -71,7 +71,9 @@ class Kernel:
         if connection.untaken:
             status, body = "503 Service Unavailable", b"untaken"
         elif (
-            path.strip("/") and f"/{self._slug}/" not in path and f"/who/{self._owner}" not in path
+            path.strip("/") not in {"", "slow"}
+            and f"/{self._slug}/" not in path
+            and f"/who/{self._owner}" not in path
         ):
             status, body = "404 Not Found", b"nobody"
         if "slow" in path:
