@@ -57,7 +57,7 @@ class Shown:
 
     def __init__(self, session: Session) -> None:
         self._viewer = session._viewer
-        self.assets = session._assets
+        self.assets = session.assets
         self._client = self._viewer.app("").test_client()
 
     def __call__(
