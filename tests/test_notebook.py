@@ -78,4 +78,4 @@ def test_the_name_follows_the_server_and_is_known_when_that_has_no_time(
         jupyter.has_time.clear()
         time.sleep(2)  # an answer under way, and the rest after one that did not come
         eventually(lambda: seen() == [("renamed.ipynb", True)], 30.0)
-        assert "renamed.ipynb: D-Tale on port" in train.run("%dtale").text
+        assert f"renamed.ipynb  pid {train.pid}" in train.run("%dtale --list").text

@@ -128,11 +128,11 @@ def ask(peer: Peer, what: str, timeout: float) -> dict[str, Any]:
     return report
 
 
-def announce(text: str = "") -> None:
-    """Tell all siblings that something changed here, and what, if they shall tell their users."""
+def announce(text: str = "", port: int = 0) -> None:
+    """Tell siblings that something changed here; `text` is for users of those who share `port`."""
     for peer in siblings():
         with contextlib.suppress(exchange.ChannelError):
-            channel.tell(peer, "changed", text=text)
+            channel.tell(peer, "changed", text=text, port=port)
 
 
 @functools.lru_cache(maxsize=64)

@@ -181,7 +181,8 @@ class Ports:
             self._named = port
         outcome = dataclasses.replace(outcome, seconds=time.monotonic() - started)
         if not isinstance(outcome, AlreadyOurs):
-            self.happened(str(outcome), told=f"is in front at port {port}." if outcome.ours else "")
+            told = f"is in front at port {port}." if outcome.ours else ""
+            self.happened(str(outcome), told=told, port=port)
         return outcome
 
     def _take(self, port: int, deadline: float) -> Outcome:
@@ -234,7 +235,8 @@ class Ports:
             return Refused(port, why, "To free the port, type: %dtale --stop")
         seconds = time.monotonic() - started
         outcome = GivenBack(port, _party(now), seconds=seconds)
-        self.happened(str(outcome), told=f"gave port {port} back; {outcome.to.label} is in front.")
+        told = f"gave port {port} back; {outcome.to.label} is in front."
+        self.happened(str(outcome), told=told, port=port)
         return outcome
 
     def give_up(self, port: int) -> None:
@@ -254,20 +256,20 @@ class Ports:
             self._sharing.leave(port)
         self._server.stop()
 
-    def happened(self, text: str, *, told: str = "", routine: bool = False) -> None:
+    def happened(self, text: str, *, told: str = "", port: int = 0, routine: bool = False) -> None:
         """Enter an event here; let siblings know that something changed, and what we have done."""
         self._happened(text, routine)
 
         def announce() -> None:
             self._label = self._ask_label()
-            peers.announce(f"{self._label} {told}" if told else "")
+            peers.announce(f"{self._label} {told}" if told else "", port)
 
         threading.Thread(target=announce, name="dtale_magics announce", daemon=True).start()
 
     # ------------------------------------------------------- what siblings tell
 
     def _changed(self, message: Message, _conversation: Exchange) -> Message:
-        text = message.get("text")
+        text = message.get("text") if message.get("port") in self.all else ""
         self._look_now.set()
         self._happened(text[:200] if isinstance(text, str) else "")
         return {}

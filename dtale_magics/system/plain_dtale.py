@@ -81,10 +81,12 @@ def prove(port: int, deadline: float) -> PlainDtale | None:
 
 def shut_down(dtale: PlainDtale, deadline: float) -> bool:
     """Ask it to shut down and wait until nobody listens; False when it does after `deadline`."""
+    theirs = {one.inode for one in holders.listening_sockets(dtale.port)}
     # It may stop before it has answered.
     with contextlib.suppress(OSError, http.client.HTTPException):
         _get(dtale.host, dtale.port, "/shutdown", deadline)
-    while holders.listening_sockets(dtale.port):
+    # Not until the port is free: we or a sibling may have it as soon as that.
+    while theirs & {one.inode for one in holders.listening_sockets(dtale.port)}:
         if time.monotonic() >= deadline:
             return False
         time.sleep(0.01)

@@ -280,7 +280,7 @@ def test_in_the_panel_the_grid_comes_without_a_click(stage: Stage) -> None:
     page.run(0)
     page.start(1)
     expect(page.panel(1)).to_be_visible(timeout=MILLISECONDS)
-    grid = page.grid_from(1, re.compile(rf"^{re.escape(stage.kernel)}/[\w-]+/dtale/iframe/1$"))
+    grid = page.grid_from(1, re.compile(rf"^{re.escape(stage.kernel)}/[\w-]+/dtale/iframe/1(\?|$)"))
     expect(grid.get_by_text("of the pod", exact=True)).to_be_visible(timeout=MILLISECONDS)
 
 

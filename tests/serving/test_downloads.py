@@ -61,7 +61,7 @@ def _stalled(
 def test_those_who_do_not_read_keep_no_request_waiting(kernel: Kernel, coding: str) -> None:
     status = kernel.status()
     port, page = status["port"], f"{status['url']}dtale/main/1"
-    token = kernel.value("dtale_magics.session.current()._assets.token")
+    token = kernel.value("dtale_magics.session.current().assets.token")
     script = f"http://127.0.0.1:{port}/{token}/{SCRIPT}"
     whole = plain_http.request(script, headers={"Accept-Encoding": coding})
     assert whole.status == 200
