@@ -451,6 +451,7 @@ def test_open_access_is_for_those_who_say_so_and_the_panel_says_what_that_means(
         forged = {"Host": "evil.example", "X-Forwarded-Prefix": f"/proxy/{urlsplit(url).port}"}
         assert ask(f"{base}/dtale/main/1", headers=forged).status == 403
         assert ask(f"{url}/dtale/main/1").status == 200
+        kernel.run("%dtale")
         assert "open access" in kernel.run("%dtale_port").text
         state = ask(f"{url}/_magics/state", headers={"X-Dtale-Magics": "1"})
         assert "without the link" in state.json()["warning"]
