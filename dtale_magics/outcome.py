@@ -169,21 +169,24 @@ class GivenBack(Outcome):
 
 @dataclass(frozen=True)
 class Refused(Outcome):
-    """The port stays whose it is.
+    """Nothing has changed at the port.
 
     Attributes
     ----------
     why
-        Who has it and why it cannot be taken.
+        Who has it and why it cannot be done.
     hint
         What to type or to do.
     holder
         Who has it, where one process is known.
+    wanted
+        What should have been done with the port: ``taken``, ``given back``.
     """
 
     why: str
     hint: str
     holder: Party | None = None
+    wanted: str = field(default="taken", kw_only=True)
 
     @property
     def refused(self) -> bool:
@@ -196,4 +199,4 @@ class Refused(Outcome):
         return False
 
     def __str__(self) -> str:
-        return f"Port {self.port} was not taken: {self.why}\n{self.hint}"
+        return f"Port {self.port} was not {self.wanted}: {self.why}\n{self.hint}"

@@ -90,6 +90,7 @@ def test_notebooks_share_the_port_and_a_takeover_changes_who_is_in_front(
     assert [shown_at(link) for link in links] == [1, 2]
     refused = second.run("%dtale_port --release", ok=False)
     assert "train.ipynb" in refused.traceback
+    assert f"Port {ingress} was not given back" in refused.traceback
 
 
 def test_the_front_answers_what_is_addressed_to_nobody_under_open_access(

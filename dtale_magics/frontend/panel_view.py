@@ -25,6 +25,7 @@ from dtale_magics.state import frame_text
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from dtale_magics.outcome import Outcome
     from dtale_magics.reach.finding import Finding
     from dtale_magics.reach.verdict import Verdict
     from dtale_magics.state import PortHolder, Status
@@ -325,13 +326,6 @@ def after_error(action: str, error: Exception, before: Activity) -> Activity:
     return Activity(said=said, taken_from=before.taken_from)
 
 
-def _said(action: str, result: Any) -> Said:
-    if isinstance(result, outcome.Refused):
-        return Said(
-            action,
-            ok=False,
-            text=f"Port {result.port} was not taken: {result.why}",
-            hint=result.hint,
-        )
+def _said(action: str, result: Outcome) -> Said:
     text, _, hint = str(result).partition("\n")
-    return Said(action, ok=True, text=text, hint=hint)
+    return Said(action, ok=not result.refused, text=text, hint=hint)
