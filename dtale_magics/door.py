@@ -109,13 +109,16 @@ class Door:
             web,
             lambda name: name in {inside.slug, inside.owner, inside.assets.token},
             notebook.name,
-            {"status": inside.report, "check": lambda: inside.check().as_dict()},
+            {"status": inside.report, "check": self._check},
             lambda: inside.settings().search_order,
             inside.happened,
             lambda: inside.is_busy(),  # noqa: PLW0108 (it may be set later)
         )
         self._ports.answer_to(inside.slug)
         return self._ports
+
+    def _check(self) -> dict[str, Any]:
+        return {"label": notebook.name(), **self._session.check().as_dict()}
 
     def policy(self) -> guard.Policy:
         """Return what holds for requests; read again for each would be dear."""

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from dtale_magics.door import Door
     from dtale_magics.news import Event, News
     from dtale_magics.outcome import Outcome
+    from dtale_magics.pod.front import Place
     from dtale_magics.pod.ports import Ports
     from dtale_magics.reach.reachability import Reachability
     from dtale_magics.reach.verdict import Verdict
@@ -590,25 +591,26 @@ class Session:
         if port not in self.ports:
             return None
         from dtale_magics.pod import front  # noqa: PLC0415 (not at %load_ext)
-        from dtale_magics.state import PortHolder  # noqa: PLC0415 (not at %load_ext)
 
         place = front.in_front(port)
-        if place is None or place.owner != self.owner:
-            return None
+        return self._own_holder(port, place) if place and place.owner == self.owner else None
+
+    @staticmethod
+    def _own_holder(port: int, place: Place) -> PortHolder:
+        from dtale_magics.state import PortHolder  # noqa: PLC0415 (not at %load_ext)
+
         return PortHolder(port, "this kernel", notebook.name(), os.getpid(), place.since)
 
     def _holder(self, port: int) -> PortHolder | None:
-        own = self._own_place(port)
-        if own is not None:
-            return own
-        from dtale_magics.pod import ports  # noqa: PLC0415 (not at %load_ext)
+        from dtale_magics.pod import front, ports  # noqa: PLC0415 (not at %load_ext)
         from dtale_magics.serving import listener  # noqa: PLC0415 (not at %load_ext)
         from dtale_magics.state import PortHolder  # noqa: PLC0415
         from dtale_magics.system import holders  # noqa: PLC0415 (not at %load_ext)
 
-        sibling = ports.in_front(port)
-        if sibling is not None:
-            return sibling
+        place = front.in_front(port)
+        if place is not None:
+            own = place.owner == self.owner
+            return self._own_holder(port, place) if own else ports.holder(port, place)
         found = holders.find(port)
         if not found or (not found[0].listening and listener.could_bind(port)):
             return None  # connections that our own kind has left in TIME_WAIT do not count

@@ -112,8 +112,7 @@ def checks() -> list[dict[str, Any]]:
 
     def check(peer: Peer) -> dict[str, Any] | None:
         with contextlib.suppress(exchange.ChannelError):
-            who = {"label": ask(peer, "status", _ASK_SECONDS).get("label"), "pid": peer.pid}
-            return {**who, "owner": peer.owner, **ask(peer, "check", _CHECK_SECONDS)}
+            return {**ask(peer, "check", _CHECK_SECONDS), "owner": peer.owner, "pid": peer.pid}
         return None
 
     with ThreadPoolExecutor(max(len(found), 1), "dtale_magics checks") as pool:

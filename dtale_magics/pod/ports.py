@@ -225,14 +225,17 @@ class Ports:
         started = time.monotonic()
         shared = self._sharing.get(port)
         if shared is None:
-            return Refused(port, "it is not this notebook's.", "%dtale_port says whose it is.")
+            why = "it is not this notebook's."
+            return Refused(port, why, "%dtale_port says whose it is.", wanted="given back")
         now = front.in_front(port)
         if now is not None and now.owner != self.owner:
-            return Refused(port, f"{_party(now)} is in front.", "%dtale_port says the same.")
+            hint = f"To be in front here, type: %dtale_port {port} --force"
+            return Refused(port, f"{_party(now)} is in front.", hint, wanted="given back")
         now = shared.front.give_back()
         if now is None:
             why = "no other notebook is on it, so this one stays in front."
-            return Refused(port, why, "To free the port, type: %dtale --stop")
+            hint = "To free the port, type: %dtale --stop"
+            return Refused(port, why, hint, wanted="given back")
         seconds = time.monotonic() - started
         outcome = GivenBack(port, _party(now), seconds=seconds)
         told = f"gave port {port} back; {outcome.to.label} is in front."
@@ -357,11 +360,8 @@ def _answering(name: str, report: Callable[[], dict[str, Any]]) -> channel.Handl
     return lambda *_: {name: report()}
 
 
-def in_front(port: int) -> PortHolder | None:
-    """Find the notebook that is in front at `port`, and how it names itself."""
-    place = front.in_front(port)
-    if place is None:
-        return None
+def holder(port: int, place: Place) -> PortHolder:
+    """Say who has a place of `port`, and how it names itself."""
     asked = [one for one in peers.siblings() if one.owner == place.owner]
     labels = [str(one["label"]) for one in peers.statuses(of=asked)] or [_party(place).label]
     return PortHolder(port, "notebook", labels[0], place.pid, place.since)

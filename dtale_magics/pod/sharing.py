@@ -140,10 +140,7 @@ class Sharing:
             if ours is not None:
                 return AlreadyOurs(ours)
             found = listener.reserve(ports, self._join_siblings)
-            if isinstance(found, Outcome):
-                return found
-            self._enter(found.port, [found], time.monotonic()).front.take()
-            return Free(found.port)
+            return found if isinstance(found, Outcome) else self._begin(found)
 
     def join_quietly(self, port: int) -> bool:
         """Get `port` if it is free or siblings that answer have it; nobody is asked to wait."""
@@ -152,8 +149,7 @@ class Sharing:
                 found = listener.bind(port)
             except OSError:
                 return self._join_siblings(port, steer=False) is not None
-            self._enter(port, [found], time.monotonic()).front.take()
-            return True
+            return self._begin(found).ours
 
     def _join_siblings(self, port: int, *, steer: bool = True) -> Outcome | None:
         """Share a port that siblings have; None when it is nobody's of ours, or they are silent."""
@@ -178,9 +174,13 @@ class Sharing:
                 return None
             time.sleep(_RETRY_SECONDS)
             with contextlib.suppress(OSError):  # they may have left it meanwhile
-                self._enter(port, [listener.bind(port)], time.monotonic()).front.take()
-                return Free(port)
+                return self._begin(listener.bind(port))
         return None
+
+    def _begin(self, bound: Listener) -> Outcome:
+        """Be the first on a port that was bound, and in front there."""
+        self._enter(bound.port, [bound], time.monotonic()).front.take()
+        return Free(bound.port)
 
     def _adopt(self, port: int, copies: _Copies) -> Outcome:
         self._enter(port, copies.listeners, copies.made).mark(shared=True)
