@@ -23,10 +23,11 @@ from dtale_magics.frontend.panel_model import Activity, Facts
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from dtale_magics.frames import Frames
     from dtale_magics.frontend.panel_model import PanelView
     from dtale_magics.reach.reachability import Reachability
     from dtale_magics.settings import PortRange
-    from dtale_magics.state import FrameInfo, Status
+    from dtale_magics.state import Status
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +45,7 @@ class SessionLike(Protocol):
 
     slug: str
     owner: str
+    frames: Frames
     is_watched: Callable[[], bool]
     on_use: Callable[[], None]
 
@@ -70,17 +72,8 @@ class SessionLike(Protocol):
     def option(self, name: str) -> Any:
         """Return what ``c.DtaleMagics`` has under that name; None if it is not set."""
 
-    def head(self, frame: FrameInfo, rows: int) -> Any:
-        """Return the first rows of a frame as a frame of its own; None if it is gone."""
-
     def settings(self) -> settings.Settings:
         """Return what holds now."""
-
-    def why_gone(self, data_id: str) -> str:
-        """Say why there is no frame of that id any more."""
-
-    def frames(self) -> Sequence[FrameInfo]:
-        """Return what D-Tale shows."""
 
     def status(self) -> Status:
         """Return the state of this kernel's D-Tale."""

@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+import urllib3
+
 from dtale_magics.reach import finding
 from dtale_magics.serving import identity
 
@@ -106,8 +108,6 @@ def ask_all(
 
 def ask(question: Question, seconds: float = SECONDS) -> Finding:
     """Ask one; returns whatever happened as a type, and raises nothing of the network's."""
-    import urllib3  # noqa: PLC0415 (not at %load_ext)
-
     url = question.base + identity.path([question.owner, *question.others])
     started = time.monotonic()
     try:

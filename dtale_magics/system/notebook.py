@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import secrets
 import sys
 from pathlib import Path
 from typing import Any
 
 from dtale_magics.system import jupyter_server
+
+_SLUG_BYTES = 16
+"""128 random bits: the slug is a capability."""
 
 _SERVER_SECONDS = 0.5
 
@@ -31,6 +36,13 @@ def name() -> str:
     if from_server or session:
         return from_server or Path(session or "").name
     return f"kernel {kernel_id[:8]}" if kernel_id else f"terminal {os.getpid()}"
+
+
+def new_slug() -> str:
+    """Make a first path segment that nobody guesses; its front is for the eye only."""
+    stem = Path(os.environ.get("JPY_SESSION_NAME", "")).name.removesuffix(".ipynb").lower()
+    readable = re.sub(r"[^a-z0-9]+", "-", stem)[:24].strip("-") or "dtale"
+    return f"{readable}-{secrets.token_hex(_SLUG_BYTES)}"
 
 
 def _kernel_id() -> str | None:
@@ -56,7 +68,7 @@ def _name_from_server(kernel_id: str) -> str | None:
 
 
 def _get(url: str, headers: dict[str, str], timeout: float) -> Any:
-    import urllib.request  # noqa: PLC0415 (not at %load_ext)
+    import urllib.request
 
     request = urllib.request.Request(url, headers=headers)  # noqa: S310 (the server's own)
     # Environment proxies are for the outside world.
