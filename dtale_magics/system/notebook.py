@@ -8,9 +8,8 @@ import re
 import secrets
 import sys
 from pathlib import Path
-from typing import Any
 
-from dtale_magics.system import jupyter_server
+from dtale_magics.system import http, jupyter_server
 
 _SLUG_BYTES = 16
 """128 random bits: the slug is a capability."""
@@ -58,20 +57,11 @@ def _name_from_server(kernel_id: str) -> str | None:
     timeout = _PATIENCE_SECONDS if kernel_id in _heard else _SERVER_SECONDS
     for server in jupyter_server.running():
         try:
-            for session in _get(f"{server.url}api/sessions", server.headers, timeout):
+            answer = http.fetch(f"{server.url}api/sessions", timeout, headers=server.headers)
+            for session in json.loads(answer.body):
                 if session["kernel"]["id"] == kernel_id:
                     _heard[kernel_id] = Path(session["path"]).name
                     return _heard[kernel_id]
-        except (OSError, ValueError, KeyError, TypeError):
+        except (*http.FAILURES, KeyError, TypeError):
             continue  # a server that ended without tidying up, or does not let us in
     return _heard.get(kernel_id)
-
-
-def _get(url: str, headers: dict[str, str], timeout: float) -> Any:
-    import urllib.request
-
-    request = urllib.request.Request(url, headers=headers)  # noqa: S310 (the server's own)
-    # Environment proxies are for the outside world.
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(request, timeout=timeout) as response:
-        return json.load(response)
