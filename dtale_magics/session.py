@@ -74,6 +74,8 @@ class Session:
         self._preload = Preload(self._load_dtale)
         self.panel_api: WSGIApplication | None = None
         """Answers the panel's clicks; whoever shows panels sets it."""
+        self.controller: Any = None
+        """Between this session and its panels; whoever shows panels sets it."""
         self.on_use: Callable[[], None] = lambda: None
         """Called whenever somebody uses D-Tale; whoever shows panels sets it."""
         self.is_watched: Callable[[], bool] = lambda: False

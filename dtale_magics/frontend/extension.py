@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 from dtale_magics.frontend import completion
@@ -51,7 +50,7 @@ def unload(shell: InteractiveShell) -> None:
     magics.busy.uninstall()
     magics.watching.uninstall()
     magics.auto_show.uninstall()
-    if "dtale_magics.frontend.controller" in sys.modules:
+    if magics.session.controller is not None:
         from dtale_magics.frontend import controller
 
         controller.retire(magics.session)

@@ -29,7 +29,8 @@ from dtale_magics.frontend.preview import Preview
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from dtale_magics.frontend.controller import Controller, SessionLike
+    from dtale_magics.frontend.controller import Controller
+    from dtale_magics.frontend.knowledge import PanelSession
     from dtale_magics.state import FrameInfo
 
 
@@ -260,7 +261,7 @@ class Live:
         return {"application/vnd.jupyter.widget-view+json": reference, "text/plain": ""}
 
 
-def _follow_frames(session: SessionLike) -> None:
+def _follow_frames(session: PanelSession) -> None:
     """Have every panel say what became of its frame."""
     frames = {frame.data_id: frame for frame in session.frames.all()}
     with _Current.lock:
@@ -291,7 +292,7 @@ class _Current:
     lock = threading.Lock()
 
 
-def of(session: SessionLike, frame: FrameInfo | None = None) -> Panel:
+def of(session: PanelSession, frame: FrameInfo | None = None) -> Panel:
     """Return the panel of `session`, or the one with the grid of `frame`.
 
     There is one for each frame however often it is shown, so that running a cell again and again

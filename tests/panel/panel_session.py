@@ -51,6 +51,7 @@ class FakeSession:
         self.calls: list[str] = []
         self.subscribers: list[Callable[[], None]] = []
         self._events: list[Event] = []
+        self.controller: Any = None
         self.reach = Reachability(self)
         self.frames = FakeFrames()
 
