@@ -16,7 +16,7 @@ _SLUG_BYTES = 16
 
 _SERVER_SECONDS = 0.5
 
-_PATIENCE_SECONDS = 0.1
+_PATIENCE_SECONDS = _SERVER_SECONDS / 2
 """How long an answer is waited for where an earlier one is known: a sibling that asks who we are
 waits for half a second, and a server that is busy with pages must not make us look suspended."""
 
