@@ -16,7 +16,8 @@ from dtale_magics.frontend.answering import Answering
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from dtale_magics.frontend.controller import Controller, SessionLike
+    from dtale_magics.frontend.controller import Controller
+    from dtale_magics.frontend.knowledge import PanelSession
 
 _SECONDS_BETWEEN_USES = 30.0
 """How often the server hears of work in a grid at most."""
@@ -42,7 +43,7 @@ class Hub(ipywidgets.Widget):  # type: ignore[misc]
     links = Dict().tag(sync=True)
     """`Controller.links`."""
 
-    def __init__(self, one: Controller, follow_frames: Callable[[SessionLike], None]) -> None:
+    def __init__(self, one: Controller, follow_frames: Callable[[PanelSession], None]) -> None:
         self._controller = one
         self._follow_frames = follow_frames
         self._has_page = False
