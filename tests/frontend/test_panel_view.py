@@ -82,6 +82,7 @@ def test_the_port_is_shared() -> None:
 
 def test_a_notebook_that_does_not_answer() -> None:
     view = describe(Facts(status(), [ME, {**TRAIN, "responding": False, "frames": []}]))
+    assert view.ingress
     assert (view.ingress.mark, view.ingress.note) == ("frozen", "not responding")
     assert view.button
     assert view.button.label == "Take over ingress port 40000 from train.ipynb (not responding)"
