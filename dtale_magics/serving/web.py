@@ -32,12 +32,12 @@ NOT_FOUND = b"There is nothing to see without the full link."
 """What every D-Tale with this extension says to those without the link."""
 
 _NOT_FOUND = (
-    b"""\
-<!doctype html><meta charset="utf-8"><title>Not found</title>
-<p>%s It stands in the notebook, below the cell with
-<code>%dtale</code>; links of a notebook that was restarted are dead.</p>
+    b'<!doctype html><meta charset="utf-8"><title>Not found</title>\n<p>'
+    + NOT_FOUND
+    + b"""
+It stands in the notebook, below the cell with <code>%dtale</code>; links of a notebook that was
+restarted are dead.</p>
 """
-    % NOT_FOUND
 )
 
 _UNTAKEN = """\

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import string
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from dtale_magics.reach import causes, finding
 from dtale_magics.reach.causes import Cause, Place
 from dtale_magics.reach.finding import Finding
 
-VALUES = {"milliseconds": 7, "status": 418}
+VALUES: dict[str, Any] = {"milliseconds": 7, "status": 418}
 PLACES = [
     Place("ingress", "https://ada.example.org/x", 40000, "https://hub.elsewhere.test", True),
     Place("ingress", "https://ada.example.org/x", 40000),
