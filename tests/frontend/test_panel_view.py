@@ -100,7 +100,7 @@ def test_one_notebook_on_a_laptop_is_told_nothing_of_an_ingress() -> None:
 
 
 @pytest.mark.parametrize("found", [None, Finding(causes.OURS, 1)])
-def test_words_of_clusters_are_for_those_who_have_one(found: Ours | None) -> None:
+def test_words_of_clusters_are_for_those_who_have_one(found: Finding | None) -> None:
     row = Row("loopback", "http://127.0.0.1:40001", 40001, found, found)
     alone = Facts(status(ingress_holder=None), [ME], verdict=judge([row]))
     view = describe(alone)
