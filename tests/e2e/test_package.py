@@ -17,15 +17,15 @@ from typing import TYPE_CHECKING
 
 import nbformat
 import pytest
-from support.kernels import environment, port_settings
 
 from dtale_magics.version import VERSION
+from tests.support import ROOT
+from tests.support.kernels import environment, port_settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from email.message import Message
 
-ROOT = Path(__file__).parents[1]
 NAME = f"dtale_magics-{VERSION}"
 
 
@@ -69,7 +69,7 @@ def test_the_wheel_has_all_that_is_needed_and_nothing_else(built: Path) -> None:
     with tarfile.open(built / f"{NAME}.tar.gz") as source:
         files = {name.partition("/")[2] for name in source.getnames()}
     assert {"README.md", "CHANGELOG.md", "LICENSE", "Makefile", "docs/kubernetes.md"} <= files
-    assert "tests/test_package.py" in files
+    assert "tests/e2e/test_package.py" in files
 
 
 def test_an_index_takes_it(built: Path) -> None:
