@@ -53,7 +53,7 @@ test: lint $(VENV)/stamp-chromium
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist worksteal $(PYTEST)
 
 lint: $(VENV)/stamp-test
-	$(BIN)/pre-commit run --all-files
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pre-commit run --all-files
 
 nightly: $(VENV)/stamp-chromium
 	$(PYTHON) -m venv --clear $(VENV)-ipykernel6
