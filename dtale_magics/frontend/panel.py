@@ -29,7 +29,8 @@ from dtale_magics.frontend.preview import Preview
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from dtale_magics.frontend.controller import Controller, SessionLike
+    from dtale_magics.frontend.controller import Controller
+    from dtale_magics.frontend.knowledge import PanelSession
     from dtale_magics.state import FrameInfo
 
 
@@ -207,9 +208,9 @@ class Panel(anywidget.AnyWidget):
         """The frame itself, for where no widget can live."""
         session = self._controller.session
         if self._info is None:
-            return StaticPanel(frames=[str(frame) for frame in session.frames()])
+            return StaticPanel(frames=[str(frame) for frame in session.frames.all()])
         rows = session.option("preview")
-        head = session.head(self._info, rows) if rows else None
+        head = session.frames.head(self._info, rows) if rows else None
         return StaticPanel(str(self._info), None if head is None else Preview.of(head))
 
     @property
@@ -260,9 +261,9 @@ class Live:
         return {"application/vnd.jupyter.widget-view+json": reference, "text/plain": ""}
 
 
-def _follow_frames(session: SessionLike) -> None:
+def _follow_frames(session: PanelSession) -> None:
     """Have every panel say what became of its frame."""
-    frames = {frame.data_id: frame for frame in session.frames()}
+    frames = {frame.data_id: frame for frame in session.frames.all()}
     with _Current.lock:
         panels, ended = _Current.panels, _Current.ended
         gone = [key for key, panel in panels.items() if key and (key not in frames or panel.closed)]
@@ -271,7 +272,7 @@ def _follow_frames(session: SessionLike) -> None:
     for panel in over:
         if not panel.closed:
             data_id = panel.frame["data_id"]
-            panel.end(session.why_gone(data_id) or "D-Tale no longer has this frame.")
+            panel.end(session.frames.why_gone(data_id) or "D-Tale no longer has this frame.")
             ended.append(panel)
     while len(ended) > _KEPT_ENDED:
         ended.popleft().forget()
@@ -291,7 +292,7 @@ class _Current:
     lock = threading.Lock()
 
 
-def of(session: SessionLike, frame: FrameInfo | None = None) -> Panel:
+def of(session: PanelSession, frame: FrameInfo | None = None) -> Panel:
     """Return the panel of `session`, or the one with the grid of `frame`.
 
     There is one for each frame however often it is shown, so that running a cell again and again

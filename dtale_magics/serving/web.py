@@ -79,8 +79,9 @@ class Web:
         D-Tale's static files, which all kernels have below the same path.
     """
 
-    def __init__(  # noqa: PLR0913, PLR0917 (one for each thing that it answers)
+    def __init__(  # noqa: PLR0913 (by keyword)
         self,
+        *,
         owner: str,
         slug: Callable[[], str],
         mount: Callable[[str, str], WSGIApplication],

@@ -26,7 +26,7 @@ def serve_dtale(slug: str) -> None:
     session = Session()
     session.slug = slug  # known to the test
     session.open()  # as the extension does
-    session.show({"planet": ["Mars", "Venus"], "moons": [2, 0]}, "planets")
+    session.frames.show({"planet": ["Mars", "Venus"], "moons": [2, 0]}, "planets")
     assert session.port == 40000, session.port
 
 

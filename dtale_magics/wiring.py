@@ -1,6 +1,6 @@
-"""The one door to a kernel's D-Tale: its server, put together of the packages below.
+"""Puts a kernel's D-Tale together: its server, its ports, and what is asked of siblings.
 
-Nothing of this is imported before the first port is needed.
+One of the two borders of `dtale_magics.session`: ``%load_ext`` imports nothing of this.
 """
 
 from __future__ import annotations
@@ -14,18 +14,25 @@ from werkzeug.wrappers import Request, Response
 
 from dtale_magics import settings
 from dtale_magics.errors import SettingError
+from dtale_magics.pod import front, peers
+from dtale_magics.pod import ports as pod_ports
 from dtale_magics.pod.ports import Ports
 from dtale_magics.reach import public_urls
-from dtale_magics.serving import guard, visitor
+from dtale_magics.reach.reachability import Reachability
+from dtale_magics.serving import guard, listener, visitor
 from dtale_magics.serving.activity import Activity
 from dtale_magics.serving.web import Web
-from dtale_magics.system import notebook
+from dtale_magics.state import PortHolder
+from dtale_magics.system import holders, notebook
+from dtale_magics.viewer.plain_server import PlainServers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
+    from dtale_magics.frames import Frames
+    from dtale_magics.pod.front import Place
     from dtale_magics.reach.verdict import Verdict
     from dtale_magics.serving.assets import Assets
     from dtale_magics.settings import Settings
@@ -36,15 +43,20 @@ _POLICY_SECONDS = 1.0
 _NOT_LOADED = "This notebook's D-Tale shows nothing yet. Type in the notebook: %dtale df\n"
 
 
-class Inside(Protocol):
-    """What lies behind the door: the session."""
+class Kernel(Protocol):
+    """What has to be known of the kernel; `dtale_magics.session.Session` has it."""
 
     owner: str
     slug: str
     assets: Assets
+    frames: Frames
     panel_api: WSGIApplication | None
     is_busy: Callable[[], bool]
     on_use: Callable[[], None]
+
+    @property
+    def port(self) -> int | None:
+        """The port that URLs name; None while nothing is bound."""
 
     @property
     def ports(self) -> tuple[int, ...]:
@@ -52,9 +64,6 @@ class Inside(Protocol):
 
     def settings(self) -> Settings:
         """Resolve the settings that hold now."""
-
-    def mount(self, root: str, prefix: str) -> WSGIApplication | None:
-        """Give D-Tale's app for a public root; None while D-Tale is not loaded."""
 
     def happened(self, text: str, routine: bool = False) -> None:  # noqa: FBT001, FBT002 (a callback)
         """Hear of an event; an empty one is a change at a sibling."""
@@ -69,60 +78,94 @@ class Inside(Protocol):
         """Free every port."""
 
 
-class Door:
-    """Opens the ports of a session, and answers there.
+class Wiring:
+    """What a session needs as soon as it binds a port or asks who has one.
 
     Parameters
     ----------
-    session
+    kernel
         Whose D-Tale it is.
+
+    Attributes
+    ----------
+    reach
+        What is known of the ways to this kernel.
+    plain_servers
+        Those of a plain ``dtale.show()`` in this process.
     """
 
-    def __init__(self, session: Inside) -> None:
-        self._session = session
+    def __init__(self, kernel: Kernel) -> None:
+        self._kernel = kernel
+        self.reach = Reachability(kernel)
+        self.plain_servers = PlainServers()
         self._ports: Ports | None = None
         self._policy: guard.Policy | None = None
         self._policy_ports: tuple[int, ...] = ()
         self._policy_until = 0.0
 
+    # ---------------------------------------------------------- who has a port
+
+    statuses = staticmethod(peers.statuses)
+    """Asks the siblings for their reports."""
+
+    def holder(self, port: int) -> PortHolder | None:
+        """Say who has a port, whoever that is; None if nobody has."""
+        place = front.in_front(port)
+        if place is not None:
+            own = place.owner == self._kernel.owner
+            return _own_holder(port, place) if own else pod_ports.holder(port, place)
+        found = holders.find(port)
+        if not found or (not found[0].listening and listener.could_bind(port)):
+            return None  # connections that our own kind has left in TIME_WAIT do not count
+        mine = found[0].pid == os.getpid()
+        label = "another server in this notebook" if mine else str(found[0])
+        return PortHolder(port, "process", label, found[0].pid, found[0].since)
+
+    def own_place(self, port: int) -> PortHolder | None:
+        """Return ourselves if we are in front at a port, without asking anybody."""
+        place = front.in_front(port) if port in self._kernel.ports else None
+        return _own_holder(port, place) if place and place.owner == self._kernel.owner else None
+
+    # ----------------------------------------------------------- the server
+
     def open(self) -> Ports:
         """Make what answers, and its ports, of which none is bound yet."""
-        inside, activity = self._session, Activity()
+        kernel, activity = self._kernel, Activity()
 
         def use() -> None:
             activity.note()
-            inside.on_use()
+            kernel.on_use()
 
         web = Web(
-            inside.owner,
-            lambda: inside.slug,
-            self._mount,
-            self.policy,
-            self._answer_outsider,
-            self._stop_soon,
-            self._answer_click,
-            use,
-            inside.assets,
+            owner=kernel.owner,
+            slug=lambda: kernel.slug,
+            mount=self._mount,
+            policy=self.policy,
+            outside=self._answer_outsider,
+            stop=self._stop_soon,
+            actions=self._answer_click,
+            used=use,
+            assets=kernel.assets,
         )
         self._ports = Ports(
-            inside.owner,
-            web,
-            lambda name: name in {inside.slug, inside.owner, inside.assets.token},
-            notebook.name,
-            {"status": inside.report, "check": self._check},
-            lambda: inside.settings().search_order,
-            inside.happened,
-            lambda: inside.is_busy(),  # noqa: PLW0108 (it may be set later)
+            owner=kernel.owner,
+            app=web,
+            is_own=lambda name: name in {kernel.slug, kernel.owner, kernel.assets.token},
+            label=notebook.name,
+            reports={"status": kernel.report, "check": self._check},
+            search_order=lambda: kernel.settings().search_order,
+            happened=kernel.happened,
+            is_busy=lambda: kernel.is_busy(),  # noqa: PLW0108 (it may be set later)
         )
-        self._ports.answer_to(inside.slug)
+        self._ports.answer_to(kernel.slug)
         return self._ports
 
     def _check(self) -> dict[str, Any]:
-        return {"label": notebook.name(), **self._session.check().as_dict()}
+        return {"label": notebook.name(), **self._kernel.check().as_dict()}
 
     def policy(self) -> guard.Policy:
         """Return what holds for requests; read again for each would be dear."""
-        ports = self._session.ports
+        ports = self._kernel.ports
         if (
             self._policy is None
             or time.monotonic() > self._policy_until
@@ -138,7 +181,7 @@ class Door:
 
     def _read_policy(self, ports: tuple[int, ...]) -> guard.Policy:
         try:
-            now = self._session.settings()
+            now = self._kernel.settings()
         except SettingError:  # shown wherever settings are; the default is the strict one
             now = settings.resolve(environ={})
         urls = [os.environ.get(f"JUPYTERHUB_PUBLIC{part}_URL", "") for part in ("", "_HUB")]
@@ -148,7 +191,7 @@ class Door:
     def _answer_click(
         self, environ: WSGIEnvironment, start_response: StartResponse
     ) -> Iterable[bytes]:
-        answer = self._session.panel_api or Response("There is no panel.", 404)
+        answer = self._kernel.panel_api or Response("There is no panel.", 404)
         return answer(environ, start_response)
 
     def _answer_outsider(self, request: Request) -> Response | None:
@@ -164,7 +207,7 @@ class Door:
 
     def _stop_soon(self) -> None:
         """Stop from a request of the very server that stops."""
-        stop = self._session.stop
+        stop = self._kernel.stop
         threading.Thread(target=stop, name="dtale_magics stop", daemon=True).start()
 
     def _mount(self, root: str, prefix: str) -> WSGIApplication:
@@ -173,6 +216,10 @@ class Door:
         The port can be bound, by ``%dtale_port 40005``, before D-Tale is there.
         """
         headers = {"Retry-After": "2"}
-        return self._session.mount(root, prefix) or Response(
+        return self._kernel.frames.mount(root, prefix) or Response(
             _NOT_LOADED, 503, headers, mimetype="text/plain"
         )
+
+
+def _own_holder(port: int, place: Place) -> PortHolder:
+    return PortHolder(port, "this kernel", notebook.name(), os.getpid(), place.since)
