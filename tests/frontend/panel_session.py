@@ -53,7 +53,7 @@ class FakeSession:
         self._events: list[Event] = []
         self.controller: Any = None
         self.reach = Reachability(self)
-        self.frames = FakeFrames()
+        self.frames: Frames = FakeFrames()
 
     base_url: str | None = "http://127.0.0.1:40001/secret"
     public_url = base_url

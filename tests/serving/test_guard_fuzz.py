@@ -95,7 +95,7 @@ class Client:
             CONNECTION_KEY: self,
             **headers,
         }
-        body = self.web(environ, lambda *answer: said.append(answer))  # type: ignore[arg-type,return-value]
+        body = self.web(environ, lambda *answer: said.append(answer))  # type: ignore[arg-type]
         return (*said, b"".join(body) if method != "HEAD" else b"")
 
 

@@ -51,7 +51,8 @@ class Grid:
         return {name: self.column(name) for name in self.types}
 
     def csv(self) -> str:
-        return self.ask("data-export", type="csv").get_data(as_text=True)
+        text: str = self.ask("data-export", type="csv").get_data(as_text=True)
+        return text
 
 
 class Shown:
