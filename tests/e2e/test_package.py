@@ -23,25 +23,29 @@ from tests.support import ROOT
 from tests.support.kernels import environment, port_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from email.message import Message
 
 NAME = f"dtale_magics-{VERSION}"
 
 
-def run(command: Sequence[str | Path], seconds: float = 120, **options: object) -> str:
+def run(
+    *command: str | Path,
+    seconds: float = 120,
+    cwd: Path | None = None,
+    env: dict[str, str] | None = None,
+) -> str:
     done = subprocess.run(
-        command, capture_output=True, text=True, timeout=seconds, check=False, **options
-    )  # type: ignore[call-overload]
+        command, capture_output=True, text=True, timeout=seconds, check=False, cwd=cwd, env=env
+    )
     assert done.returncode == 0, done.stdout + done.stderr
-    return str(done.stdout)
+    return done.stdout
 
 
 def build(folder: Path, **environ: str) -> Path:
     """Build the sdist, and from it the wheel, as the release does."""
     # Not isolated: what builds is in the environment of the tests, and nothing is downloaded.
-    command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", folder, ROOT]
-    run(command, env={**without_repository(), **environ})
+    command = (sys.executable, "-m", "build", "--no-isolation", "--outdir", folder, ROOT)
+    run(*command, env={**without_repository(), **environ})
     return folder
 
 
@@ -73,7 +77,7 @@ def test_the_wheel_has_all_that_is_needed_and_nothing_else(built: Path) -> None:
 
 
 def test_an_index_takes_it(built: Path) -> None:
-    run([sys.executable, "-m", "twine", "check", "--strict", *sorted(built.iterdir())])
+    run(sys.executable, "-m", "twine", "check", "--strict", *sorted(built.iterdir()))
 
 
 def test_the_readme_reads_well_where_the_repository_is_not(built: Path, tmp_path: Path) -> None:
@@ -95,26 +99,27 @@ def test_the_quickstart_runs_from_the_wheel(built: Path, ports: range, tmp_path:
     """A fresh environment has the wheel, and the other packages of the tests' environment."""
     venv.create(tmp_path / "fresh", with_pip=False, symlinks=True)
     python = tmp_path / "fresh" / "bin" / "python"
-    where = run([python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]).strip()
+    where = run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").strip()
     # A path file is not read again within a folder that one names: so the source, which the tests'
     # environment has as an editable install, is not among them.
     (Path(where) / "tests.pth").write_text(sysconfig.get_path("purelib") + "\n")
     wheel = built / f"{NAME}-py3-none-any.whl"
     install = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--offline", "--no-deps"]
-    run([*install, "--python", python, wheel])
+    run(*install, "--python", python, wheel)
 
     notebook = nbformat.read(ROOT / "notebooks" / "quickstart.ipynb", as_version=4)
     told = "print(__import__('json').dumps([dtale_magics.__file__, len(status.frames)]))"
     notebook.cells.append(nbformat.v4.new_code_cell(told))
     nbformat.write(notebook, tmp_path / "quickstart.ipynb")
-    nbconvert = [python, "-m", "nbconvert", "--execute", "--to", "notebook"]
+    nbconvert = (python, "-m", "nbconvert", "--execute", "--to", "notebook")
     own = environment(port_settings(ports), tmp_path)
-    run([*nbconvert, "--output", "done.ipynb", "quickstart.ipynb"], 240, cwd=tmp_path, env=own)
+    execute = (*nbconvert, "--output", "done.ipynb", "quickstart.ipynb")
+    run(*execute, seconds=240, cwd=tmp_path, env=own)
 
     done = nbformat.read(tmp_path / "done.ipynb", as_version=4)
     file, frames = json.loads(done.cells[-1].outputs[0]["text"])
     assert Path(file).is_relative_to(where)
     assert frames == 3
     assert "Afghanistan" in nbformat.writes(done)
-    listed = run([python, "-m", "dtale_magics", "--version"], cwd=tmp_path, env=own)
+    listed = run(python, "-m", "dtale_magics", "--version", cwd=tmp_path, env=own)
     assert listed.strip() == f"dtale_magics {VERSION}"
