@@ -16,8 +16,8 @@ JSON_VERSION = 1
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one subcommand and return the exit code."""
-    from dtale_magics.kubernetes import cli
-    from dtale_magics.kubernetes.parser import HELP, add_arguments
+    from dtale_magics.kubernetes.command import cli
+    from dtale_magics.kubernetes.command.parser import HELP, add_arguments
 
     parser = _Parser(prog="python -m dtale_magics", description=__doc__)
     parser.add_argument("--version", action="version", version=f"dtale_magics {VERSION}")

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from dtale_magics.frontend import panel_module
+from dtale_magics.frontend.panel import script as panel_module
 
 TESTS = Path(__file__).parent / "static"
 STATIC = Path(panel_module.__file__).parent / "static"
