@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from dtale_magics.frontend.commands import Answer
-from dtale_magics.reach.verdict import WAYS
+from dtale_magics.reach.causes import WAYS
 from dtale_magics.settings import NEAR_NETWORKS, in_cluster
 from dtale_magics.version import VERSION
 
