@@ -11,8 +11,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dtale_magics.errors import UsageError
+<<<<<<< HEAD:dtale_magics/frontend/typed/options.py
 from dtale_magics.frontend.typed import commands
 from dtale_magics.frontend.typed.words import count_from
+=======
+from dtale_magics.frontend.typed import commands
+from dtale_magics.frontend import report
+from dtale_magics.frontend.typed.words import count_from
+>>>>>>> main:dtale_magics/frontend/options.py
 from dtale_magics.settings import parse_port
 
 if TYPE_CHECKING:
@@ -314,6 +320,12 @@ DTALE = Magic(
             "--stop",
             "gives the port back; frames are kept, and `%dtale df` goes on",
             answer=commands.stop,
+        ),
+        Option(
+            "--report",
+            "versions, settings and what was met on the ways to D-Tale, for an issue: no link, no "
+            "name, no data",
+            answer=report.report,
         ),
     ),
     notes=(
