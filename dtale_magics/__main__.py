@@ -16,29 +16,6 @@ JSON_VERSION = 1
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one subcommand and return the exit code."""
-<<<<<<< HEAD
-    from dtale_magics.kubernetes.command import cli
-    from dtale_magics.kubernetes.command.parser import HELP, add_arguments
-
-    parser = _Parser(prog="python -m dtale_magics", description=__doc__)
-    parser.add_argument("--version", action="version", version=f"dtale_magics {VERSION}")
-    commands = parser.add_subparsers(required=True)
-    listing = commands.add_parser("list", help="list every D-Tale of this user in this pod")
-    listing.add_argument("--json", action="store_true", help="for programs")
-    listing.set_defaults(run=_list)
-    checking = commands.add_parser(
-        "check",
-        help="find out by which URL each D-Tale is seen",
-        epilog="Exit code: 0 each is reached, by the browser or, where none has told, by its "
-        "kernel from outside; 1 one is not, or nothing runs; 2 a wrong setting.",
-    )
-    checking.add_argument("--json", action="store_true", help="for programs")
-    checking.set_defaults(run=_check)
-    rendering = commands.add_parser("manifests", help=HELP)
-    add_arguments(rendering)
-    rendering.set_defaults(run=cli.run)
-=======
->>>>>>> main
     try:
         given = parser().parse_args(arguments)
         code: int = given.run(given)

@@ -11,14 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dtale_magics.errors import UsageError
-<<<<<<< HEAD:dtale_magics/frontend/typed/options.py
-from dtale_magics.frontend.typed import commands
-from dtale_magics.frontend.typed.words import count_from
-=======
-from dtale_magics.frontend.typed import commands
 from dtale_magics.frontend import report
+from dtale_magics.frontend.typed import commands
 from dtale_magics.frontend.typed.words import count_from
->>>>>>> main:dtale_magics/frontend/options.py
 from dtale_magics.settings import parse_port
 
 if TYPE_CHECKING:
