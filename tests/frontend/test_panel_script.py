@@ -9,7 +9,7 @@ from pathlib import Path
 from dtale_magics.frontend.panel import script as panel_module
 
 TESTS = Path(__file__).parent / "static"
-STATIC = Path(panel_module.__file__).parent / "static"
+STATIC = Path(panel_module.__file__).parents[1] / "static"
 NODE = Path(sys.executable).with_name("node")
 
 
