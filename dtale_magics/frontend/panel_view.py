@@ -20,7 +20,6 @@ from dtale_magics.frontend.panel_model import (
     Said,
     WayRow,
 )
-from dtale_magics.reach.finding import Ours
 from dtale_magics.state import frame_text
 
 if TYPE_CHECKING:
@@ -106,7 +105,7 @@ def _concern(facts: Facts, news: float | None) -> str:
         concerns.append("not reached")
     rows = () if verdict is None else verdict.rows
     ingress = next((row for row in rows if row.source == "ingress"), None)
-    if ingress and ingress.browser is not None and not isinstance(ingress.browser, Ours):
+    if ingress and ingress.browser is not None and not ingress.browser.is_ours:
         concerns.append(f"ingress: {ingress.browser}")
     if news is not None:
         concerns.append(f"news of {news}")
