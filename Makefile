@@ -67,7 +67,7 @@ soak: $(VENV)/stamp-test
 	$(BIN)/python -m benchmarks.soak --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
 
 docs: $(VENV)/stamp-docs
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "The site: build/site/index.html"
 
 matrix: $(PYTHONS:%=matrix-%-newest) matrix-$(firstword $(PYTHONS))-lowest

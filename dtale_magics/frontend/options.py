@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dtale_magics.errors import UsageError
-from dtale_magics.frontend import commands
+from dtale_magics.frontend import commands, report
 from dtale_magics.frontend.words import count_from
 from dtale_magics.settings import parse_port
 
@@ -314,6 +314,12 @@ DTALE = Magic(
             "--stop",
             "gives the port back; frames are kept, and `%dtale df` goes on",
             answer=commands.stop,
+        ),
+        Option(
+            "--report",
+            "versions, settings and what was met on the ways to D-Tale, for an issue: no link, no "
+            "name, no data",
+            answer=report.report,
         ),
     ),
     notes=(

@@ -106,7 +106,7 @@ def shape(url: str, port: int = 0) -> str:
             at = f":{parts.port}" if parts.port else ""
         except ValueError:  # a placeholder
             at = ":{port}"
-        host = f"{parts.scheme}://…{at}"
+        host = f"{parts.scheme}://…{at}".removeprefix(":")
     return "/".join([host, *path])
 
 

@@ -135,9 +135,9 @@ def test_the_check_of_a_kernel_on_three_faces(start_kernel: StartKernel) -> None
         assert time.monotonic() < deadline
         of_all = json.loads(kernel.run(code).stdout)["kernels"]  # other test runs may be at work
         told = next((one for one in of_all if one["pid"] == kernel.pid), None)
-    assert told["label"] == "notebook.ipynb"
-    assert told["advice"].startswith("Point the name")
-    assert told["rows"][0]["kernel"]["cause"] == "name-not-found"
+    assert told["reachable"] is None  # no page has told
+    assert told["ways"][0]["way"] == "ingress"
+    assert told["ways"][0]["kernel"] == "name-not-found"
 
 
 def test_the_command_answers_when_nothing_runs(tmp_path: Path, ports: range) -> None:
@@ -153,8 +153,7 @@ def test_the_command_answers_when_nothing_runs(tmp_path: Path, ports: range) -> 
     assert (printed["version"], printed["kernels"], printed["reachable"]) == (1, [], False)
     told = printed["without_kernel"]
     assert told["reachable"] is False
-    assert "%dtale df" in told["advice"]
-    assert told["rows"][0]["kernel"]["cause"] == "refused"
+    assert told["ways"][0]["kernel"] == "refused"
 
 
 def _ways(url: str | None, ports: list[int], **environ: str) -> list[tuple[str, str, int]]:
