@@ -62,7 +62,8 @@ def execute(program: str, path: Path, environ: dict[str, str]) -> nbformat.Noteb
     }[program]
     run = [sys.executable, "-m", *command]
     subprocess.run(run, env=environ, cwd=path, check=True, capture_output=True, timeout=200)
-    return nbformat.read(done, as_version=4)
+    saved: nbformat.NotebookNode = nbformat.read(done, as_version=4)
+    return saved
 
 
 def without_times(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
