@@ -26,8 +26,7 @@ _SECONDS_BETWEEN_USES = 30.0
 class Hub(ipywidgets.Widget):  # type: ignore[misc]
     """What every panel of a kernel shows; it has no view of its own.
 
-    It watches the controller only while a browser shows a panel, and has no links until a page is
-    known to be there.
+    It watches the controller only while a browser shows a panel.
 
     Parameters
     ----------
@@ -46,21 +45,15 @@ class Hub(ipywidgets.Widget):  # type: ignore[misc]
     def __init__(self, one: Controller, follow_frames: Callable[[PanelSession], None]) -> None:
         self._controller = one
         self._follow_frames = follow_frames
-        self._has_page = False
         self._shown_in: set[str] = set()
         self._unwatch: Callable[[], None] | None = None
         self._lock = threading.RLock()
         shell = get_ipython()
         self.answering = None if shell is None else Answering(shell)
         self._use_told = 0.0
-        super().__init__(view=one.state(), links=self._links())
+        super().__init__(view=one.state(), links=one.links())
         self.on_msg(self._receive)
         one.session.on_use = self._tell_use
-
-    def expect_page(self) -> None:
-        """Give out the links from now on."""
-        self._has_page = True
-        self.links = self._links()
 
     @property
     def closed(self) -> bool:
@@ -82,10 +75,6 @@ class Hub(ipywidgets.Widget):  # type: ignore[misc]
         self._use_told = now
         self.send({"type": "used"})
 
-    def _links(self) -> dict[str, Any]:
-        links = self._controller.links()
-        return links if self._has_page else {**links, "slug": "", "ports": [], "ways": []}
-
     def wake(self) -> None:
         """Follow every change from now on."""
         with self._lock:
@@ -100,7 +89,7 @@ class Hub(ipywidgets.Widget):  # type: ignore[misc]
                 self._unwatch = None
 
     def _follow(self, state: dict[str, Any]) -> None:
-        self.links = self._links()  # first: the view may name a port that is new
+        self.links = self._controller.links()  # first: the view may name a port that is new
         self.view = state
         self._follow_frames(self._controller.session)
 
@@ -113,7 +102,6 @@ class Hub(ipywidgets.Widget):  # type: ignore[misc]
             self._shown_in.add(view)
             if self.answering is not None:
                 self.answering.heard()
-            self.expect_page()
             self.wake()
         elif kind == "gone":
             self._shown_in.discard(view)

@@ -10,10 +10,15 @@ import html
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from IPython.display import display
 
-    from dtale_magics.frontend.panel.preview import Preview
+from dtale_magics.frontend.panel.preview import Preview
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from dtale_magics.frontend.panel.knowledge import PanelSession
+    from dtale_magics.state import FrameInfo
 
 # The widget's output stands right before this one. Where it could not be restored, JupyterLab
 # shows an error in it, which says less than the text below; where it lives, panel.css hides us.
@@ -47,6 +52,15 @@ class StaticPanel:
     reason: str = ""
     links: Sequence[str] = ()
 
+    @classmethod
+    def of(cls, session: PanelSession, frame: FrameInfo | None) -> StaticPanel:
+        """Return that of a frame, or, for None, of the panel alone."""
+        if frame is None:
+            return cls(frames=[str(frame) for frame in session.frames.all()])
+        rows = session.option("preview")
+        head = session.frames.head(frame, rows) if rows else None
+        return cls(str(frame), None if head is None else Preview.of(head))
+
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         return {"text/plain": self.text(), "text/html": self.html()}
 
@@ -75,3 +89,30 @@ class StaticPanel:
         else:
             lines = ["D-Tale of this notebook shows no frame yet."]
         return [*lines, *([self.reason] if self.reason else [])]
+
+
+class Printed:
+    """What nbclient, papermill and their like get for a panel: they save what a page would show.
+
+    They would save a widget's state too, with ports, other notebooks and ids that no other run has.
+    """
+
+    def __init__(self, session: PanelSession, frame: FrameInfo | None) -> None:
+        self.static = StaticPanel.of(session, frame)
+
+    def show(self, replace: Callable[[object], None] = display) -> None:
+        """Display it."""
+        replace(self.static)
+
+    def follow(self, instance: Any) -> None:
+        """Do nothing: there is no grid whose size an instance could change."""
+
+    def resize(self, width: object = None, height: object = None) -> None:
+        """Do nothing: there is no grid."""
+
+    def __repr__(self) -> str:
+        """Return what a terminal shows."""
+        return self.static.text()
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        return self.static._repr_mimebundle_()

@@ -2,7 +2,7 @@
 
 The grid's iframe is made in the browser, from state that Jupyter does not save with the notebook,
 so that no saved notebook contains the capability. nbclient and papermill do save it; what they run
-gets no links.
+gets no widget.
 """
 
 from __future__ import annotations
@@ -23,8 +23,7 @@ from dtale_magics.frontend.panel import controller
 from dtale_magics.frontend.panel import script as panel_module
 from dtale_magics.frontend.panel.frame_view import HEIGHT, frame_state, length
 from dtale_magics.frontend.panel.hub import Hub
-from dtale_magics.frontend.panel.preview import Preview
-from dtale_magics.frontend.panel.static_form import StaticPanel
+from dtale_magics.frontend.panel.static_form import Printed, StaticPanel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -101,18 +100,13 @@ class Panel(anywidget.AnyWidget):
         static = self.static
         handle = display(static, display_id=True)
         answering = self.hub.answering
-        if handle is not None and answering is not None and front_end.is_page(get_ipython()):
+        if handle is not None and answering is not None:
             answering.wait(lambda heard: handle.update(static if heard else self.static_with_link))
 
     @property
     def static(self) -> StaticPanel:
         """The frame itself, for where no widget can live."""
-        session = self._controller.session
-        if self._info is None:
-            return StaticPanel(frames=[str(frame) for frame in session.frames.all()])
-        rows = session.option("preview")
-        head = session.frames.head(self._info, rows) if rows else None
-        return StaticPanel(str(self._info), None if head is None else Preview.of(head))
+        return StaticPanel.of(self._controller.session, self._info)
 
     @property
     def static_with_link(self) -> StaticPanel:
@@ -193,12 +187,14 @@ class _Current:
     lock = threading.Lock()
 
 
-def of(session: PanelSession, frame: FrameInfo | None = None) -> Panel:
+def of(session: PanelSession, frame: FrameInfo | None = None) -> Panel | Printed:
     """Return the panel of `session`, or the one with the grid of `frame`.
 
     There is one for each frame however often it is shown, so that running a cell again and again
-    collects nothing.
+    collects nothing. A program that runs notebooks gets what it can save.
     """
+    if not front_end.is_page(get_ipython()):
+        return Printed(session, frame)
     one = controller.of(session)
     with _Current.lock:
         hub = _Current.hub
@@ -214,8 +210,6 @@ def of(session: PanelSession, frame: FrameInfo | None = None) -> Panel:
             panel = panels[key] = Panel(one, hub, frame)
     panel.show_frame(frame)
     _follow_frames(session)
-    if front_end.is_page(get_ipython()):
-        hub.expect_page()
     if frame is None:
         one.refresh()  # the state itself was asked for
     hub.wake()
