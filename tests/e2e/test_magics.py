@@ -69,7 +69,7 @@ def test_loading_imports_nothing_heavy_in_the_cell(start_kernel: StartKernel) ->
 
 
 def test_a_frame_is_shown_with_its_data_and_its_link(kernel: Kernel) -> None:
-    shown = kernel.run("%dtale df")
+    shown = kernel.run("%dtale df", cell="one")
     status = kernel.status()
     assert status["label"] == "eda.ipynb"
     assert status["port"] in kernel.ports
