@@ -104,9 +104,9 @@ def test_an_instance_shows_panel_and_grid_wherever_it_is_displayed(
     kernel: Kernel, code: str
 ) -> None:
     for _ in range(2):
-        shown: list[dict[str, Any]] = kernel.run(code).displays
+        shown: list[dict[str, Any]] = kernel.run(code, cell="one").displays
         assert len([one for one in shown if VIEW in one]) == 1
-    once = kernel.run("inst = %dtale df\ninst")
+    once = kernel.run("inst = %dtale df\ninst", cell="two")
     assert len([one for one in once.displays if VIEW in one]) == 1, "not twice in one cell"
 
 
