@@ -22,9 +22,9 @@ from dtale_magics.pod.exchange import (
     PeerSilentError,
     ProtocolError,
 )
-from dtale_magics.serving.acceptor import Acceptor
-from dtale_magics.serving.connections import Connection
-from dtale_magics.serving.limits import Limits
+from dtale_magics.serving.transport.acceptor import Acceptor
+from dtale_magics.serving.transport.connections import Connection
+from dtale_magics.serving.transport.limits import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

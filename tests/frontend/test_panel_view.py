@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from typing import Any
 
 import pytest
 
-from dtale_magics.frontend.names import Names
-from dtale_magics.frontend.panel_model import Activity, Button, Facts, Line, Said
-from dtale_magics.frontend.panel_static import StaticPanel
-from dtale_magics.frontend.panel_view import broken, describe
-from dtale_magics.frontend.preview import Preview
+from dtale_magics.frontend.panel.model import Activity, Button, Facts, Line, Said
+from dtale_magics.frontend.panel.names import Names
+from dtale_magics.frontend.panel.preview import Preview
+from dtale_magics.frontend.panel.static_form import StaticPanel
+from dtale_magics.frontend.panel.view import broken, describe
 from dtale_magics.news import Event
+from dtale_magics.reach import causes
+from dtale_magics.reach.finding import Finding
+from dtale_magics.reach.verdict import Row, judge
 from dtale_magics.settings import PortRange
 from dtale_magics.state import FrameInfo, PortHolder, Status
 
@@ -93,6 +97,18 @@ def test_one_notebook_on_a_laptop_is_told_nothing_of_an_ingress() -> None:
         assert (view.ingress, view.button) == (None, None)
         assert view.brief == "port 40001"
         assert view.concern == ""
+
+
+@pytest.mark.parametrize("found", [None, Finding(causes.OURS, 1)])
+def test_words_of_clusters_are_for_those_who_have_one(found: Finding | None) -> None:
+    row = Row("loopback", "http://127.0.0.1:40001", 40001, found, found)
+    alone = Facts(status(ingress_holder=None), [ME], verdict=judge([row]))
+    view = describe(alone)
+    assert view.ingress is None
+    said = [view.server, view.outside, view.brief, view.concern, view.warning, view.kernels]
+    assert not re.search("ingress|outside|pod|cluster|40000 ", str(said))
+    exposed = describe(dataclasses.replace(alone, exposed=True))
+    assert "port 40000 shows nothing" in str(exposed.outside)
 
 
 def test_a_free_port() -> None:

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from dtale_magics.serving import listener
-from dtale_magics.serving.acceptor import Acceptor
-from dtale_magics.serving.limits import Limits
-from dtale_magics.serving.server import CONNECTION_KEY, Server
+from dtale_magics.serving.transport import listener
+from dtale_magics.serving.transport.acceptor import Acceptor
+from dtale_magics.serving.transport.limits import Limits
+from dtale_magics.serving.transport.server import CONNECTION_KEY, Server
 from tests.support import plain_http, processes
 from tests.support.waiting import wait_until
 
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-    from dtale_magics.serving.connections import Connection
-    from dtale_magics.serving.listener import Listener
+    from dtale_magics.serving.transport.connections import Connection
+    from dtale_magics.serving.transport.listener import Listener
     from tests.support.ports import PortClaims
 
 
@@ -185,8 +185,8 @@ def test_nothing_is_printed_into_the_notebook(ports: range) -> None:
     """In a process of its own, where logging is as users have it."""
     code = f"""
 import time
-from dtale_magics.serving import listener
-from dtale_magics.serving.server import Server
+from dtale_magics.serving.transport import listener
+from dtale_magics.serving.transport.server import Server
 
 def app(environ, start_response):
     if environ["PATH_INFO"] == "/raise":

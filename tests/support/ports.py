@@ -7,7 +7,7 @@ import socket
 import sys
 from typing import TYPE_CHECKING
 
-from dtale_magics.serving import listener
+from dtale_magics.serving.transport import listener
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
