@@ -1,4 +1,4 @@
-"""What is kept on disk for all kernels of a user: a secret, and compressed files.
+"""What is kept on disk for all kernels of a user: secrets.
 
 The directory may lie where others can write. A file counts if it is this user's and nobody else
 could have read or written it; it appears whole or not at all.
