@@ -14,6 +14,7 @@ from werkzeug.wrappers import Request, Response
 
 from dtale_magics import settings
 from dtale_magics.errors import SettingError
+from dtale_magics.page.notebooks import REPORT as SHOWN
 from dtale_magics.pod.ports import Ports
 from dtale_magics.reach import public_urls
 from dtale_magics.serving import guard, visitor
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
+    from dtale_magics.page.pages import Pages
     from dtale_magics.reach.verdict import Verdict
     from dtale_magics.serving.assets import Assets
     from dtale_magics.settings import Settings
@@ -45,6 +47,10 @@ class Inside(Protocol):
     panel_api: WSGIApplication | None
     is_busy: Callable[[], bool]
     on_use: Callable[[], None]
+
+    @property
+    def pages(self) -> Pages:
+        """What leads here besides the slug."""
 
     @property
     def ports(self) -> tuple[int, ...]:
@@ -103,19 +109,27 @@ class Door:
             self._answer_click,
             use,
             inside.assets,
+            inside.pages.behind,
         )
         self._ports = Ports(
             inside.owner,
             web,
-            lambda name: name in {inside.slug, inside.owner, inside.assets.token},
+            self._is_own,
             notebook.name,
-            {"status": inside.report, "check": self._check},
+            {"status": inside.report, "check": self._check, SHOWN: inside.pages.report},
             lambda: inside.settings().search_order,
             inside.happened,
             lambda: inside.is_busy(),  # noqa: PLW0108 (it may be set later)
         )
-        self._ports.answer_to(inside.slug)
+        looks = [link.slug for link in inside.pages.links.living()]
+        self._ports.answer_to(inside.slug, *looks)
         return self._ports
+
+    def _is_own(self, name: str) -> bool:
+        inside = self._session
+        if name in {inside.slug, inside.owner, inside.assets.token}:
+            return True
+        return inside.pages.links.find(name) is not None
 
     def _check(self) -> dict[str, Any]:
         return {"label": notebook.name(), **self._session.check().as_dict()}
@@ -142,7 +156,8 @@ class Door:
         except SettingError:  # shown wherever settings are; the default is the strict one
             now = settings.resolve(environ={})
         urls = [os.environ.get(f"JUPYTERHUB_PUBLIC{part}_URL", "") for part in ("", "_HUB")]
-        prefixes = public_urls.prefixes(now, ports)
+        # The pod's page leads through the port that it came by to all notebooks, on any port.
+        prefixes = public_urls.prefixes(now, {*ports, now.ingress_port})
         return guard.policy(now, prefixes, tuple(urls), in_cluster=settings.in_cluster())
 
     def _answer_click(

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from dtale_magics.door import Door
     from dtale_magics.news import Event, News
     from dtale_magics.outcome import Outcome
+    from dtale_magics.page.pages import Pages
     from dtale_magics.pod.front import Place
     from dtale_magics.pod.ports import Ports
     from dtale_magics.reach.reachability import Reachability
@@ -98,6 +99,13 @@ class Session:
         return Door(self)
 
     @once
+    def pages(self) -> Pages:
+        """Give what leads here besides the slug: the pod's page, links that can only look."""
+        from dtale_magics.page.pages import Pages  # noqa: PLC0415 (not at %load_ext)
+
+        return Pages(self, notebook.name)
+
+    @once
     def _news(self) -> News:
         from dtale_magics.news import News  # noqa: PLC0415
 
@@ -137,6 +145,7 @@ class Session:
     def frame_moved(self, old: str, new: str) -> None:
         """Hear that D-Tale gave a frame another data id."""
         self._viewer.shown.places.moved(old, new)
+        self.pages.links.moved(old, new)
 
     def settings(self) -> Settings:
         """Resolve the settings that hold now; `SettingError` when one cannot be used."""
@@ -424,12 +433,19 @@ class Session:
     def new_link(self) -> None:
         """Give this kernel a new slug; links with the old one are dead from now on."""
         with self._lock:
-            before, self.slug = self.slug, _new_slug()
+            self.slug = _new_slug()
             self._slugs.add(self.slug)
-            if self._ports is not None:
-                self._ports.answer_to(self.slug, instead_of=before)
+            self.pages.links.revoke(*self.pages.links.living())
+            self.answer_to_links()
         self._viewer.forget_roots()
         self._did("New links: the old ones are dead.")
+
+    def answer_to_links(self) -> None:
+        """Have siblings pass on what names this kernel's slug, or a link that can only look."""
+        with self._lock:
+            if self._ports is not None:
+                looks = [link.slug for link in self.pages.links.living()]
+                self._ports.answer_to(self.slug, *looks)
 
     # ------------------------------------------------------------------ ports
 
@@ -581,6 +597,17 @@ class Session:
     def report(self) -> dict[str, Any]:
         """Report to a sibling that lists all: who has the ingress port it finds out itself."""
         return {**self.status_here().as_dict(), "responding": True}
+
+    def shown(self) -> dict[str, Any]:
+        """Say what the pod's page shows of this kernel."""
+        return {
+            "owner": self.owner,
+            "pid": os.getpid(),
+            "ports": list(self.ports),
+            "slug": self.slug,
+            "open_access": self._door.policy().open_access,
+            "frames": self.frames(),
+        }
 
     def _load_dtale(self) -> None:
         self._viewer.app(f"/{self.slug}")
