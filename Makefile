@@ -46,12 +46,12 @@ test: lint $(VENV)/stamp-chromium
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist worksteal $(PYTEST)
 
 lint: $(VENV)/stamp-test
-	$(BIN)/pre-commit run --all-files
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pre-commit run --all-files
 
 nightly: $(VENV)/stamp-chromium
 	$(PYTHON) -m venv --clear $(VENV)-ipykernel6
 	$(VENV)-ipykernel6/bin/python -m pip install --quiet --editable '.[test]' 'ipykernel<7'
-	$(VENV)-ipykernel6/bin/python -m pytest tests/panel tests/test_magics.py tests/test_takeover.py
+	$(VENV)-ipykernel6/bin/python -m pytest tests/e2e/panel tests/frontend tests/e2e/test_magics.py tests/e2e/test_takeover.py
 
 bench: $(VENV)/stamp-chromium
 	$(BIN)/python -m benchmarks $(BENCH)
@@ -83,6 +83,6 @@ $(VENV)/stamp-test: $(VENV)/stamp-venv pyproject.toml
 	@touch $@ $(VENV)/stamp-demo
 
 $(VENV)/stamp-chromium: $(VENV)/stamp-test
-	$(BIN)/python tests/support/chromium.py
-	PYTHONPATH=tests $(BIN)/python -m support.debian
+	$(BIN)/python -m tests.support.chromium
+	$(BIN)/python -m tests.support.debian
 	@touch $@

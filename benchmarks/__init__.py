@@ -4,8 +4,6 @@ Everything is measured in turns with what it is compared to, and medians are com
 machine is never quiet. Each module measures one group of rows.
 """
 
-import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT / "tests"))

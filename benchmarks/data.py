@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import psutil
-from support import plain_http
 
 from benchmarks.notebooks import (
     KINDS,
@@ -22,6 +21,7 @@ from benchmarks.notebooks import (
     turns,
 )
 from benchmarks.rows import Row, Sample
+from tests.support import plain_http
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

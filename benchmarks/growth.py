@@ -5,13 +5,12 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from support.kernels import Kernel
-from support.ports import PortClaims
-
 from benchmarks.idle import WATCH, cpu_in_a_minute
 from benchmarks.notebooks import MAGIC, Notebook, notebook, numbers
 from benchmarks.rows import Row, Sample
 from benchmarks.takeovers import TAKE, back_and_forth, contenders
+from tests.support.kernels import Kernel
+from tests.support.ports import PortClaims
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,10 +10,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from support.kernels import environment, port_settings
-
 from benchmarks.notebooks import KINDS, MAGIC, notebook, numbers, one_of_each
 from benchmarks.rows import Row, Sample
+from tests.support.kernels import environment, port_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

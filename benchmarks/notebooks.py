@@ -8,11 +8,10 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from support import plain_http
-from support.kernels import Kernel
-from support.ports import PortClaims
-
 from benchmarks.rows import Row, Sample
+from tests.support import plain_http
+from tests.support.kernels import Kernel
+from tests.support.ports import PortClaims
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,9 +8,6 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
-from support import plain_http
-from support.browser import Traffic, open_browser
-
 from benchmarks.notebooks import (
     KINDS,
     MAGIC,
@@ -23,6 +20,8 @@ from benchmarks.notebooks import (
 )
 from benchmarks.rows import Row, Sample
 from benchmarks.slow_link import slow_link
+from tests.support import plain_http
+from tests.support.browser import Traffic, open_browser
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,13 +11,12 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from support import pods
-from support.kernels import environment, port_settings
-from support.pods import Pod
-from support.ports import FIRST, LAST, PortClaims
-from support.workers import Worker
-
 from benchmarks.rows import Row, Sample
+from tests.support import pods
+from tests.support.kernels import environment, port_settings
+from tests.support.pods import Pod
+from tests.support.ports import FIRST, LAST, PortClaims
+from tests.support.workers import Worker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,7 +12,6 @@ import itertools
 import logging
 import random
 import statistics
-import sys
 import tempfile
 import threading
 import time
@@ -21,16 +20,12 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from benchmarks import ROOT
-from benchmarks.rows import Row, Sample
-
-sys.path.insert(0, str(ROOT / "tests" / "kubernetes"))
-
-from api_stub import ApiStub
 from kubernetes_asyncio.client import ApiClient, Configuration, CoreV1Api
-from traefik_process import run_traefik
 
+from benchmarks.rows import Row, Sample
 from dtale_magics.kubernetes import Options, Server, expose, render
+from tests.support.api_stub import ApiStub
+from tests.support.traefik_process import run_traefik
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,12 +6,11 @@ import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from support.miniature import Kernel
-from support.ports import PortClaims
-
 from benchmarks.load import Load
 from benchmarks.notebooks import MAGIC, notebook
 from benchmarks.rows import Row, Sample, percentile
+from tests.support.miniature import MiniatureKernel
+from tests.support.ports import PortClaims
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,11 +74,11 @@ def _p50(url: str, port: int, plan: Plan) -> list[float]:
     return [1000 * percentile(load.times, 50)]
 
 
-def _miniatures(stack: ExitStack, first: int, count: int) -> list[Kernel]:
+def _miniatures(stack: ExitStack, first: int, count: int) -> list[MiniatureKernel]:
     """Kernels without D-Tale, which cost nothing but the machinery."""
     found = []
     for number in range(count):
-        one = Kernel(f"k{number}", first)
+        one = MiniatureKernel(f"k{number}", first)
         stack.callback(one.kill)
         one.wait_until_ready()
         one.do("ensure")

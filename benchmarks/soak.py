@@ -21,18 +21,18 @@ from http.client import HTTPException
 from typing import TYPE_CHECKING, NamedTuple
 
 import psutil
-from support import processes
-from support.kernels import Kernel
-from support.ports import PortClaims
 
 from benchmarks.soak_clients import Clients, Target
 from dtale_magics.pod import steering
 from dtale_magics.system import procfs
+from tests.support import processes
+from tests.support.kernels import Kernel
+from tests.support.ports import PortClaims
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from support import plain_http
+    from tests.support import plain_http
 
 _SETTLE_SECONDS = 15.0
 _LONG_LIFE = 40

@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
-from support import plain_http
+from tests.support import plain_http
 
 if TYPE_CHECKING:
     from typing_extensions import Self

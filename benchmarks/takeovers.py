@@ -6,12 +6,11 @@ import time
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
-from support.kernels import Kernel
-from support.ports import PortClaims
-
 from benchmarks.load import Load
 from benchmarks.notebooks import MAGIC, PLAIN, Notebook
 from benchmarks.rows import Row, Sample, percentile
+from tests.support.kernels import Kernel
+from tests.support.ports import PortClaims
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,7 +6,6 @@ import time
 from typing import TYPE_CHECKING
 
 import psutil
-from support import plain_http
 
 from benchmarks.load import Load
 from benchmarks.notebooks import (
@@ -20,6 +19,7 @@ from benchmarks.notebooks import (
 )
 from benchmarks.rows import Row, Sample, percentile
 from benchmarks.shows import ONE_MORE
+from tests.support import plain_http
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,26 +1,24 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from support import pods
-from support.kernels import Kernel
-from support.pods import Pod
-from support.ports import PortClaims
-from support.workers import Worker
+
+from tests.support import pods
+from tests.support.kernels import Kernel
+from tests.support.miniature import MiniatureKernel
+from tests.support.pods import Pod
+from tests.support.ports import PortClaims
+from tests.support.workers import Worker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-
-class StartKernel(Protocol):
-    def __call__(self, ports: range | None = None, **options: Any) -> Kernel: ...
-
-
-class StartWorker(Protocol):
-    def __call__(self, pod: Pod | None = None, prefix: tuple[str, ...] = ()) -> Worker: ...
+    from tests.support.kernels import StartKernel
+    from tests.support.miniature import StartMiniature
+    from tests.support.workers import StartWorker
 
 
 @pytest.fixture
@@ -68,6 +66,25 @@ def shared_kernel() -> Iterator[Kernel]:
     """One kernel for all tests that leave a kernel as good as new; call its `renew` first."""
     with PortClaims() as claims, Kernel(claims.take(), notebook="eda.ipynb") as kernel:
         yield kernel.start()
+
+
+@pytest.fixture
+def port(ports: range) -> int:
+    """The first of this test's ports, where kernels look first."""
+    return ports[0]
+
+
+@pytest.fixture
+def start_miniature(port: int) -> Iterator[StartMiniature]:
+    """Start a kernel in miniature; all end with the test."""
+    with ExitStack() as stack:
+
+        def start(name: str, *, ready: bool = True, count: int = 20) -> MiniatureKernel:
+            kernel = MiniatureKernel(name, port, count)
+            stack.callback(kernel.kill)
+            return kernel.wait_until_ready() if ready else kernel
+
+        yield start
 
 
 @pytest.fixture

@@ -3,14 +3,16 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from benchmarks import __main__ as runner
 from benchmarks.rows import Row, Sample
+from tests.support import ROOT
 
-ROOT = Path(__file__).parent.parent
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_a_benchmark_still_runs_and_leaves_its_figures(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Take the README's pictures anew, as root on Linux: ``.venv/bin/python docs/pictures/take.py``.
+"""Take the README's pictures anew, as root on Linux: ``.venv/bin/python -m docs.pictures.take``.
 
 More of them, for the eye alone, go to ``screenshots/``: narrow, at 200 %, without a kernel.
 """
@@ -6,25 +6,23 @@ More of them, for the eye alone, go to ``screenshots/``: narrow, at 200 %, witho
 from __future__ import annotations
 
 import contextlib
-import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-FOLDER = Path(__file__).parent
-ROOT = FOLDER.parents[1]
-sys.path.insert(0, str(ROOT / "tests"))
+from playwright.sync_api import expect
 
-from playwright.sync_api import expect  # noqa: E402 (what is beside the tests)
-from support.browser import NotebookPage, open_browser  # noqa: E402
-from support.jupyter import Jupyter  # noqa: E402
-from support.pods import Pod  # noqa: E402
-from support.ports import PortClaims  # noqa: E402
-from support.tunnel import tunnel  # noqa: E402
+from tests.support import ROOT
+from tests.support.browser import NotebookPage, open_browser
+from tests.support.jupyter import Jupyter
+from tests.support.pods import Pod
+from tests.support.ports import PortClaims
+from tests.support.tunnel import tunnel
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
+FOLDER = ROOT / "docs" / "pictures"
 EXTRA = ROOT / "screenshots" / "pictures"
 CELLS = [
     "%load_ext dtale_magics\nimport plotly.data\nworld = plotly.data.gapminder()",

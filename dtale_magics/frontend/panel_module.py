@@ -12,7 +12,22 @@ from pathlib import Path
 
 _STATIC = Path(__file__).parent / "static"
 
-PARTS = ("elements", "page", "reach", "kernel", "grid", "layout", "panel")
+PARTS = (
+    "elements",
+    "theme",
+    "page",
+    "folding",
+    "words",
+    "ways",
+    "probe",
+    "reach",
+    "kernel",
+    "grid",
+    "layout",
+    "drawing",
+    "clicks",
+    "panel",
+)
 """Each knows only those before it."""
 
 _IMPORT = re.compile(r'^import \{[^}]*\} from "\./\w+\.js";\n', re.MULTILINE)

@@ -1,14 +1,16 @@
 // In D-Tale's page where it stands in a notebook: tells the panel how much room its menus need, as a
 // grid of few rows is lower than they are.
 (() => {
-  "use strict";
   if (window.parent === window) return;
   const MENUS = ".column-toggle__dropdown, .dropdown-menu.show, .modal-content";
   const BELOW = 12;
   let told = -1;
   let asked = false;
 
-  /** How far down an open menu reaches, with what it scrolls. */
+  /**
+   * How far down an open menu reaches, with what it scrolls.
+   * @param {Element} menu
+   */
   function bottom(menu) {
     const { top, height } = menu.getBoundingClientRect();
     if (!height) return 0;

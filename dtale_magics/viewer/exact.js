@@ -2,19 +2,24 @@
 // double, and gives NaN for numbers below 1e-6 and from 1e21 on. This script stands before D-Tale's
 // bundle, and in files that are exported as HTML, and changes numeral's `format` when that is made.
 (() => {
-  "use strict";
   const WHOLE = /^-?\d+$/;
   const PLAIN = /^0(?:\.(0+))?$/; // D-Tale's own formats, by the precision of the grid
   const ZERO = /^-?0(?:\.0*)?$/;
 
+  /**
+   * @param {string} value
+   * @param {string | undefined} pattern
+   */
   function text(value, pattern) {
     if (!WHOLE.test(value)) return Number.isNaN(Number(value)) ? value : null;
     if (Number.isSafeInteger(Number(value))) return null;
     return pattern?.includes(",") ? value.replace(/\B(?=(\d{3})+$)/g, ",") : value;
   }
 
+  /** @param {any} numeral numeral.js itself */
   function changed(numeral) {
     const format = numeral.fn.format;
+    /** @type {(this: { _input: unknown }, pattern?: string, ...others: unknown[]) => string} */
     numeral.fn.format = function (pattern, ...others) {
       const value = this._input;
       if (typeof value === "string") {
@@ -36,6 +41,7 @@
   Object.defineProperty(Object.prototype, "isNumeral", {
     configurable: true,
     set(check) {
+      /** @param {unknown} value */
       const own = (value) => ({ value, configurable: true, enumerable: true, writable: true });
       Object.defineProperty(this, "isNumeral", own(check));
       Object.defineProperty(this, "fn", {

@@ -1,7 +1,6 @@
 // Where the reader was in the grid, kept while the page is loaded again: the frame is shown anew
 // when its cell is run again, or, with --watch, when it has changed.
 (() => {
-  "use strict";
   const KEY = `dtale_magics ${location.pathname.split("/").slice(-2).join("/")}`; // iframe/1
   const TRIES_MS = 15000; // a slow kernel's first rows
   const STEADY_MS = 600; // the grid lays its columns out once more when their widths are known
@@ -22,7 +21,7 @@
 
   function saved() {
     try {
-      const [top, left] = JSON.parse(sessionStorage.getItem(KEY));
+      const [top, left] = JSON.parse(sessionStorage.getItem(KEY) ?? "");
       sessionStorage.removeItem(KEY);
       return top || left ? { top, left } : null;
     } catch {
@@ -30,6 +29,7 @@
     }
   }
 
+  /** @param {{ top: number, left: number }} place */
   function restore({ top, left }) {
     const ends = performance.now() + TRIES_MS;
     let steadySince = 0;
@@ -47,7 +47,8 @@
         Math.min(top, grid.scrollHeight - grid.clientHeight),
         Math.min(left, grid.scrollWidth - grid.clientWidth),
       ];
-      const near = Math.abs(grid.scrollTop - there[0]) < 2 && Math.abs(grid.scrollLeft - there[1]) < 2;
+      const near =
+        Math.abs(grid.scrollTop - there[0]) < 2 && Math.abs(grid.scrollLeft - there[1]) < 2;
       if (!near) {
         [grid.scrollTop, grid.scrollLeft] = there;
         steadySince = 0;

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from dtale_magics.frontend.magics import DtaleMagics
 from dtale_magics.frontend.options import DTALE, DTALE_PORT, Magic, readme_table
+from tests.support import ROOT
 
-README = Path(__file__).parents[2] / "README.md"
+README = ROOT / "README.md"
 
 
 def test_the_readme_has_the_table() -> None:

@@ -19,6 +19,7 @@ from dtale_magics.__main__ import main
 from dtale_magics.kubernetes import expose
 from dtale_magics.kubernetes.bundle import TARGET
 from dtale_magics.version import VERSION
+from tests.support import ROOT
 
 HOST = "{user}.dtale.example.org"
 ACCESS = "access:services!service=dtale-sign-in"
@@ -202,7 +203,7 @@ def test_what_browsers_use_is_told_apart_from_what_the_controller_has(
 
 
 def test_the_documented_commands_work(capsys: pytest.CaptureFixture[str]) -> None:
-    text = (Path(__file__).parents[2] / "docs" / "kubernetes.md").read_text()
+    text = (ROOT / "docs" / "kubernetes.md").read_text()
     text = text.replace("\\\n", " ")
     commands = re.findall(r"^ {4,}(python -m dtale_magics manifests .*)$", text, re.MULTILINE)
     assert len(commands) >= 6

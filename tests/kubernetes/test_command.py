@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hub import hub_config, hub_loop, spawner
 from ruamel.yaml import YAML
 
 from dtale_magics.__main__ import main
+from tests.support.spawners import hub_config, hub_loop, spawner
 
 if TYPE_CHECKING:
-    from api_stub import ApiStub
+    from tests.support.api_stub import ApiStub
 
 SHORTEST = ("--host", "ada.dtale.example.org", "--user", "ada")
 

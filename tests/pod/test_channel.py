@@ -18,15 +18,14 @@ import psutil
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.miniature import eventually, fetch
 
 from dtale_magics.pod import channel, exchange, names, peers
+from tests.support.miniature import eventually, fetch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from conftest import StartKernel
-    from support.miniature import Kernel
+    from tests.support.miniature import MiniatureKernel, StartMiniature
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="abstract names are Linux's")
 
@@ -34,7 +33,7 @@ INPUTS = int(os.environ.get("DTALE_MAGICS_FUZZ", "100000"))
 VALID = json.dumps({"version": 2, "op": "changed", "text": "é"}).encode()
 
 
-def peer_of(kernel: Kernel) -> peers.Peer:
+def peer_of(kernel: MiniatureKernel) -> peers.Peer:
     return next(peer for peer in peers.siblings() if peer.pid == kernel.pid)
 
 
@@ -80,8 +79,10 @@ def said(sock: socket.socket) -> bytes:
     ],
     ids=range(12),
 )
-def test_garbage_is_answered_with_no_or_with_silence(kernels: StartKernel, garbage: bytes) -> None:
-    peer = peer_of(kernels("a"))
+def test_garbage_is_answered_with_no_or_with_silence(
+    start_miniature: StartMiniature, garbage: bytes
+) -> None:
+    peer = peer_of(start_miniature("a"))
     with connected(peer) as sock:
         with contextlib.suppress(ConnectionError):
             sock.sendall(garbage)
@@ -92,8 +93,8 @@ def test_garbage_is_answered_with_no_or_with_silence(kernels: StartKernel, garba
     assert answers(peer)
 
 
-def test_a_message_that_never_ends_is_cut(kernels: StartKernel) -> None:
-    peer = peer_of(kernels("a"))
+def test_a_message_that_never_ends_is_cut(start_miniature: StartMiniature) -> None:
+    peer = peer_of(start_miniature("a"))
     with connected(peer) as sock:
         sock.sendall(b'{"version": 2')
         assert answers(peer), "others are answered meanwhile"
@@ -101,8 +102,8 @@ def test_a_message_that_never_ends_is_cut(kernels: StartKernel) -> None:
     assert answers(peer)
 
 
-def test_a_thousand_connections_keep_nobody_out_for_long(kernels: StartKernel) -> None:
-    kernel = kernels("a")
+def test_a_thousand_connections_keep_nobody_out_for_long(start_miniature: StartMiniature) -> None:
+    kernel = start_miniature("a")
     peer = peer_of(kernel)
     before = kernel.state()
     with contextlib.ExitStack() as stack:
@@ -116,9 +117,11 @@ def test_a_thousand_connections_keep_nobody_out_for_long(kernels: StartKernel) -
     eventually(lambda: kernel.state()["fds"] <= before["fds"] + 1, 30.0)
 
 
-def test_a_message_that_is_sent_again_takes_nothing(kernels: StartKernel, port: int) -> None:
+def test_a_message_that_is_sent_again_takes_nothing(
+    start_miniature: StartMiniature, port: int
+) -> None:
     """The state of the system decides, not what somebody says."""
-    owner = kernels("a")
+    owner = start_miniature("a")
     owner.take(port)
     peer = peer_of(owner)
     for _ in range(5):
@@ -157,10 +160,10 @@ def answer_to(message: str, peer: peers.Peer, prefix: Sequence[str] = ()) -> str
     return done.stdout.strip()
 
 
-def test_another_user_is_not_heard(kernels: StartKernel, port: int) -> None:
+def test_another_user_is_not_heard(start_miniature: StartMiniature, port: int) -> None:
     if os.getuid() != 0 or shutil.which("setpriv") is None:
         pytest.skip("only root can become somebody else")
-    owner = kernels("a")
+    owner = start_miniature("a")
     owner.take(port)
     peer = peer_of(owner)
     nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
@@ -172,9 +175,9 @@ def test_another_user_is_not_heard(kernels: StartKernel, port: int) -> None:
     assert answers(peer)
 
 
-def test_who_poses_as_a_sibling_is_not_believed(kernels: StartKernel) -> None:
+def test_who_poses_as_a_sibling_is_not_believed(start_miniature: StartMiniature) -> None:
     """Names are free to everybody; the system says whose the socket is."""
-    kernel = kernels("a")
+    kernel = start_miniature("a")
     with socket.socket(socket.AF_UNIX) as liar:
         liar.bind(names.address(f"{channel.DIRECTORY}{kernel.pid}/liar"))
         liar.listen()

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
-from support import plain_http
-from support.kernels import Kernel
-from support.ports import PortClaims
 
 from dtale_magics.serving import connections
 from dtale_magics.serving.connections import Connection, Connections
+from tests.support import plain_http
+from tests.support.kernels import Kernel
+from tests.support.ports import PortClaims
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

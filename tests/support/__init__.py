@@ -1,1 +1,6 @@
-"""What several test modules need: kernels, pods, worker processes, ports and plain HTTP."""
+"""What tests and benchmarks share: real kernels, pods, proxies, browsers, and what asks them."""
+
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+"""The repository."""

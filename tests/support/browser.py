@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from playwright.sync_api import expect, sync_playwright
 
-from support import chromium
-from support.jupyter import TOKEN
+from tests.support import chromium
+from tests.support.jupyter import TOKEN
 
 if TYPE_CHECKING:
     import re

@@ -1,6 +1,6 @@
 """The browser of the browser tests: find one that runs, or install one.
 
-``python tests/support/chromium.py`` is the set-up step of ``make test``; the tests call `find`.
+``python -m tests.support.chromium`` is the set-up step of ``make test``; the tests call `find`.
 """
 
 from __future__ import annotations

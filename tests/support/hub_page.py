@@ -6,8 +6,8 @@ import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
-from support.browser import SECONDS, NotebookPage, Traffic
-from support.hub_process import USER, Hub
+from tests.support.browser import SECONDS, NotebookPage, Traffic
+from tests.support.hub_process import USER, Hub
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, ConsoleMessage, Request, Response, Route

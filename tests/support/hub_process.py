@@ -13,8 +13,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from support import plain_http, processes
-from support.kernels import environment, port_settings
+from tests.support import plain_http, processes
+from tests.support.kernels import environment, port_settings
 
 if TYPE_CHECKING:
     from typing_extensions import Self

@@ -11,15 +11,15 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from support import plain_http, processes
-from support.kernels import environment, port_settings
+from tests.support import plain_http, processes
+from tests.support.kernels import environment, port_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from typing_extensions import Self
 
-    from support.pods import Pod
+    from tests.support.pods import Pod
 
 _APPLICATIONS = ("LabApp", "JupyterNotebookApp")
 TOKEN = "test"

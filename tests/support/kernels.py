@@ -14,19 +14,19 @@ import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.connect import write_connection_file
 
-from support import processes
+from tests.support import processes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from typing_extensions import Self
 
-    from support.pods import Pod
+    from tests.support.pods import Pod
 
 START_SECONDS = 90.0
 RUN_SECONDS = 60.0
@@ -297,3 +297,7 @@ class Kernel:
         assert self._process is not None
         code = self._process.poll()
         assert code is None, f"the kernel ended with code {code}\n{self.log.read_text()}"
+
+
+class StartKernel(Protocol):
+    def __call__(self, ports: range | None = None, **options: Any) -> Kernel: ...

@@ -16,19 +16,18 @@ import threading
 import time
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypedDict
 
-from support import processes
+from tests.support import ROOT, processes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from typing_extensions import Self
 
-    from support.pods import Pod
+    from tests.support.pods import Pod
 
 _SCRIPT = Path(__file__).with_name("miniature_process.py")
-_ROOT = Path(__file__).parents[2]
 
 
 class Took(TypedDict):
@@ -41,7 +40,7 @@ class Took(TypedDict):
     ended: float
 
 
-class Kernel:
+class MiniatureKernel:
     """A process with a server and a place in the pod.
 
     It answers below its slug by its name, and below ``/`` if it is in front. Slug and owner id
@@ -59,7 +58,7 @@ class Kernel:
             stdout=subprocess.PIPE,
             text=True,
             bufsize=1,
-            env={**os.environ, "PYTHONPATH": str(_ROOT)},
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
         )
         self.pid = self.process.pid
 
@@ -112,6 +111,10 @@ class Kernel:
             assert pipe is not None
             with contextlib.suppress(OSError):  # words that it never read
                 pipe.close()
+
+
+class StartMiniature(Protocol):
+    def __call__(self, name: str, *, ready: bool = True, count: int = 20) -> MiniatureKernel: ...
 
 
 def fetch(port: int, path: str = "/", timeout: float = 10.0) -> str:

@@ -30,7 +30,7 @@ def tell(answer: dict[str, Any]) -> None:
     sys.stdout.flush()
 
 
-class Kernel:
+class MiniatureKernel:
     """Does what the lines say; each command is a method."""
 
     def __init__(self, owner: str, slug: str, ports: range) -> None:
@@ -175,7 +175,7 @@ def main() -> None:
     if directory:  # as on systems without abstract names
         names.ABSTRACT, names._DIRECTORY = False, Path(directory)
     owner, slug, first, count = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
-    kernel = Kernel(owner, slug, range(first, first + count))
+    kernel = MiniatureKernel(owner, slug, range(first, first + count))
     tell({"ready": os.getpid()})
     for line in sys.stdin:
         command = json.loads(line)

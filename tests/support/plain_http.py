@@ -12,7 +12,7 @@ from urllib.parse import quote, urlsplit
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from support.pods import Pod
+    from tests.support.pods import Pod
 
 SECONDS = 30.0
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from support import debian, processes
+from tests.support import debian, processes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

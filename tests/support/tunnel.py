@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from support.pods import Pod
+    from tests.support.pods import Pod
 
 
 @contextmanager

@@ -13,21 +13,21 @@ import socket
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 if __name__ == "__main__":
     from dtale_magics import errors
     from dtale_magics.serving import listener
     from dtale_magics.system import holders
 else:
-    from support import processes
+    from tests.support import processes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from typing_extensions import Self
 
-    from support.pods import Pod
+    from tests.support.pods import Pod
 
 ANSWER_SECONDS = 30.0
 
@@ -107,6 +107,10 @@ class Worker:
         for pipe in (self._process.stdin, self._process.stdout):
             assert pipe is not None
             pipe.close()
+
+
+class StartWorker(Protocol):
+    def __call__(self, pod: Pod | None = None, prefix: tuple[str, ...] = ()) -> Worker: ...
 
 
 class WorkerError(Exception):

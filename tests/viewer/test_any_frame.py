@@ -40,7 +40,7 @@ with warnings.catch_warnings():
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from shown import Shown
+    from tests.support.shown import Shown
 
 BIG = 2**53 + 1
 MISSING = "nan"

@@ -36,8 +36,9 @@ with warnings.catch_warnings():
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from shown import Shown
     from typing_extensions import Self
+
+    from tests.support.shown import Shown
 
 BIG = 2**53 + 1
 MISSING = "nan"

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from dtale import global_state, predefined_filters
-from support import in_process
 
 from dtale_magics.state import Cell
+from tests.support import in_process
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

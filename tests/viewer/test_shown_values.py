@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import pytest
-from support import in_process
 
 from dtale_magics.state import Cell
+from tests.support import in_process
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -2,7 +2,9 @@
 // dead.
 
 import { make, show, text } from "./elements.js";
-import { pageTheme, watchTheme } from "./page.js";
+import { pageTheme, watchTheme } from "./theme.js";
+
+/** @import { End, Frame, Links, Place, Way } from "./types.d.ts" */
 
 const ROW = 25; // D-Tale's, in pixels
 const AROUND = 75; // what D-Tale has above and below its rows
@@ -10,26 +12,62 @@ const LEAST = 150;
 const TALLEST = 5000;
 const STEP = 25;
 
+/**
+ * @typedef {object} Built
+ * @property {HTMLElement} box
+ * @property {HTMLIFrameElement} iframe
+ * @property {HTMLElement} cover
+ * @property {HTMLElement} coverText
+ * @property {HTMLElement} coverHint
+ * @property {HTMLElement} handle
+ * @property {() => void} unwatch
+ */
+
+/**
+ * How tall a grid is to be, in CSS: as tall as it needs, up to a limit, unless the reader chose.
+ * @param {Pick<Frame, "rows" | "height">} frame
+ * @param {number} chosen pixels; 0 if the reader has not
+ * @param {number} room pixels that an open menu needs
+ */
+export function heightOf({ rows, height }, chosen, room) {
+  if (chosen) return `${chosen}px`;
+  return `min(${height}, ${Math.max(LEAST, AROUND + ROW * rows, room)}px)`;
+}
+
 export class Grid {
+  /** @param {HTMLElement} parent */
   constructor(parent) {
     this._parent = parent;
-    this._box = null;
-    this._source = null; // what the frame was loaded from
+    /** @type {Built | null} */
+    this._built = null;
+    /**
+     * What the frame was loaded from.
+     * @type {{ way: string, port: number, slug: string, theme: string, key: string } | null}
+     */
+    this._source = null;
+    /** @type {Frame | null} */
     this._frame = null;
     this._chosen = 0; // pixels, by the handle
     this._room = 0; // pixels that a menu in the grid needs
   }
 
   get exists() {
-    return Boolean(this._box);
+    return Boolean(this._built);
   }
 
-  /** Load a frame's grid from `way`, unless it is there and still works. */
+  /**
+   * Load a frame's grid from `way`, unless it is there and still works.
+   * @param {Frame} frame
+   * @param {Way} way
+   * @param {Links} links
+   * @param {Place} place the frame's, or that of a newer one
+   */
   load(frame, way, links, { data_id, shown }) {
     this._frame = frame;
-    if (!this._box) this._build();
-    this._iframe.title = `D-Tale: ${frame.title}`;
-    this._box.style.width = frame.width ?? "";
+    this._built ??= this._build();
+    const { box, iframe } = this._built;
+    iframe.title = `D-Tale: ${frame.title}`;
+    box.style.width = frame.width ?? "";
     this._fit();
     // A grid that still works is left alone: loading it again would lose its place.
     const source = this._source;
@@ -43,86 +81,99 @@ export class Grid {
     const key = `${data_id} ${shown}`; // shown again, its columns may be others: it has to be loaded
     if (works && source.key === key) return;
     this._source = { way: way.source, port: way.port, slug: links.slug, theme, key };
-    this._iframe.dataset.frame = key;
+    iframe.dataset.frame = key;
     this._room = 0;
     const id = encodeURIComponent(data_id);
-    this._iframe.src = `${way.url}/${links.slug}/dtale/iframe/${id}?page-theme=${theme}`;
+    iframe.src = `${way.url}/${links.slug}/dtale/iframe/${id}?page-theme=${theme}`;
   }
 
-  /** Lay words over a grid that does not work any more; null takes them away. */
+  /**
+   * Lay words over a grid that does not work any more; null takes them away.
+   * @param {End | null} end
+   */
   cover(end) {
-    if (!this._box) return;
-    show(this._cover, Boolean(end));
-    this._iframe.inert = Boolean(end);
-    this._handle.hidden = Boolean(end);
+    if (!this._built) return;
+    const { cover, iframe, handle, coverText, coverHint } = this._built;
+    show(cover, Boolean(end));
+    iframe.inert = Boolean(end);
+    handle.hidden = Boolean(end);
     if (!end) {
       this._themeChanged(); // meanwhile, perhaps
       return;
     }
-    text(this._coverText, end.text);
-    text(this._coverHint, end.hint);
+    text(coverText, end.text);
+    text(coverHint, end.hint);
   }
 
   remove() {
-    if (!this._box) return;
-    this._unwatch();
-    window.removeEventListener("message", this._heard);
-    this._box.remove();
-    this._box = this._source = null;
+    if (!this._built) return;
+    this._built.unwatch();
+    this._built.box.remove();
+    this._built = this._source = null;
   }
 
+  /** @returns {Built} */
   _build() {
     const box = make("div", "dtale-frame");
-    this._iframe = make("iframe", "dtale-grid");
-    this._cover = make("div", "dp-cover");
-    this._coverText = make("strong", "");
-    this._coverHint = make("span", "");
+    const iframe = make("iframe", "dtale-grid");
+    const cover = make("div", "dp-cover");
+    const coverText = make("strong", "");
+    const coverHint = make("span", "");
     const words = make("div", "dp-cover-words");
-    words.append(this._coverText, this._coverHint);
-    this._cover.append(words);
-    this._cover.hidden = true;
-    this._handle = this._buildHandle();
-    box.append(this._iframe, this._cover, this._handle);
+    words.append(coverText, coverHint);
+    cover.append(words);
+    cover.hidden = true;
+    const handle = this._buildHandle(box, iframe);
+    box.append(iframe, cover, handle);
     this._parent.append(box);
-    this._box = box;
-    this._unwatch = watchTheme(() => this._themeChanged());
-    this._heard = (event) => this._hear(event);
-    window.addEventListener("message", this._heard);
+    const untheme = watchTheme(() => this._themeChanged());
+    /** @param {MessageEvent} event */
+    const heard = (event) => this._hear(event);
+    window.addEventListener("message", heard);
+    const unwatch = () => {
+      untheme();
+      window.removeEventListener("message", heard);
+    };
+    return { box, iframe, cover, coverText, coverHint, handle, unwatch };
   }
 
   _themeChanged() {
     const source = this._source;
-    if (!source || this._frame.theme || !this._cover.hidden || source.theme === pageTheme(this._parent)) return;
-    source.theme = pageTheme(this._parent);
+    if (!source || !this._built || this._frame?.theme || !this._built.cover.hidden) return;
+    const theme = pageTheme(this._parent);
+    if (source.theme === theme) return;
+    source.theme = theme;
     this._room = 0;
-    this._iframe.src = this._iframe.src.replace(/page-theme=\w+$/, `page-theme=${source.theme}`);
+    const { iframe } = this._built;
+    iframe.src = iframe.src.replace(/page-theme=\w+$/, `page-theme=${theme}`);
   }
 
   // ------------------------------------------------------------------- height
 
   _fit() {
-    const { rows, height } = this._frame;
-    if (this._chosen) this._setHeight(`${this._chosen}px`);
-    else {
-      const needed = Math.max(LEAST, AROUND + ROW * rows, this._room);
-      this._setHeight(`min(${height}, ${needed}px)`);
-    }
+    if (!this._built || !this._frame) return;
+    const { box, handle } = this._built;
+    box.style.height = heightOf(this._frame, this._chosen, this._room);
+    const pixels = Math.round(box.getBoundingClientRect().height);
+    if (pixels) handle.setAttribute("aria-valuenow", String(pixels));
   }
 
-  _setHeight(height) {
-    this._box.style.height = height;
-    const pixels = Math.round(this._box.getBoundingClientRect().height);
-    if (pixels) this._handle.setAttribute("aria-valuenow", String(pixels));
-  }
-
-  /** D-Tale's page tells how much room its menus need (`page.js` of the viewer). */
+  /**
+   * D-Tale's page tells how much room its menus need (`embedded.js` of the viewer).
+   * @param {MessageEvent} event
+   */
   _hear({ source, data }) {
-    if (source !== this._iframe?.contentWindow || typeof data?.dtaleMagicsRoom !== "number") return;
+    const ours = this._built && source === this._built.iframe.contentWindow;
+    if (!ours || typeof data?.dtaleMagicsRoom !== "number") return;
     this._room = Math.min(Math.max(0, Math.ceil(data.dtaleMagicsRoom)), TALLEST);
     this._fit();
   }
 
-  _buildHandle() {
+  /**
+   * @param {HTMLElement} box
+   * @param {HTMLElement} iframe
+   */
+  _buildHandle(box, iframe) {
     const handle = make("div", "dp-handle");
     handle.tabIndex = 0;
     handle.title = "Drag to change the height; double-click for the usual one";
@@ -134,30 +185,33 @@ export class Grid {
       "aria-valuemax": String(TALLEST),
     };
     for (const [name, value] of Object.entries(about)) handle.setAttribute(name, value);
+    const height = () => box.getBoundingClientRect().height;
     handle.addEventListener("pointerdown", (event) => {
       event.preventDefault();
       handle.setPointerCapture(event.pointerId);
-      const before = this._box.getBoundingClientRect().height - event.clientY;
+      const before = height() - event.clientY;
+      /** @param {PointerEvent} moved */
       const move = (moved) => this._choose(before + moved.clientY);
-      this._iframe.style.pointerEvents = "none";
+      iframe.style.pointerEvents = "none";
       handle.addEventListener("pointermove", move);
       const end = () => {
-        this._iframe.style.pointerEvents = "";
+        iframe.style.pointerEvents = "";
         handle.removeEventListener("pointermove", move);
       };
       handle.addEventListener("lostpointercapture", end, { once: true });
     });
     handle.addEventListener("dblclick", () => this._choose(0));
     handle.addEventListener("keydown", (event) => {
-      const steps = { ArrowDown: STEP, ArrowUp: -STEP };
-      if (!(event.key in steps)) return;
+      const step = { ArrowDown: STEP, ArrowUp: -STEP }[event.key];
+      if (!step) return;
       event.preventDefault();
       event.stopPropagation(); // the notebook would go to another cell
-      this._choose(this._box.getBoundingClientRect().height + steps[event.key]);
+      this._choose(height() + step);
     });
     return handle;
   }
 
+  /** @param {number} pixels 0 for what the rows need */
   _choose(pixels) {
     this._chosen = pixels && Math.round(Math.min(Math.max(LEAST, pixels), TALLEST));
     this._fit();

@@ -2,6 +2,10 @@
 // and what the kernel's own server answers elsewhere.
 
 import { pause } from "./elements.js";
+import { shared } from "./page.js";
+
+/** @import { Reach } from "./reach.js" */
+/** @import { End, Hub, Signal, View } from "./types.d.ts" */
 
 const POLL_MS = 4000;
 const ANSWER_MS = 1500;
@@ -9,6 +13,7 @@ const NAME_MS = 700;
 const NAME_TRIES = 30;
 
 const AGAIN = "un the notebook’s cells again, from %load_ext dtale_magics to this one.";
+/** @type {Record<string, End>} */
 const ENDS = {
   restarted: {
     brief: "the kernel was restarted",
@@ -34,24 +39,40 @@ const ENDS = {
 
 /** One for all panels of a page that show the same kernel. */
 export class Life {
+  /**
+   * @param {Hub} hub
+   * @param {Reach} reach
+   */
   static of(hub, reach) {
-    const key = Symbol.for("dtale_magics.life"); // every widget has its own copy of this module
-    hub[key] ??= new Life(hub, reach);
-    return hub[key];
+    return shared(hub, "life", () => new Life(hub, reach));
   }
 
+  /**
+   * @param {Hub} hub
+   * @param {Reach} reach
+   */
   constructor(hub, reach) {
     this._hub = hub;
     this._reach = reach;
+    /** @type {Set<() => void>} */
     this._watchers = new Set();
     this._kind = "";
+    this._wasLive = false;
     // JupyterLab and Notebook 7; other front ends have no such thing, or one of their own.
-    this._session = hub.widget_manager?.context?.sessionContext ?? null;
-    this._context = this._session ? hub.widget_manager.context : null;
+    const context = hub.widget_manager?.context;
+    this._session = context?.sessionContext ?? null;
+    this._context = this._session && context ? context : null;
     this._kernel = this._session?.session?.kernel ?? null;
     this._look = () => this._judge();
     this._renamed = () => this._followName();
+    /** @type {(sender: unknown, status: unknown) => void} */
     this._change = (_, status) => this._judge(typeof status === "string" ? status : "");
+    this._unreach = () => {};
+    /**
+     * Told of a state that came with an answer.
+     * @type {(answer: View) => void}
+     */
+    this.heard = () => {};
   }
 
   /** Why there is no kernel any more, and what to do; null while there is one. */
@@ -63,7 +84,10 @@ export class Life {
     return !this._kind;
   }
 
-  /** Have `callback` called after each change; returns how to end that. */
+  /**
+   * Have `callback` called after each change; returns how to end that.
+   * @param {() => void} callback
+   */
   watch(callback) {
     if (!this._watchers.size) this._listen();
     this._watchers.add(callback);
@@ -90,12 +114,14 @@ export class Life {
     this._context?.pathChanged?.disconnect(this._renamed);
   }
 
+  /** @param {(signal: Signal) => void} each */
   _signals(each) {
     const session = this._session;
     if (!session) return;
-    [session.statusChanged, session.connectionStatusChanged, session.kernelChanged]
-      .filter(Boolean)
-      .forEach(each);
+    const { statusChanged, connectionStatusChanged, kernelChanged } = session;
+    for (const signal of [statusChanged, connectionStatusChanged, kernelChanged]) {
+      if (signal) each(signal);
+    }
   }
 
   get _connected() {
@@ -108,6 +134,7 @@ export class Life {
     if (this._kind !== before) for (const watcher of [...this._watchers]) watcher();
   }
 
+  /** @param {string} status what the page has just said, if anything */
   _found(status) {
     if (this._kind && this._kind !== "lost") return this._kind; // it does not come back
     const session = this._session;
@@ -133,21 +160,23 @@ export class Life {
 
   /** Have the kernel ask what its notebook is called, until the Jupyter server knows it. */
   async _followName() {
-    const name = this._context.path.split("/").pop();
+    const context = this._context;
+    const called = () => context?.path.split("/").pop();
+    const name = called();
     for (let turn = 0; turn < NAME_TRIES && this.alive; turn += 1) {
       await pause(NAME_MS);
       const answer = await this._reach.call("refresh", POLL_MS, { method: "POST", body: "{}" });
-      if (answer?.label === name || this._context.path.split("/").pop() !== name) return;
+      if (answer?.label === name || called() !== name) return;
     }
   }
 
   /** Look at the kernel where the page does not say how it is. */
   async _poll() {
-    if (document.hidden || !this.alive && this._kind !== "lost") return;
+    if (document.hidden || (!this.alive && this._kind !== "lost")) return;
     const silent = this._session ? !this._connected : document.hasFocus();
     if (!silent || !this._hub.get("links").ports.length) return;
     const answer = this._reach.best && (await this._reach.call("state", ANSWER_MS));
-    if (answer) this.heard?.(answer);
+    if (answer) this.heard(answer);
     else {
       this._reach.again();
       await this._reach.find();

@@ -2,7 +2,12 @@
 
 import { button, make, random } from "./elements.js";
 
-/** Append a panel to `el`; returns its parts by name. */
+/** @typedef {ReturnType<typeof build>} Parts */
+
+/**
+ * Append a panel to `el`; returns its parts by name.
+ * @param {HTMLElement} el
+ */
 export function build(el) {
   const key = random();
   const region = make("section", "dtale-panel");
@@ -55,7 +60,7 @@ export function build(el) {
   const noEvents = make("div", "dp-faint", "none yet");
   details.append(
     form,
-    make("h4", "", "All D-Tales here"),
+    make("h4", "", "Notebooks running D-Tale"),
     kernels,
     noKernels,
     make("h4", "", "Ways to it"),
@@ -67,12 +72,45 @@ export function build(el) {
   body.append(details);
   el.append(region);
   return {
-    region, head, name, facts, note, newer, open, copy, fold, body, server, ingress, primary, reach, here,
-    outside, warning, said, status, undo, cancel, form, range, set, reset, error, kernels, noKernels, ways,
-    events, noEvents,
+    region,
+    head,
+    name,
+    facts,
+    note,
+    newer,
+    open,
+    copy,
+    fold,
+    body,
+    server,
+    ingress,
+    primary,
+    reach,
+    here,
+    outside,
+    warning,
+    said,
+    status,
+    undo,
+    cancel,
+    form,
+    range,
+    set,
+    reset,
+    error,
+    kernels,
+    noKernels,
+    ways,
+    events,
+    noEvents,
   };
 }
 
+/**
+ * @param {HTMLElement} parent
+ * @param {string} name
+ * @param {HTMLElement[]} buttons
+ */
 function row(parent, name, ...buttons) {
   const box = make("div", `dp-row dp-${name}`);
   const mark = make("span", "dp-mark");
@@ -85,6 +123,7 @@ function row(parent, name, ...buttons) {
   return { box, mark, words };
 }
 
+/** @param {string} key makes ids unique */
 function rangeForm(key) {
   const form = make("form", "");
   const label = make("label", "", "Look for ports in");

@@ -1,41 +1,69 @@
-// What the panels of one page have in common: which of them speaks, and what the reader chose.
+// What the panels of one page have in common: which of them speaks, and the one voice.
 
 import { make } from "./elements.js";
 
-const CHOICE = "dtale_magics.unfolded.";
+/** @import { View } from "./types.d.ts" */
+
+/** @typedef {{ draw: () => void }} Member */
+
+/**
+ * The one `T` that all panels of `owner` share. Every widget has its own copy of this module, so
+ * that a variable of the module would not do.
+ * @template T
+ * @param {object} owner
+ * @param {string} name
+ * @param {() => T} create
+ * @returns {T}
+ */
+export function shared(owner, name, create) {
+  const key = Symbol.for(`dtale_magics.${name}`);
+  const holder = /** @type {Record<symbol, T>} */ (owner);
+  holder[key] ??= create();
+  return holder[key];
+}
 
 /**
  * The panels of a kernel in this page. News of the kernel are told once, by the panel that the
  * reader used last, or else by the newest.
  */
 export class Panels {
+  /** @param {object} hub */
   static of(hub) {
-    const key = Symbol.for("dtale_magics.panels"); // every widget has its own copy of this module
-    hub[key] ??= new Panels();
-    return hub[key];
+    return shared(hub, "panels", () => new Panels());
   }
 
   constructor() {
+    /** @type {Member[]} */
     this._panels = [];
-    this.folded = ""; // what the reader has seen and folded away
-    this.newest = null; // a state that came by HTTP, newer than the model's
+    /** What the reader has seen and folded away. */
+    this.folded = "";
+    /**
+     * A state that came by HTTP, newer than the model's.
+     * @type {View | null}
+     */
+    this.newest = null;
   }
 
   get speaker() {
     return this._panels[this._panels.length - 1] ?? null;
   }
 
+  /** @param {Member} panel */
   add(panel) {
     this._panels.push(panel);
     this.draw();
   }
 
+  /** @param {Member} panel */
   remove(panel) {
     this._panels = this._panels.filter((one) => one !== panel);
     this.draw();
   }
 
-  /** Let `panel` speak from now on. */
+  /**
+   * Let `panel` speak from now on.
+   * @param {Member} panel
+   */
   use(panel) {
     if (this.speaker === panel) return;
     this._panels = [...this._panels.filter((one) => one !== panel), panel];
@@ -50,13 +78,12 @@ export class Panels {
 /** Says things aloud: one live region for the whole page. */
 export class Announcer {
   static get() {
-    const key = Symbol.for("dtale_magics.announcer");
-    window[key] ??= new Announcer();
-    return window[key];
+    return shared(window, "announcer", () => new Announcer());
   }
 
   constructor() {
     this._users = 0;
+    this._said = "";
     this._region = make("div", "dtale-announcer");
     this._region.setAttribute("role", "status");
     this._region.setAttribute("aria-live", "polite");
@@ -72,47 +99,9 @@ export class Announcer {
     if (!this._users) this._region.remove();
   }
 
+  /** @param {string} words */
   say(words) {
     if (words && this._said !== words) this._region.textContent = words;
     this._said = words;
   }
-}
-
-/** Whether the reader wants panels of this kind unfolded; null if the reader has not said. */
-export function chosen(kind) {
-  try {
-    const choice = localStorage.getItem(CHOICE + kind);
-    return choice === null ? null : choice === "yes";
-  } catch {
-    return null; // a browser that keeps nothing
-  }
-}
-
-export function choose(kind, unfolded) {
-  try {
-    localStorage.setItem(CHOICE + kind, unfolded ? "yes" : "no");
-  } catch {
-    // then it holds for this panel alone
-  }
-}
-
-/** "dark" or "light": the page's own theme. */
-export function pageTheme(node) {
-  const { jpThemeLight, vscodeThemeKind } = document.body.dataset;
-  if (jpThemeLight) return jpThemeLight === "false" ? "dark" : "light";
-  if (vscodeThemeKind) return /dark|^vscode-high-contrast$/.test(vscodeThemeKind) ? "dark" : "light";
-  for (let one = node; one; one = one.parentElement) {
-    const parts = getComputedStyle(one).backgroundColor.match(/[\d.]+/g)?.map(Number) ?? [];
-    const [red, green, blue, alpha = 1] = parts;
-    if (parts.length >= 3 && alpha > 0.5) return red + green + blue < 384 ? "dark" : "light";
-  }
-  return "light";
-}
-
-/** Have `callback` called when the page's theme may have changed; returns how to end that. */
-export function watchTheme(callback) {
-  const observer = new MutationObserver(callback);
-  const attributeFilter = ["data-jp-theme-name", "data-jp-theme-light", "data-vscode-theme-kind", "class"];
-  observer.observe(document.body, { attributes: true, attributeFilter });
-  return () => observer.disconnect();
 }

@@ -1,0 +1,43 @@
+"""The panel's JavaScript without a browser: what decides, and the one module that a page loads."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from dtale_magics.frontend import panel_module
+
+TESTS = Path(__file__).parent / "static"
+STATIC = Path(panel_module.__file__).parent / "static"
+NODE = Path(sys.executable).with_name("node")
+
+
+def node(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [NODE, "--disable-warning=MODULE_TYPELESS_PACKAGE_JSON", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
+
+
+def test_what_decides_in_the_page() -> None:
+    tests = sorted(TESTS.glob("*.test.js"))
+    done = node("--test", "--test-reporter=tap", *tests)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "\n# pass 0" not in done.stdout
+
+
+def test_all_parts_join_into_one_module(tmp_path: Path) -> None:
+    assert {path.stem for path in STATIC.glob("*.js")} == set(panel_module.PARTS)
+    joined = tmp_path / "panel.mjs"
+    joined.write_text(panel_module.source(), encoding="utf-8")
+    script = tmp_path / "script.mjs"
+    script.write_text(
+        "import * as panel from './panel.mjs';"
+        "console.log(Object.keys(panel), typeof panel.default.render);"
+    )
+    done = node(script)
+    assert done.stdout.strip() == "[ 'default' ] function", done.stderr
+
+
+def test_no_part_is_longer_than_a_reader_likes() -> None:
+    lines = {path.name: path.read_text().count("\n") for path in STATIC.glob("*.js")}
+    assert {name: count for name, count in lines.items() if count > 310} == {}
