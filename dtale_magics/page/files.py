@@ -32,7 +32,7 @@ POLICY = (
 
 def page(request: Request, name: str) -> Response:
     """Answer with one of the pages, for example ``page``."""
-    response = _compressed(request, _content(f"{name}.html"), "text/html; charset=utf-8")
+    response = _compressed(request, _content(f"{name}.html"), "text/html")
     response.headers["Content-Security-Policy"] = POLICY
     response.headers["Cache-Control"] = "private, no-cache"
     response.add_etag()

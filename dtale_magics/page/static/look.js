@@ -1,109 +1,94 @@
-// The page of a link that can only look: rows as they are scrolled to, sorted and filtered for this
-// reader alone. What is sorted and filtered stands in the address, so that a reload keeps it.
+// The page of a link that can only look: rows as they are scrolled to, for this reader alone.
 
-const ROW_PIXELS = 29;
-const MOST_PIXELS = 8e6; // browsers place nothing exactly beyond some tens of millions
+import { byId, element, say } from "./elements.js";
+import { filtered, hashOf, hintFor, isNumber, readView, sorted } from "./view.js";
+
+/** @import { Cell, Column, Part, View } from "./types.d.ts" */
+
+const ROW_PIXELS = 28;
+/** Browsers place nothing exactly beyond some tens of millions. */
+const MOST_PIXELS = 8e6;
 const COUNT = 100;
 const TYPE_MILLISECONDS = 350;
+const LONG_TEXT = 40;
+const DEAD = "This link has expired or was revoked, or the frame is gone. Ask for a new one.";
+const SILENT = "The notebook does not answer now; it is tried again.";
 
-const byId = (id) => document.getElementById(id);
 const pane = byId("rows");
-const head = pane.querySelector("thead");
-const body = pane.querySelector("tbody");
+const [head, body] = pane.querySelectorAll("thead, tbody");
+const shown = { first: 0, end: 0, total: 0, columns: "" };
 
-let view = readView();
-let columns = "";
-let total = 0;
-let scale = 1; // rows for each row's height, where a table would become too tall
+let view = readView(location.hash);
+/** Rows for each row's height, where the table would become too tall. */
+let scale = 1;
 let asked = 0;
-let typing = null;
+let typing = 0;
+let scrolling = 0;
 
-function readView() {
-  try {
-    const { sort = [], filters = {} } = JSON.parse(decodeURIComponent(location.hash.slice(1)));
-    return { sort, filters };
-  } catch {
-    return { sort: [], filters: {} };
-  }
-}
-
-function keepView() {
-  const plain = !view.sort.length && !Object.keys(view.filters).length;
-  const hash = plain ? location.pathname : `#${encodeURIComponent(JSON.stringify(view))}`;
-  history.replaceState(null, "", hash);
-}
-
-function say(text) {
-  byId("note").textContent = text;
-  byId("note").hidden = !text;
-}
-
+/** @param {number} first */
 async function load(first) {
-  const number = (asked += 1);
+  asked += 1;
+  const number = asked;
+  const again = (/** @type {number} */ pause) =>
+    setTimeout(() => number === asked && load(first), pause);
   const wanted = { sort: view.sort, filters: Object.entries(view.filters) };
-  const query = new URLSearchParams({ first, count: COUNT, view: JSON.stringify(wanted) });
+  const query = `first=${first}&count=${COUNT}&view=${encodeURIComponent(JSON.stringify(wanted))}`;
   try {
     const answer = await fetch(`_pod/rows?${query}`);
     if (number !== asked) return; // somebody has scrolled or typed on
     if (answer.status === 404) {
       pane.hidden = true;
-      say("This link has expired or was revoked, or the frame is gone. Ask for a new one.");
-      return;
-    }
-    if (answer.status === 503) {
-      setTimeout(() => number === asked && load(first), 1000);
+      say(DEAD);
       return;
     }
     const part = await answer.json();
-    if (part.error) {
-      say(part.error);
-      return;
-    }
-    say("");
-    draw(part, first);
+    say(part.error ?? "");
+    if (answer.ok) draw(part, first);
+    else if (answer.status === 503) again(1000);
   } catch {
     if (number !== asked) return;
-    say("The notebook does not answer now; it is tried again.");
-    setTimeout(() => number === asked && load(first), 2000);
+    say(SILENT);
+    again(2000);
   }
 }
 
+// --------------------------------------------------------------- drawing
+
+/**
+ * @param {Part} part
+ * @param {number} first
+ */
 function draw(part, first) {
-  const list = JSON.stringify(part.columns);
-  if (list !== columns) {
-    columns = list;
-    drawHead(part.columns);
-  }
-  total = part.total;
+  const columns = JSON.stringify(part.columns);
+  if (columns !== shown.columns) drawHead(part.columns);
+  Object.assign(shown, { first, end: first + part.rows.length, total: part.total, columns });
+  const until = new Date(part.expires * 1000).toLocaleString([], {
+    dateStyle: "medium",
+    timeStyle: "short",
+  });
+  const rows = part.total === 1 ? "1 row" : `${part.total.toLocaleString("en")} rows`;
   document.title = part.name;
   byId("name").textContent = part.name;
-  const until = new Date(part.expires * 1000).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
-  const rows = total === 1 ? "1 row" : `${total.toLocaleString("en")} rows`;
   byId("about").textContent = `${rows} · look only, until ${until}`;
   markSorting();
   drawRows(part, first);
 }
 
-function element(name, properties = {}, ...children) {
-  const made = Object.assign(document.createElement(name), properties);
-  made.append(...children);
-  return made;
-}
-
-function drawHead(found) {
-  const cells = found.map(({ name, type }) => {
+/** @param {Column[]} columns */
+function drawHead(columns) {
+  const cells = columns.map(({ name, type }) => {
     const button = element("button", { type: "button", textContent: name, title: type });
-    button.addEventListener("click", (event) => sortBy(name, event.shiftKey));
+    button.addEventListener("click", (event) => change(sorted(view, name, event.shiftKey)));
     const filter = element("input", {
       type: "search",
       maxLength: 200,
-      placeholder: hint(type),
+      placeholder: hintFor(type),
       value: view.filters[name] ?? "",
+      ariaLabel: `Filter ${name}`,
     });
-    filter.setAttribute("aria-label", `Filter ${name}`);
     filter.addEventListener("input", () => {
       clearTimeout(typing);
-      typing = setTimeout(() => filterBy(name, filter.value), TYPE_MILLISECONDS);
+      typing = setTimeout(() => change(filtered(view, name, filter.value)), TYPE_MILLISECONDS);
     });
     const cell = element("th", { scope: "col" }, button, filter);
     cell.dataset.name = name;
@@ -112,84 +97,73 @@ function drawHead(found) {
   head.replaceChildren(element("tr", {}, ...cells));
 }
 
-function hint(type) {
-  if (/^(u?int|float)/i.test(type)) return "> 5, 1..5";
-  if (type.startsWith("datetime")) return "2024-03, > 2024-03-01";
-  return "filter";
+function markSorting() {
+  for (const cell of head.querySelectorAll("th")) {
+    const name = cell.dataset.name ?? "";
+    const found = view.sort.find(([one]) => one === name);
+    const [order, arrow] = found?.[1] ? ["ascending", " ↑"] : ["descending", " ↓"];
+    cell.ariaSort = found ? order : "none";
+    const button = cell.querySelector("button");
+    if (button) button.textContent = found ? name + arrow : name;
+  }
 }
 
+/**
+ * @param {Part} part
+ * @param {number} first
+ */
 function drawRows(part, first) {
-  const kinds = part.columns.map(({ type }) => (/^(u?int|float|complex)/i.test(type) ? "number" : ""));
+  const kinds = part.columns.map(({ type }) => (isNumber(type) ? "number" : ""));
   const rows = part.rows.map((cells) =>
-    element(
-      "tr",
-      {},
-      ...cells.map((value, place) => {
-        const text = value === null ? "nan" : String(value);
-        const kind = value === null ? `${kinds[place]} missing` : kinds[place];
-        return element("td", { className: kind.trim(), textContent: text, title: text.length > 40 ? text : "" });
-      }),
-    ),
+    element("tr", {}, ...cells.map((value, place) => drawCell(value, kinds[place]))),
   );
-  const height = Math.min(total * ROW_PIXELS, MOST_PIXELS);
-  scale = height ? (total * ROW_PIXELS) / height : 1;
+  const height = Math.min(part.total * ROW_PIXELS, MOST_PIXELS);
+  scale = height ? (part.total * ROW_PIXELS) / height : 1;
   const above = (first * ROW_PIXELS) / scale;
   const below = Math.max(0, height - above - rows.length * ROW_PIXELS);
   body.replaceChildren(room(above), ...rows, room(below));
-  body.dataset.first = first;
-  body.dataset.end = first + rows.length;
 }
 
+/**
+ * @param {Cell} value
+ * @param {string} kind
+ */
+function drawCell(value, kind) {
+  const textContent = value === null ? "nan" : String(value);
+  const className = value === null ? `${kind} missing`.trim() : kind;
+  const title = textContent.length > LONG_TEXT ? textContent : "";
+  return element("td", { className, textContent, title });
+}
+
+/** @param {number} pixels */
 function room(pixels) {
   const cell = element("td", { colSpan: 1000 });
   cell.style.height = `${pixels}px`;
   return element("tr", { className: "room", ariaHidden: "true" }, cell);
 }
 
-function scrolled() {
-  const top = Math.floor((pane.scrollTop / ROW_PIXELS) * scale);
-  const end = top + Math.ceil(pane.clientHeight / ROW_PIXELS);
-  const { first, end: last } = body.dataset;
-  if (top >= Number(first) && (end <= Number(last) || Number(last) >= total)) return;
-  load(Math.max(0, Math.min(top - 30, total - COUNT)));
-}
+// ----------------------------------------------------------------- hands
 
-function sortBy(name, adds) {
-  const [before] = view.sort.filter(([one]) => one === name);
-  const others = adds ? view.sort.filter(([one]) => one !== name) : [];
-  const now = before ? (before[1] ? [[name, false]] : []) : [[name, true]];
-  change({ sort: [...others, ...now] });
-}
-
-function filterBy(name, typed) {
-  const filters = { ...view.filters };
-  delete filters[name];
-  if (typed.trim()) filters[name] = typed.trim();
-  change({ filters });
-}
-
-function change(what) {
-  view = { ...view, ...what };
-  keepView();
+/** @param {View} wanted */
+function change(wanted) {
+  view = wanted;
+  history.replaceState(null, "", hashOf(view) || location.pathname);
   markSorting();
   pane.scrollTop = 0;
   load(0);
 }
 
-function markSorting() {
-  for (const cell of head.querySelectorAll("th")) {
-    const [found] = view.sort.filter(([one]) => one === cell.dataset.name);
-    const arrow = found ? (found[1] ? " ↑" : " ↓") : "";
-    cell.ariaSort = found ? (found[1] ? "ascending" : "descending") : "none";
-    cell.querySelector("button").textContent = cell.dataset.name + arrow;
-  }
+function scrolled() {
+  const top = Math.floor((pane.scrollTop / ROW_PIXELS) * scale);
+  const end = top + Math.ceil(pane.clientHeight / ROW_PIXELS);
+  if (top >= shown.first && (end <= shown.end || shown.end >= shown.total)) return;
+  load(Math.max(0, Math.min(top - 30, shown.total - COUNT)));
 }
 
-let waiting = 0;
 pane.addEventListener("scroll", () => {
-  cancelAnimationFrame(waiting);
-  waiting = requestAnimationFrame(scrolled);
+  cancelAnimationFrame(scrolling);
+  scrolling = requestAnimationFrame(scrolled);
 });
 addEventListener("resize", scrolled);
-addEventListener("focus", () => load(Number(body.dataset.first ?? 0)));
+addEventListener("focus", () => load(shown.first));
 load(0);

@@ -1,9 +1,17 @@
 // What the page shows, as plain values: no DOM, so that it can be tried without a browser.
 
+/** @import { Frame, Notebook, Selection, Wanted } from "./types.d.ts" */
+
 const MOST_ENDED = 20;
 
-// Take what the server says now into what is known: a notebook that is silent keeps its frames, and
-// one that is gone stays as ended until there is a new one of its name.
+/**
+ * Take what the server says now into what is known: a notebook that is silent keeps its frames, and
+ * one that is gone stays as ended until there is a new one of its name.
+ *
+ * @param {Notebook[]} known
+ * @param {Notebook[]} listing
+ * @returns {Notebook[]}
+ */
 export function remember(known, listing) {
   const before = new Map(known.map((one) => [one.owner, one]));
   const living = listing.map((one) => {
@@ -12,41 +20,59 @@ export function remember(known, listing) {
     return { ...one, label: old.label, slug: old.slug, frames: old.frames, ended: false };
   });
   const owners = new Set(living.map((one) => one.owner));
-  const labels = new Set(living.filter((one) => !before.has(one.owner)).map((one) => one.label));
+  const fresh = living.filter((one) => !before.has(one.owner)).map((one) => one.label);
   const ended = known
-    .filter((one) => !owners.has(one.owner) && !labels.has(one.label) && one.frames.length)
+    .filter((one) => !owners.has(one.owner) && !fresh.includes(one.label) && one.frames.length)
     .map((one) => ({ ...one, front: false, responding: false, ended: true }));
   return [...living, ...ended.slice(-MOST_ENDED)];
 }
 
-// The address of a frame within the page. It names notebook and frame as a person does, so that it
-// means the same after a restart; the owner id is added where two notebooks have one name.
+/**
+ * The address of a frame within the page. It names notebook and frame as a person does, so that it
+ * means the same after a restart; the owner id is added where two notebooks have one name.
+ *
+ * @param {Notebook[]} notebooks
+ * @param {Notebook} notebook
+ * @param {Frame} frame
+ */
 export function address(notebooks, notebook, frame) {
   const alike = notebooks.filter((one) => one.label === notebook.label).length > 1;
-  const label = encodeURIComponent(notebook.label) + (alike ? `~${notebook.owner.slice(0, 6)}` : "");
-  return `#${label}/${encodeURIComponent(frame.name)}`;
+  const owner = alike ? `~${notebook.owner.slice(0, 6)}` : "";
+  return `#${encodeURIComponent(notebook.label)}${owner}/${encodeURIComponent(frame.name)}`;
 }
 
-// Read such an address; null for none, which follows the notebook in front.
+/**
+ * Read such an address; null for none, which follows the notebook in front.
+ *
+ * @param {string} hash
+ * @returns {Wanted | null}
+ */
 export function read(hash) {
-  const found = /^#([^/~]+)(?:~([0-9a-f]{1,16}))?\/([^/]+)$/.exec(hash);
+  const found = /^#([^/~]+)(?:~([0-9a-f]{1,16}))?\/([^/]+)$/.exec(hash.replaceAll("%7E", "~"));
   if (!found) return null;
   try {
-    return {
-      label: decodeURIComponent(found[1]),
-      owner: found[2] ?? "",
-      frame: decodeURIComponent(found[3]),
-    };
+    const [label, frame] = [found[1], found[3]].map(decodeURIComponent);
+    return { label, owner: found[2] ?? "", frame };
   } catch {
     return null;
   }
 }
 
-// Which notebook and frame is to be seen, and what is to be said about it.
+/**
+ * Which notebook and frame is to be seen, and what is to be said about it.
+ *
+ * @param {Notebook[]} notebooks
+ * @param {Wanted | null} wanted
+ * @returns {Selection}
+ */
 export function choose(notebooks, wanted) {
   return wanted ? chosen(notebooks, wanted) : following(notebooks);
 }
 
+/**
+ * @param {Notebook[]} notebooks
+ * @returns {Selection}
+ */
 function following(notebooks) {
   const notebook = notebooks.find((one) => one.front);
   if (!notebook) return { follows: true, note: "No notebook is in front now." };
@@ -56,34 +82,58 @@ function following(notebooks) {
   return { follows: true, notebook, note: silence(notebook) || none };
 }
 
+/**
+ * @param {Notebook[]} notebooks
+ * @param {Wanted} wanted
+ * @returns {Selection}
+ */
 function chosen(notebooks, { label, owner, frame: name }) {
   const named = notebooks.filter((one) => one.label === label);
   const notebook = named.find((one) => owner && one.owner.startsWith(owner)) ?? named[0];
   if (!notebook) {
-    return { note: `${label} has no kernel here now. Its frames are here again when its cells have run.` };
+    const note = `${label} has no kernel here now. ${AGAIN}`;
+    return { follows: false, note };
   }
   const frame = notebook.frames.find((one) => one.name === name);
-  if (frame) return { notebook, frame, note: silence(notebook) };
+  if (frame) return { follows: false, notebook, frame, note: silence(notebook) };
   const gone = `${label} shows no ${name} now. Run its cell again, or choose another frame.`;
-  return { notebook, note: silence(notebook) || gone };
+  return { follows: false, notebook, note: silence(notebook) || gone };
 }
 
+const AGAIN = "Its frames are here again when its cells have run.";
+
+/** @param {Notebook} notebook */
 function silence({ label, ended, responding }) {
-  if (ended) return `The kernel of ${label} has ended. Its frames are here again when its cells have run.`;
-  if (!responding) return `${label} does not respond now: it is suspended, or computes without a pause.`;
-  return "";
+  if (ended) return `The kernel of ${label} has ended. ${AGAIN}`;
+  if (responding) return "";
+  return (
+    `${label} does not respond now: it is suspended, computes without a pause, or runs another ` +
+    "version of dtale_magics."
+  );
 }
 
+/**
+ * @param {Notebook} notebook
+ * @returns {Frame | undefined}
+ */
 function latest({ frames }) {
-  return frames.reduce((one, other) => (one && one.shown > other.shown ? one : other), null);
+  return [...frames].sort((one, other) => other.shown - one.shown)[0];
 }
 
-// Where the grid of a frame comes from; "" where that is not known.
+/**
+ * Where the grid of a frame comes from; "" where that is not known.
+ *
+ * @param {string} root
+ * @param {Notebook | undefined} notebook
+ * @param {Frame | undefined} frame
+ * @param {string} theme
+ */
 export function gridUrl(root, notebook, frame, theme) {
   if (!notebook?.slug || !frame) return "";
   return `${root}${notebook.slug}/dtale/main/${encodeURIComponent(frame.id)}?page-theme=${theme}`;
 }
 
+/** @param {Frame} frame */
 export function shape({ rows, columns }) {
   return `${rows.toLocaleString("en")} × ${columns.toLocaleString("en")}`;
 }

@@ -1,34 +1,46 @@
 // The pod's page: asks what there is while somebody looks, and shows the grid of one frame.
 
-import { address, choose, gridUrl, read, remember, shape } from "./notebooks.js";
+import { drawNotebooks, drawTools, openMenu } from "./drawing.js";
+import { byId, element, say } from "./elements.js";
+import { address, choose, gridUrl, read, remember } from "./notebooks.js";
+
+/** @import { Notebook, Selection } from "./types.d.ts" */
 
 const ASK_MILLISECONDS = 700;
 const PATIENCE_MILLISECONDS = 4000;
-const PAUSE_MILLISECONDS = 3600e3; // without a key or a movement: an open page must not keep a pod alive
+/** Without a key or a movement: a page that is left open must not keep a pod from being culled. */
+const PAUSE_MILLISECONDS = 3600e3;
 const KEPT = "dtale_magics.notebooks";
+const DEAD =
+  "This link is dead: it was replaced. For the new one, type in a notebook: %dtale --page";
+const NOBODY = "No notebook answers. This page goes on as soon as one runs: %dtale df";
+const PAUSED = "Paused, as nobody was here for an hour. Move the pointer or press a key to go on.";
 
-const byId = (id) => document.getElementById(id);
 const dark = matchMedia("(prefers-color-scheme: dark)");
 
 let notebooks = kept();
 let root = "";
 let trouble = "";
 let failures = 0;
-let asking = null;
+let asking = 0;
 let drawn = "";
 let loaded = "";
+/** @type {HTMLIFrameElement | null} */
 let iframe = null;
 let lastInput = performance.now();
 
+/** @returns {Notebook[]} */
 function kept() {
   try {
-    return JSON.parse(sessionStorage.getItem(KEPT)) ?? [];
+    return JSON.parse(sessionStorage.getItem(KEPT) ?? "[]");
   } catch {
     return [];
   }
 }
 
-function keep() {
+/** @param {Notebook[]} now */
+function know(now) {
+  notebooks = now;
   try {
     sessionStorage.setItem(KEPT, JSON.stringify(notebooks));
   } catch {
@@ -38,157 +50,77 @@ function keep() {
 
 // ---------------------------------------------------------------- asking
 
+const isPaused = () => performance.now() - lastInput > PAUSE_MILLISECONDS;
+
 async function ask() {
   clearTimeout(asking);
   if (document.hidden) return;
-  if (performance.now() - lastInput > PAUSE_MILLISECONDS) {
-    trouble = "Paused, as nobody has been here for an hour. Move the pointer or press a key to go on.";
-    draw();
-    return;
-  }
-  try {
-    const answer = await fetch("_pod/state", { signal: AbortSignal.timeout(PATIENCE_MILLISECONDS) });
-    if (answer.status === 404) {
-      trouble = "This link is dead: it was replaced. To get the new one, type in a notebook: %dtale --page";
-    } else if (!answer.ok) {
-      throw new Error(answer.status);
-    } else {
-      const state = await answer.json();
-      [failures, trouble, root] = [0, "", state.root];
-      notebooks = remember(notebooks, state.notebooks);
-      keep();
-    }
-  } catch {
-    failures += 1;
-    if (failures > 1) {
-      trouble = "No notebook answers. This page goes on by itself as soon as one runs: %dtale df";
-      notebooks = remember(notebooks, []);
-    }
-  }
+  if (isPaused()) trouble = PAUSED;
+  else await look();
   draw();
   clearTimeout(asking);
-  asking = setTimeout(ask, ASK_MILLISECONDS);
+  if (!isPaused() && !document.hidden) asking = setTimeout(ask, ASK_MILLISECONDS);
+}
+
+async function look() {
+  try {
+    const signal = AbortSignal.timeout(PATIENCE_MILLISECONDS);
+    const answer = await fetch("_pod/state", { signal });
+    if (answer.status === 404) {
+      trouble = DEAD;
+      return;
+    }
+    const state = await answer.json();
+    [failures, trouble, root] = [0, "", state.root];
+    know(remember(notebooks, state.notebooks));
+  } catch {
+    failures += 1;
+    if (failures < 2) return; // one that was killed takes what it had in its hands with it
+    trouble = NOBODY;
+    know(remember(notebooks, []));
+  }
 }
 
 function somebodyIsHere() {
-  const paused = performance.now() - lastInput > PAUSE_MILLISECONDS;
+  const wasPaused = isPaused();
   lastInput = performance.now();
-  if (paused) ask();
+  if (wasPaused) ask();
 }
 
 // --------------------------------------------------------------- drawing
 
 function draw() {
   const selection = choose(notebooks, read(location.hash));
-  const { notebook, frame } = selection;
-  const view = JSON.stringify([notebooks, notebook?.owner, frame?.id, selection.follows]);
+  const { follows, notebook, frame } = selection;
+  const view = JSON.stringify([notebooks, notebook?.owner, frame?.id, follows]);
   if (view !== drawn) {
     drawn = view;
-    drawNotebooks(selection);
-    drawTools(selection);
+    drawNotebooks(notebooks, selection, (one) => {
+      know(notebooks.filter((other) => other.owner !== one.owner));
+      draw();
+    });
+    drawTools(notebooks, selection);
   }
-  const note = trouble || (root || notebooks.length ? (selection.note ?? "") : "");
-  if (byId("note").textContent !== note) byId("note").textContent = note;
-  byId("note").hidden = !note;
+  const knows = root || notebooks.length;
+  say(trouble || (knows ? selection.note : ""));
   drawGrid(selection);
 }
 
-function element(name, properties = {}, ...children) {
-  const made = Object.assign(document.createElement(name), properties);
-  made.append(...children);
-  return made;
-}
-
-function drawNotebooks({ notebook: shown, frame: current }) {
-  const nav = byId("notebooks");
-  const focused = nav.contains(document.activeElement) && document.activeElement.getAttribute("href");
-  const scrolled = [nav.scrollLeft, nav.scrollTop];
-  nav.replaceChildren(
-    ...notebooks.map((one) => {
-      const frames = one.frames.map((frame) => {
-        const link = element(
-          "a",
-          { className: "frame", href: address(notebooks, one, frame) },
-          `${frame.name} `,
-          element("small", { textContent: shape(frame) }),
-        );
-        const isCurrent = one.owner === shown?.owner && frame.id === current?.id;
-        if (isCurrent) link.setAttribute("aria-current", "true");
-        return element("li", {}, link);
-      });
-      const none = element("li", { className: "none", textContent: "no frame yet" });
-      const section = element(
-        "section",
-        { className: "notebook" },
-        element("h2", { textContent: one.label }),
-        ...marks(one),
-        element("ul", {}, ...(frames.length || !one.responding ? frames : [none])),
-      );
-      if (one.ended) section.append(forgetButton(one));
-      return section;
-    }),
-  );
-  [nav.scrollLeft, nav.scrollTop] = scrolled;
-  const again = [...nav.querySelectorAll("a")].find((link) => link.getAttribute("href") === focused);
-  if (again) again.focus({ preventScroll: true });
-  else nav.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
-}
-
-function marks({ front, responding, ended }) {
-  const found = [];
-  if (front) found.push(["front", "in front"]);
-  if (ended) found.push(["ended", "has ended"]);
-  else if (!responding) found.push(["silent", "does not respond"]);
-  return found.map(([kind, text]) => element("span", { className: `mark ${kind}`, textContent: text }));
-}
-
-function forgetButton(one) {
-  const button = element("button", { className: "forget", type: "button", textContent: "×" });
-  button.setAttribute("aria-label", `Forget ${one.label}`);
-  button.addEventListener("click", () => {
-    notebooks = notebooks.filter((other) => other.owner !== one.owner);
-    keep();
-    draw();
-  });
-  return button;
-}
-
-function drawTools({ follows, notebook, frame }) {
-  const front = notebooks.find((one) => one.front);
-  const follow = byId("follow");
-  follow.textContent = follows
-    ? `Following ${front ? front.label : "the one in front"}`
-    : `Follow ${front ? front.label : "the one in front"}`;
-  follow.title = follows
-    ? "This page shows the notebook in front, whichever that is. Choose a frame to stay there."
-    : "Show the notebook in front, whichever that is";
-  if (follows) follow.setAttribute("aria-current", "true");
-  else follow.removeAttribute("aria-current");
-  byId("copy").hidden = !frame;
-  byId("menu").textContent = frame ? `${frame.name} · ${notebook.label}` : "Notebooks";
-  document.title = frame ? `${frame.name} · ${notebook.label}` : "D-Tale";
-}
-
-// ------------------------------------------------------------------ grid
-
+/** @param {Selection} selection */
 function drawGrid({ notebook, frame }) {
-  const url = notebook?.ended ? "" : gridUrl(root, notebook, frame, dark.matches ? "dark" : "light");
-  const isStale = Boolean(trouble || (notebook && (notebook.ended || !notebook.responding)));
-  const key = frame ? `${notebook.owner} ${frame.id}` : "";
+  const url = gridUrl(root, notebook, frame, dark.matches ? "dark" : "light");
+  const isStale = Boolean(trouble || (notebook && !notebook.responding));
+  const key = notebook && frame ? `${notebook.owner} ${frame.id}` : "";
   const version = `${url} ${frame?.shown}`; // shown anew, its columns may be others
   iframe?.classList.toggle("stale", isStale);
-  if (isStale) {
+  if (isStale || !url) {
     if (iframe?.dataset.frame !== key) clearGrid(); // else, what was loaded can still be read
-    return;
-  }
-  if (!url) {
-    if (root) clearGrid();
     return;
   }
   if (version === loaded) return;
   loaded = version;
   // A new element, as a change of its address would be an entry in the browser's history.
-  const fresh = element("iframe", { src: url, title: `${frame.name} of ${notebook.label}` });
+  const fresh = element("iframe", { src: url, title: `${frame?.name} of ${notebook?.label}` });
   fresh.dataset.frame = key;
   fresh.addEventListener("load", () => listenTo(fresh.contentDocument));
   byId("grid").replaceChildren(fresh);
@@ -203,15 +135,11 @@ function clearGrid() {
 
 // ----------------------------------------------------------------- hands
 
+/** @param {Document | null} page */
 function listenTo(page) {
   for (const kind of ["pointermove", "pointerdown", "keydown", "wheel"]) {
     page?.addEventListener(kind, somebodyIsHere, { passive: true });
   }
-}
-
-function openMenu(isOpen) {
-  byId("notebooks").classList.toggle("open", isOpen);
-  byId("menu").setAttribute("aria-expanded", String(isOpen));
 }
 
 byId("menu").addEventListener("click", () => {
@@ -226,32 +154,41 @@ byId("follow").addEventListener("click", (event) => {
 });
 
 byId("notebooks").addEventListener("keydown", (event) => {
-  const links = [...byId("notebooks").querySelectorAll(".frame")];
-  const here = links.indexOf(document.activeElement);
-  const steps = { ArrowRight: here + 1, ArrowDown: here + 1, ArrowLeft: here - 1, ArrowUp: here - 1 };
-  const ends = { Home: 0, End: links.length - 1 };
-  const to = links[{ ...steps, ...ends }[event.key]];
+  const links = [...byId("notebooks").querySelectorAll("a")];
+  const here = links.indexOf(/** @type {HTMLAnchorElement} */ (document.activeElement));
+  /** @type {Record<string, number>} */
+  const places = {
+    ArrowRight: here + 1,
+    ArrowDown: here + 1,
+    ArrowLeft: here - 1,
+    ArrowUp: here - 1,
+    Home: 0,
+    End: links.length - 1,
+  };
   if (event.key === "Escape") {
     openMenu(false);
     byId("menu").focus();
-  } else if (here >= 0 && to) {
+  } else if (here >= 0 && event.key in places) {
     event.preventDefault();
-    to.focus();
+    links[places[event.key]]?.focus();
   }
 });
 
 byId("copy").addEventListener("click", async () => {
   const { notebook, frame } = choose(notebooks, read(location.hash));
-  if (!frame) return;
+  if (!notebook || !frame) return;
   const url = new URL(address(notebooks, notebook, frame), location.href).href;
-  const copied = await copy(url);
-  byId("copy").textContent = copied ? "Copied" : "Copy link";
-  if (!copied) prompt("The browser does not let a page copy here. The link:", url);
+  if (!(await copy(url))) {
+    prompt("The browser does not let this page copy. The link:", url);
+    return;
+  }
+  byId("copy").textContent = "Copied";
   setTimeout(() => {
     byId("copy").textContent = "Copy link";
   }, 2000);
 });
 
+/** @param {string} text */
 async function copy(text) {
   try {
     await navigator.clipboard.writeText(text);
@@ -260,7 +197,7 @@ async function copy(text) {
     const field = element("textarea", { value: text });
     document.body.append(field);
     field.select();
-    const copied = document.execCommand("copy"); // pages over plain HTTP have nothing else
+    const copied = document.execCommand("copy"); // a page over plain HTTP has nothing else
     field.remove();
     return copied;
   }
