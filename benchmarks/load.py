@@ -53,8 +53,7 @@ class Load:
 
     def __exit__(self, *_: object) -> None:
         try:
-            output, _ = self._process.communicate(b"\n", timeout=2 * SECONDS)
-            answer = json.loads(output)
+            answer = json.loads(self._process.communicate(b"\n", timeout=2 * SECONDS)[0])
         finally:
             self._process.kill()
             self._process.wait()

@@ -171,9 +171,9 @@ class Soak:
         if grown:
             raise Broken("; ".join(grown))
 
-    def _choices(self) -> dict[str, Callable[[], None]]:
+    def _choices(self) -> dict[str, Callable[[], object]]:
         """What may happen now; always one kernel at least runs."""
-        found: dict[str, Callable[[], None]] = {}
+        found: dict[str, Callable[[], object]] = {}
         running = [actor for actor in self._actors if actor.runs]
         for actor in self._actors:
             if actor.dead:

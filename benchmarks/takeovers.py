@@ -78,6 +78,11 @@ class Found(NamedTuple):
     lost: int
     asked: int
 
+    @property
+    def worst(self) -> Sample:
+        """The 99th percentile of the times."""
+        return Sample.of([percentile(self.times, 99)])
+
 
 @contextmanager
 def contenders(kind: Kind, count: int = 2) -> Iterator[tuple[list[Notebook], int]]:
@@ -132,16 +137,16 @@ def takeover(plan: Plan) -> Iterator[Row]:
             for what, rate in (("idle", 0.0), ("under load", _RATE))
         }
     for what, note, wish in (("idle", "wanted: < 1 ms", ""), ("under load", "", "< 30 ms")):
-        mine, theirs = ours[what].times, plain[what].times
+        mine, theirs = ours[what], plain[what]
         row = f"takeover {what}, until all see who is in front"
-        yield Row(f"{row}, p50", "ms", Sample.of(mine), Sample.of(theirs), 0.01, note=note)
-        worst = (Sample.of([percentile(times, 99)]) for times in (mine, theirs))
-        yield Row(f"{row}, p99", "ms", *worst, wish=wish)
-    mine, theirs = forced, plain["under load"]
+        samples = Sample.of(mine.times), Sample.of(theirs.times)
+        yield Row(f"{row}, p50", "ms", *samples, 0.01, note=note)
+        yield Row(f"{row}, p99", "ms", mine.worst, theirs.worst, wish=wish)
+    theirs = plain["under load"]
     yield Row(
         "dtale.show(df, port=…, force=True) under load",
         "ms",
-        Sample.of(mine.times),
+        Sample.of(forced.times),
         Sample.of(theirs.times),
         1.05,
     )

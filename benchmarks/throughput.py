@@ -38,7 +38,7 @@ class Connection:
 
 one = session.current()
 web = one._ports._server._machinery.app
-app = one._viewer.app("/" + one.slug)
+app = one.frames.viewer.app("/" + one.slug)
 host = f"127.0.0.1:{one.port}"
 
 def environ(root, path):

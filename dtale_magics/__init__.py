@@ -29,7 +29,7 @@ def status() -> Status:
     dtale_magics.errors.SettingError
         When a setting cannot be used; it says which and why.
     """
-    from dtale_magics import session  # noqa: PLC0415 (light import)
+    from dtale_magics import session
 
     return session.current().status()
 
@@ -54,7 +54,7 @@ def take_over(port: int | None = None, *, deadline_seconds: float = 5.0) -> Outc
     dtale_magics.errors.SettingError
         When a setting cannot be used, or `port` is none.
     """
-    from dtale_magics import session, settings  # noqa: PLC0415 (light import)
+    from dtale_magics import session, settings
 
     wanted = None if port is None else settings.parse_port(port, "port")
     return session.current().take_over(wanted, deadline_seconds=deadline_seconds)
@@ -62,13 +62,13 @@ def take_over(port: int | None = None, *, deadline_seconds: float = 5.0) -> Outc
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
     """Register the magics; called by ``%load_ext dtale_magics``."""
-    from dtale_magics.frontend import extension  # noqa: PLC0415 (light import)
+    from dtale_magics.frontend import extension
 
     extension.load(shell)
 
 
 def unload_ipython_extension(shell: InteractiveShell) -> None:
     """Remove the magics and free the ports; called by ``%unload_ext dtale_magics``."""
-    from dtale_magics.frontend import extension  # noqa: PLC0415 (light import)
+    from dtale_magics.frontend import extension
 
     extension.unload(shell)

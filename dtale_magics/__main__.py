@@ -16,8 +16,8 @@ JSON_VERSION = 1
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one subcommand and return the exit code."""
-    from dtale_magics.kubernetes import cli  # noqa: PLC0415 (needs a YAML library)
-    from dtale_magics.kubernetes.parser import HELP, add_arguments  # noqa: PLC0415
+    from dtale_magics.kubernetes import cli
+    from dtale_magics.kubernetes.parser import HELP, add_arguments
 
     parser = _Parser(prog="python -m dtale_magics", description=__doc__)
     parser.add_argument("--version", action="version", version=f"dtale_magics {VERSION}")
@@ -58,8 +58,8 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _list(given: argparse.Namespace) -> int:
-    from dtale_magics import session  # noqa: PLC0415 (--help shall be quick)
-    from dtale_magics.frontend.display import list_text  # noqa: PLC0415
+    from dtale_magics import session
+    from dtale_magics.frontend.display import list_text
 
     kernels = session.current().kernels()
     print(_json(kernels=kernels) if given.json else list_text(kernels))
@@ -67,9 +67,9 @@ def _list(given: argparse.Namespace) -> int:
 
 
 def _check(given: argparse.Namespace) -> int:
-    from dtale_magics import session  # noqa: PLC0415 (--help shall be quick)
-    from dtale_magics.frontend.display import check_text  # noqa: PLC0415
-    from dtale_magics.pod import peers  # noqa: PLC0415 (--help shall be quick)
+    from dtale_magics import session
+    from dtale_magics.frontend.display import check_text
+    from dtale_magics.pod import peers
 
     mistake = session.current().settings().mistake  # a wrong setting is what is to be found
     if mistake is not None:

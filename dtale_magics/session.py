@@ -1,22 +1,25 @@
-"""The kernel's one D-Tale, and the one door to it; safe to call from any thread."""
+"""This kernel's D-Tale: what it can do, and how it is; safe to call from any thread.
+
+Two borders keep ``%load_ext`` quick. What binds ports and answers there is imported with
+`Session.wiring`; D-Tale, pandas and Flask with `dtale_magics.frames.Frames.viewer`.
+"""
 
 from __future__ import annotations
 
 import os
-import re
 import secrets
 import sys
 import threading
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dtale_magics import settings
 from dtale_magics.errors import PortUnavailableError
-from dtale_magics.once import once
+from dtale_magics.frames import Frames
+from dtale_magics.news import News
 from dtale_magics.serving.assets import Assets
+from dtale_magics.state import Status
 from dtale_magics.system import notebook
 from dtale_magics.viewer import patches
-from dtale_magics.viewer.frames.sources import LAZY_ROWS
 from dtale_magics.viewer.plain_show import HOST, PlainShow
 from dtale_magics.viewer.preload import Preload
 
@@ -25,21 +28,15 @@ if TYPE_CHECKING:
 
     from _typeshed.wsgi import WSGIApplication
 
-    from dtale_magics.door import Door
-    from dtale_magics.news import Event, News
+    from dtale_magics.news import Event
     from dtale_magics.outcome import Outcome
     from dtale_magics.page.pages import Pages
-    from dtale_magics.pod.front import Place
     from dtale_magics.pod.ports import Ports
     from dtale_magics.reach.reachability import Reachability
     from dtale_magics.reach.verdict import Verdict
     from dtale_magics.settings import PortRange, Settings
-    from dtale_magics.state import Cell, FrameInfo, PortHolder, Status
-    from dtale_magics.viewer.show_options import ShowOptions
-    from dtale_magics.viewer.viewer import Viewer
-
-_SLUG_BYTES = 16
-"""128 random bits: the slug is a capability."""
+    from dtale_magics.state import PortHolder
+    from dtale_magics.wiring import Wiring
 
 TAKEOVER_SECONDS = 5.0
 """How long a takeover may take before it is refused, by default."""
@@ -59,17 +56,27 @@ class Session:
         self._lock = threading.RLock()
         self._range: PortRange | None = None
         self._ports: Ports | None = None
+        self._wiring: Wiring | None = None
         self.owner = secrets.token_hex(8)
-        self.slug = _new_slug()
+        self.slug = notebook.new_slug()
         self._slugs = {self.slug}
-        self._plain_urls: set[str] = set()
-        self._listening: frozenset[int] = frozenset()
-        """On which ports this process listened when it was last looked for a plain D-Tale in it."""
         self.assets = Assets()
+        self._news = News()
+        self.frames = Frames(
+            base_url=lambda: self.base_url,
+            assets=self.assets,
+            settings=self.settings,
+            load=self.load,
+            prepare=self._prepare_to_show,
+            happened=self.happened,
+            noted=self._note,
+        )
         self._plain_show = PlainShow(self)
         self._preload = Preload(self._load_dtale)
         self.panel_api: WSGIApplication | None = None
         """Answers the panel's clicks; whoever shows panels sets it."""
+        self.controller: Any = None
+        """Between this session and its panels; whoever shows panels sets it."""
         self.on_use: Callable[[], None] = lambda: None
         """Called whenever somebody uses D-Tale; whoever shows panels sets it."""
         self.is_watched: Callable[[], bool] = lambda: False
@@ -77,39 +84,25 @@ class Session:
         self.is_busy: Callable[[], bool] = lambda: False
         """Whether a cell runs; whoever knows the kernel sets it."""
 
-    # What %load_ext does not need is imported and made when it is first asked for.
+    @property
+    def wiring(self) -> Wiring:
+        """What binds ports and answers there, imported and made when it is first asked for."""
+        with self._lock:
+            if self._wiring is None:
+                from dtale_magics.wiring import Wiring
 
-    @once
+                self._wiring = Wiring(self)
+            return self._wiring
+
+    @property
     def reach(self) -> Reachability:
-        """Tell what is known of the ways to this kernel."""
-        from dtale_magics.reach.reachability import Reachability  # noqa: PLC0415
+        """What is known of the ways to this kernel."""
+        return self.wiring.reach
 
-        return Reachability(self)
-
-    @once
-    def _viewer(self) -> Viewer:
-        from dtale_magics.viewer.viewer import Viewer  # noqa: PLC0415
-
-        return Viewer(lambda: self.base_url, self.assets)
-
-    @once
-    def _door(self) -> Door:
-        from dtale_magics.door import Door  # noqa: PLC0415
-
-        return Door(self)
-
-    @once
+    @property
     def pages(self) -> Pages:
-        """Give what leads here besides the slug: the pod's page, links that can only look."""
-        from dtale_magics.page.pages import Pages  # noqa: PLC0415 (not at %load_ext)
-
-        return Pages(self, notebook.name)
-
-    @once
-    def _news(self) -> News:
-        from dtale_magics.news import News  # noqa: PLC0415
-
-        return News()
+        """What leads here besides the slug: the pod's page, and links that can only look."""
+        return self.wiring.pages
 
     # ------------------------------------------------------------------ state
 
@@ -135,16 +128,22 @@ class Session:
 
         A path where only the page knows the host, as below jupyter-server-proxy.
         """
-        base = None if self.port is None else self.reach.best_base()
-        return self.base_url if base is None else f"{base}/{self.slug}"
+        return self.public_url_of(self.slug)
+
+    def public_url_of(self, segment: str) -> str | None:
+        """Do the same for another first segment of a path."""
+        if self.port is None:
+            return None
+        base = self.reach.best_base() or f"http://{HOST}:{self.port}"
+        return f"{base}/{segment}"
 
     def is_own_url(self, url: str) -> bool:
         """Whether `url` is, or once was, under this kernel's slug, on whatever port."""
-        return any(f"/{slug}" in url for slug in self._slugs) or url in self._plain_urls
+        return any(f"/{slug}" in url for slug in self._slugs) or self._was_plain(url)
 
     def frame_moved(self, old: str, new: str) -> None:
         """Hear that D-Tale gave a frame another data id."""
-        self._viewer.shown.places.moved(old, new)
+        self.frames.moved(old, new)
         self.pages.links.moved(old, new)
 
     def settings(self) -> Settings:
@@ -162,29 +161,22 @@ class Session:
         in_cluster = settings.in_cluster()
         return bool(now.ingress_url or now.exposed_ports or chosen or in_cluster)
 
-    def frames(self) -> tuple[FrameInfo, ...]:
-        """Return what D-Tale shows, oldest first."""
-        return self._viewer.shown.frames()
-
     def status(self) -> Status:
         """Return the state of this kernel's D-Tale; `SettingError` for unusable settings."""
         self.adopt_plain_dtale()
-        ingress_port = self.settings().ingress_port
-        return self._status(self._holder(ingress_port))
+        return self._status(self.wiring.holder(self.settings().ingress_port))
 
     def status_here(self) -> Status:
         """Return what is known without asking a sibling: who else has the ingress port is not."""
-        return self._status(self._own_place(self.settings().ingress_port))
+        return self._status(self.wiring.own_place(self.settings().ingress_port))
 
     def kernels(self) -> list[dict[str, Any]]:
         """Return the status of every D-Tale of this user in this pod, as `Status.as_dict` does.
 
         Of a kernel that does not answer, only what the system knows (``"responding": False``).
         """
-        from dtale_magics.pod import peers  # noqa: PLC0415 (not at %load_ext)
-
         own = [self.report()] if self.ports else []
-        return own + peers.statuses()
+        return own + self.wiring.statuses()
 
     def check(self, changed: Callable[[], None] = lambda: None) -> Verdict:
         """Find out by which URL this kernel's D-Tale is seen, within three seconds.
@@ -194,13 +186,12 @@ class Session:
         changed
             Called whenever more is known, which ``reach.verdict()`` then says.
         """
-        from dtale_magics.pod import peers  # noqa: PLC0415 (not at %load_ext)
 
         def tell() -> None:
             self._news.tell()
             changed()
 
-        return self.reach.check(tell, siblings=peers.statuses, pages=self.is_watched())
+        return self.reach.check(tell, siblings=self.wiring.statuses, pages=self.is_watched())
 
     def events(self) -> tuple[Event, ...]:
         """Return the last events of this kernel's D-Tale, oldest first."""
@@ -237,15 +228,7 @@ class Session:
         """
         if "dtale.app" not in sys.modules:
             return
-        from dtale_magics.system import holders  # noqa: PLC0415 (not at %load_ext)
-        from dtale_magics.viewer import plain_server  # noqa: PLC0415 (not at %load_ext)
-
-        listening = holders.own_ports()
-        if listening <= self._listening:  # to look for servers takes 50 ms
-            return
-        self._listening = listening
-        for server in plain_server.stop_servers():
-            self._plain_urls.add(server.base_url)
+        for server in self.wiring.plain_servers.stop():
             try:
                 self._open_ports().bind(server.port)
             except PortUnavailableError as error:
@@ -269,183 +252,21 @@ class Session:
     @property
     def loaded(self) -> bool:
         """Whether D-Tale is imported, so that a frame can be shown at once."""
-        return "dtale.app" in sys.modules and self._viewer.loaded
+        return self.frames.loaded
 
     def load(self) -> None:
         """Import D-Tale if that is still to be done, and raise what the import raises."""
         self._plain_show.install()
         self._preload.complete()
 
-    # ----------------------------------------------------------------- frames
-
-    def show(  # noqa: PLR0913 (what can be asked for, by keyword)
-        self,
-        frame: Any,
-        name: str,
-        options: Mapping[str, Any] | None = None,
-        *,
-        cell: Cell | None = None,
-        anonymous: bool = False,
-        reset: bool = False,
-        rows: int | None = None,
-        typed: str = "",
-        progress: Callable[[int, int, str], None] | None = None,
-    ) -> tuple[Any, FrameInfo]:
-        """Show a frame, in place if an earlier run of the cell has shown it.
-
-        Parameters
-        ----------
-        frame
-            Whatever `dtale_magics.viewer.frames.sources` reads.
-        name
-            Variable or expression that it came from.
-        options
-            D-Tale's show options by keyword.
-        cell
-            The cell that shows it; without one, `name` alone tells which frame it is.
-        anonymous
-            Whether nothing but the expression `name` leads to the frame; of such ones, the last few
-            are kept.
-        reset
-            Whether to leave out what earlier shows of it left: filters, sorting, options.
-        rows
-            How many rows to show; by default all that are in memory, and of a lazy source as many
-            as the setting `rows` says.
-        typed
-            The expression that `name` stands for, in full, for what an error says to type.
-        progress
-            Called before D-Tale analyses a column: with its number, how many there are, its name.
-
-        Returns
-        -------
-        tuple
-            D-Tale's instance, and the frame as `status` lists it.
-
-        Raises
-        ------
-        FrameRefusedError, PortUnavailableError, SettingError
-            Nothing has changed then.
-        """
-        self.load()
-        self.adopt_plain_dtale()
-        self.ensure()
-        # Not under the lock: D-Tale may analyse for many seconds, while the port has to move.
-        instance = self._viewer.show(
-            frame,
-            name,
-            dict(options or {}),
-            cell=cell,
-            anonymous=anonymous,
-            reset=reset,
-            kept_expressions=self.settings().kept_expressions,
-            progress=progress,
-            rows=rows,
-            typed=typed,
-            lazy_rows=self._config().get("rows") or LAZY_ROWS,
-        )
-        shown = next(one for one in self.frames() if one.data_id == instance._data_id)  # noqa: SLF001
-        self._did(f"Showing {shown}.")
-        return instance, shown
-
-    def follow(
-        self,
-        frame: FrameInfo,
-        value: Any,
-        options: Mapping[str, Any],
-        *,
-        rows: int | None = None,
-    ) -> FrameInfo:
-        """Show the value that a frame has now, in its place, as `show` does.
-
-        No port is bound for that: where there is none, nobody looks.
-        """
-        self._viewer.show(
-            value,
-            frame.name,
-            dict(options),
-            kept_expressions=self.settings().kept_expressions,
-            rows=rows,
-            lazy_rows=self._config().get("rows") or LAZY_ROWS,
-            data_id=frame.data_id,
-        )
-        shown = next(one for one in self.frames() if one.data_id == frame.data_id)
-        self.happened(f"{shown.name} has changed and is shown anew.")
-        return shown
-
-    def show_options(self) -> ShowOptions:
-        """Read the show options of the installed D-Tale."""
-        self.load()
-        return self._viewer.show_options()
-
-    def tidy(self, cell: Cell) -> None:
-        """Forget the frames that a cell showed once and in its last run did not."""
-        if self._viewer.shown.tidy(cell):
-            self.happened("")
-
-    def find(self, *names: str) -> tuple[FrameInfo, ...]:
-        """Find the frames that names mean, of each the one that was shown last at the end.
-
-        Raises
-        ------
-        UnknownFrameError
-            Names the frames there are.
-        """
-        found = [frame for name in names for frame in self._viewer.shown.find_all(name)]
-        return tuple({frame.data_id: frame for frame in found}.values())
-
-    def drop(self, *names: str) -> tuple[FrameInfo, ...]:
-        """Forget frames: every one of each name, and every one at all for the name ``all``.
-
-        Raises
-        ------
-        UnknownFrameError
-            Names the frames there are; none is forgotten then.
-        """
-        dropped = self.frames() if names == ("all",) else self.find(*names)
-        for frame in dropped:
-            self._viewer.shown.drop(frame.data_id)
-            self._did(f"Forgot {frame}.")
-        return dropped
-
-    def why_gone(self, data_id: str) -> str:
-        """Say why there is no frame of that id any more; empty if that is not known."""
-        return self._viewer.shown.why_gone(data_id)
-
-    def data(self, frame: FrameInfo) -> Any:
-        """Return a frame as its grid has it: filtered, sorted and edited, with its own index."""
-        return self._viewer.shown.data(frame.data_id)
-
-    def head(self, frame: FrameInfo, rows: int) -> Any:
-        """Return the first rows of a frame as the user had it; None if it is gone."""
-        return self._viewer.shown.head(frame.data_id, rows)
-
-    def edited(self, frame: FrameInfo) -> Any:
-        """Return all rows of a frame with what was edited in its grid; None if nothing was.
-
-        What a later run of its cell replaced is there until something else is edited.
-        """
-        return self._viewer.shown.edited(frame.data_id)
-
-    def edits(self, frame: FrameInfo) -> int:
-        """Count what was edited in a frame's grid since its cell has run."""
-        return self._viewer.shown.edits(frame.data_id)
-
     def new_link(self) -> None:
         """Give this kernel a new slug; links with the old one are dead from now on."""
         with self._lock:
-            self.slug = _new_slug()
+            self.slug = notebook.new_slug()
             self._slugs.add(self.slug)
-            self.pages.links.revoke(*self.pages.links.living())
-            self.answer_to_links()
-        self._viewer.forget_roots()
-        self._did("New links: the old ones are dead.")
-
-    def answer_to_links(self) -> None:
-        """Have siblings pass on what names this kernel's slug, or a link that can only look."""
-        with self._lock:
-            if self._ports is not None:
-                looks = [link.slug for link in self.pages.links.living()]
-                self._ports.answer_to(self.slug, *looks)
+            self.pages.links.revoke(*self.pages.links.living())  # siblings hear of the slug, too
+        self.frames.forget_roots()
+        self._note("New links: the old ones are dead.")
 
     # ------------------------------------------------------------------ ports
 
@@ -521,7 +342,7 @@ class Session:
 
     def settings_changed(self) -> None:
         """Have the next request meet the settings as they are then."""
-        self._door.forget_policy()
+        self.wiring.forget_policy()
 
     def set_range(self, chosen: PortRange | None) -> None:
         """Look for ports in `chosen` from now on; None returns to the configured range."""
@@ -553,12 +374,8 @@ class Session:
     def _open_ports(self) -> Ports:
         with self._lock:
             if self._ports is None or not self._ports.alive:
-                self._ports = self._door.open()
+                self._ports = self.wiring.open()
             return self._ports
-
-    def mount(self, root: str, prefix: str) -> WSGIApplication | None:
-        """Give D-Tale's app for a public root; None while D-Tale is not loaded."""
-        return self._viewer.app(root, prefix) if self.loaded else None
 
     def happened(self, text: str, routine: bool = False) -> None:  # noqa: FBT001, FBT002 (a callback)
         """Pass an event on, or the news that something changed elsewhere."""
@@ -568,14 +385,12 @@ class Session:
         else:
             self._news.tell()
 
-    def _did(self, text: str) -> None:
+    def _note(self, text: str) -> None:
         """Enter what the user has just typed, which is no news to the user."""
         self._news.add(text, routine=True)
         self.tell_siblings()
 
     def _status(self, ingress_holder: PortHolder | None) -> Status:
-        from dtale_magics.state import Status  # noqa: PLC0415 (not at %load_ext)
-
         now = self.settings()
         base = self.base_url
         ports = self.ports
@@ -590,7 +405,7 @@ class Session:
             ingress_port=now.ingress_port,
             holds_ingress=ingress_holder is not None and ingress_holder.kind == "this kernel",
             ingress_holder=ingress_holder,
-            frames=self.frames(),
+            frames=self.frames.all(),
             open_access=now.open_access,
         )
 
@@ -598,62 +413,18 @@ class Session:
         """Report to a sibling that lists all: who has the ingress port it finds out itself."""
         return {**self.status_here().as_dict(), "responding": True}
 
-    def shown(self) -> dict[str, Any]:
-        """Say what the pod's page shows of this kernel."""
-        return {
-            "owner": self.owner,
-            "pid": os.getpid(),
-            "ports": list(self.ports),
-            "slug": self.slug,
-            "open_access": self._door.policy().open_access,
-            "frames": self.frames(),
-        }
-
     def _load_dtale(self) -> None:
-        self._viewer.app(f"/{self.slug}")
+        self.frames.viewer.app(f"/{self.slug}")
         self.assets.compress()
 
-    def _own_place(self, port: int) -> PortHolder | None:
-        """Return ourselves if we are in front at `port`."""
-        if port not in self.ports:
-            return None
-        from dtale_magics.pod import front  # noqa: PLC0415 (not at %load_ext)
+    def _prepare_to_show(self) -> None:
+        self.load()
+        self.adopt_plain_dtale()
+        self.ensure()
 
-        place = front.in_front(port)
-        return self._own_holder(port, place) if place and place.owner == self.owner else None
-
-    @staticmethod
-    def _own_holder(port: int, place: Place) -> PortHolder:
-        from dtale_magics.state import PortHolder  # noqa: PLC0415 (not at %load_ext)
-
-        return PortHolder(port, "this kernel", notebook.name(), os.getpid(), place.since)
-
-    def _holder(self, port: int) -> PortHolder | None:
-        from dtale_magics.pod import front, ports  # noqa: PLC0415 (not at %load_ext)
-        from dtale_magics.serving import listener  # noqa: PLC0415 (not at %load_ext)
-        from dtale_magics.state import PortHolder  # noqa: PLC0415
-        from dtale_magics.system import holders  # noqa: PLC0415 (not at %load_ext)
-
-        place = front.in_front(port)
-        if place is not None:
-            own = place.owner == self.owner
-            return self._own_holder(port, place) if own else ports.holder(port, place)
-        found = holders.find(port)
-        if not found or (not found[0].listening and listener.could_bind(port)):
-            return None  # connections that our own kind has left in TIME_WAIT do not count
-        mine = found[0].pid == os.getpid()
-        label = "another server in this notebook" if mine else str(found[0])
-        return PortHolder(port, "process", label, found[0].pid, found[0].since)
-
-
-def _new_slug() -> str:
-    return f"{_readable_part()}-{secrets.token_hex(_SLUG_BYTES)}"
-
-
-def _readable_part() -> str:
-    """Make the front of the slug from the notebook's name, for the eye only."""
-    stem = Path(os.environ.get("JPY_SESSION_NAME", "")).name.removesuffix(".ipynb").lower()
-    return re.sub(r"[^a-z0-9]+", "-", stem)[:24].strip("-") or "dtale"
+    def _was_plain(self, url: str) -> bool:
+        """Whether a plain D-Tale of this process, which we have stopped, was at that URL."""
+        return self._wiring is not None and url in self._wiring.plain_servers.urls
 
 
 class _Current:

@@ -19,6 +19,9 @@ FIRST_PORT = 40000
 LAST_PORT = 49000
 HIGHEST_PORT = 65535
 KEPT_EXPRESSIONS = 5
+LAZY_ROWS = 100_000
+"""How many rows are shown of what is not in memory."""
+
 
 Network: TypeAlias = "ipaddress.IPv4Network | ipaddress.IPv6Network"
 
@@ -74,6 +77,8 @@ class Settings:
         Networks whose forwarded headers are believed.
     kept_expressions
         How many expressions that no variable holds are kept in D-Tale.
+    rows
+        How many rows are shown of what is not in memory.
     exposed_ports
         All ports that the cluster exposes, where it says so; `ingress_port` is one of them.
     proxy_url
@@ -91,6 +96,7 @@ class Settings:
     allowed_hosts: tuple[str, ...] = ()
     trusted_proxies: tuple[Network, ...] = ()
     kept_expressions: int = KEPT_EXPRESSIONS
+    rows: int = LAZY_ROWS
     exposed_ports: tuple[int, ...] = ()
     proxy_url: str | None = None
     mistake: SettingError | None = field(default=None, compare=False)
@@ -252,7 +258,6 @@ def resolve(
     url, mistake = _url(_ingress_url, config, environ)
     proxy_url, other_mistake = _url(_proxy_url, config, environ)
     access = _Access(config, environ)
-    kept = config.get("kept_expressions")
     return Settings(
         chosen,
         ingress_port,
@@ -260,7 +265,8 @@ def resolve(
         access.is_open(),
         access.hosts(),
         access.proxies(),
-        KEPT_EXPRESSIONS if kept is None else kept,
+        config.get("kept_expressions") or KEPT_EXPRESSIONS,
+        config.get("rows") or LAZY_ROWS,
         _ports(environ.get("DTALE_INGRESS_PORTS", ""), "DTALE_INGRESS_PORTS"),
         proxy_url,
         mistake or other_mistake,

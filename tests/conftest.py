@@ -55,7 +55,7 @@ def start_kernel(ports: range) -> Iterator[StartKernel]:
     """Start a kernel, by default with the range `ports`; all end with the test."""
     with ExitStack() as stack:
 
-        def start(own_ports: range | None = None, **options: Any) -> Kernel:
+        def start(own_ports: range | None = None, /, **options: Any) -> Kernel:
             return stack.enter_context(Kernel(own_ports or ports, **options)).start()
 
         yield start

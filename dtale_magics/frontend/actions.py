@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-    from dtale_magics.frontend.controller import SessionLike
+    from dtale_magics.frontend.knowledge import PanelSession
 
 ACTIONS = ("take", "release", "range", "refresh")
 
@@ -40,7 +40,7 @@ class Actions:
         Of this kernel.
     """
 
-    def __init__(self, session: SessionLike) -> None:
+    def __init__(self, session: PanelSession) -> None:
         self._session = session
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

@@ -120,6 +120,6 @@ def is_frame(value: Any) -> bool:
     roots = {kind.__module__.partition(".")[0] for kind in type(value).__mro__}
     if roots.isdisjoint(_LIBRARIES):
         return False
-    import narwhals as nw  # noqa: PLC0415 (not at %load_ext)
+    import narwhals as nw
 
     return isinstance(nw.from_native(value, pass_through=True), nw.DataFrame)

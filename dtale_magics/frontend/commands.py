@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dtale_magics.errors import UnknownFrameError, UsageError
+from dtale_magics.frontend.display import list_text, ports_text, verdict_text
 from dtale_magics.state import as_word
 
 if TYPE_CHECKING:
@@ -46,8 +47,6 @@ class Listing(list[dict[str, Any]]):
     """Every D-Tale of this user in this pod, as `Session.kernels` lists them."""
 
     def __str__(self) -> str:
-        from dtale_magics.frontend.display import list_text  # noqa: PLC0415 (not at %load_ext)
-
         return list_text(self)
 
 
@@ -65,9 +64,9 @@ def list_all(session: Session, _: Any) -> Answer:
 def drop(session: Session, names: list[str]) -> Answer:
     """Forget frames, all or none of them."""
     names = _joined(session, names)
-    found = session.frames() if names == ["all"] else session.find(*names)
-    lost = ", ".join(frame.name for frame in found if session.edits(frame))
-    dropped = session.drop(*names)
+    found = session.frames.all() if names == ["all"] else session.frames.find(*names)
+    lost = ", ".join(frame.name for frame in found if session.frames.edits(frame))
+    dropped = session.frames.drop(*names)
     if not dropped:
         return Answer("No frame is shown.")
     words = f" What was edited in the grid is gone with it: {lost}." if lost else ""
@@ -77,13 +76,13 @@ def drop(session: Session, names: list[str]) -> Answer:
 def data(session: Session, names: list[str]) -> Answer:
     """Give a frame as the grid has it."""
     frame, words = _one_of(session, names)
-    return Answer(words, session.data(frame))
+    return Answer(words, session.frames.data(frame))
 
 
 def edited(session: Session, names: list[str]) -> Answer:
     """Give all rows of a frame with what was edited in its grid."""
     frame, words = _one_of(session, names)
-    found = session.edited(frame)
+    found = session.frames.edited(frame)
     if found is None:
         raise UsageError(
             f"Nothing was edited in the grid of {frame.name}.",
@@ -100,7 +99,7 @@ def _one_of(session: Session, names: list[str]) -> tuple[FrameInfo, str]:
             f"One frame at a time, and not {name} and {', '.join(more)}.",
             f"Type for example: kept = %dtale --data {quoted(name)}",
         )
-    *others, frame = session.find(name)
+    *others, frame = session.frames.find(name)
     if not others:
         return frame, ""
     listed = ", ".join(quoted(other.name, first=True) for other in others)
@@ -112,7 +111,7 @@ def _joined(session: Session, words: list[str]) -> list[str]:
 
     def is_name(text: str) -> bool:
         try:
-            return bool(session.find(text))
+            return bool(session.frames.find(text))
         except UnknownFrameError:
             return False
 
@@ -172,8 +171,6 @@ def takeover(outcome: Outcome) -> Answer:
 
 def ports(session: Session) -> Answer:
     """Say which ports are bound, looked for and exposed."""
-    from dtale_magics.frontend.display import ports_text  # noqa: PLC0415 (not at %load_ext)
-
     status = session.status()
     text = ports_text(status)
     outside = [port for port in status.ports if port not in status.range]
@@ -193,8 +190,6 @@ def reset_range(session: Session, _: Any) -> Answer:
 
 def check(session: Session, _: Any) -> Answer:
     """Find out by which URL this D-Tale is seen, and say what is found as it comes."""
-    from dtale_magics.frontend.display import verdict_text  # noqa: PLC0415 (not at %load_ext)
-
     mistake = session.settings().mistake  # a wrong setting is what is to be found
     if mistake is not None:
         raise mistake

@@ -127,7 +127,7 @@ class _Completer:
             return None
         if flag in _OF_SHOWN:
             begun = typed.rpartition(" ")[2] if flag == "--drop" else typed
-            shown = dict.fromkeys(frame.name for frame in self._session.frames())
+            shown = dict.fromkeys(frame.name for frame in self._session.frames.all())
             return _matching(begun, [*map(as_word, shown), *_OF_SHOWN[flag]])
         if flag in DTALE.options and DTALE.options[flag].choices:
             found = _matching(typed, DTALE.options[flag].choices)
@@ -173,7 +173,7 @@ class _Completer:
 
     def _dtales(self) -> ShowOptions | None:
         """D-Tale's own options; None while asking would import it, which no keystroke waits for."""
-        return self._session.show_options() if self._session.loaded else None
+        return self._session.frames.options() if self._session.loaded else None
 
 
 def columns_of(frame: Any) -> list[str]:

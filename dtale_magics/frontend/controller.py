@@ -12,21 +12,20 @@ import logging
 import threading
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from dtale_magics import settings
 from dtale_magics.errors import DtaleMagicsError, UsageError
 from dtale_magics.frontend import panel_view
-from dtale_magics.frontend.names import Names
+from dtale_magics.frontend.knowledge import Knowledge
 from dtale_magics.frontend.panel_model import Activity, Facts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
+    from dtale_magics.frontend.knowledge import PanelSession
     from dtale_magics.frontend.panel_model import PanelView
-    from dtale_magics.reach.reachability import Reachability
-    from dtale_magics.settings import PortRange
-    from dtale_magics.state import FrameInfo, Status
+    from dtale_magics.state import Status
 
 logger = logging.getLogger(__name__)
 
@@ -39,80 +38,6 @@ _LOOK_SECONDS = 10.0
 """How often it is looked whether a sibling's word was lost, while somebody watches."""
 
 
-class SessionLike(Protocol):
-    """What the panel needs of a session; `dtale_magics.session.Session` has it."""
-
-    slug: str
-    owner: str
-    is_watched: Callable[[], bool]
-    on_use: Callable[[], None]
-
-    @property
-    def reach(self) -> Reachability:
-        """What is known of the ways to this kernel."""
-
-    @property
-    def port(self) -> int | None:
-        """The port that URLs name."""
-
-    @property
-    def ports(self) -> tuple[int, ...]:
-        """Every bound port."""
-
-    @property
-    def base_url(self) -> str | None:
-        """Local URL of this kernel's D-Tale, without a trailing slash."""
-
-    @property
-    def public_url(self) -> str | None:
-        """The URL by which a reader gets here; a path where only the page knows the host."""
-
-    def option(self, name: str) -> Any:
-        """Return what ``c.DtaleMagics`` has under that name; None if it is not set."""
-
-    def head(self, frame: FrameInfo, rows: int) -> Any:
-        """Return the first rows of a frame as a frame of its own; None if it is gone."""
-
-    def settings(self) -> settings.Settings:
-        """Return what holds now."""
-
-    def why_gone(self, data_id: str) -> str:
-        """Say why there is no frame of that id any more."""
-
-    def frames(self) -> Sequence[FrameInfo]:
-        """Return what D-Tale shows."""
-
-    def status(self) -> Status:
-        """Return the state of this kernel's D-Tale."""
-
-    def status_here(self) -> Status:
-        """Return what is known of it without asking anybody."""
-
-    def kernels(self) -> list[dict[str, Any]]:
-        """Return every D-Tale of the pod."""
-
-    def events(self) -> Sequence[Any]:
-        """Return what happened, oldest first: objects with ``time`` and ``text``."""
-
-    def take_over(self, port: int | None = None) -> Any:
-        """Take the ingress port."""
-
-    def release(self, port: int | None = None) -> Any:
-        """Give the ingress port back."""
-
-    def set_range(self, chosen: PortRange | None) -> None:
-        """Look for ports elsewhere."""
-
-    def is_exposed(self) -> bool:
-        """Whether the ingress port is of use: to a Hub, to a cluster, or by a setting."""
-
-    def tell_siblings(self) -> None:
-        """Let the siblings know that something changed here."""
-
-    def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
-        """Call `callback` from any thread after every change."""
-
-
 class Controller:
     """The one view of a kernel's D-Tale, and what a click does; safe from any thread.
 
@@ -122,13 +47,12 @@ class Controller:
         Of this kernel.
     """
 
-    def __init__(self, session: SessionLike) -> None:
+    def __init__(self, session: PanelSession) -> None:
         self.session = session
         self._acting = threading.Lock()
         self._publishing = threading.RLock()
         self._activity = Activity()
-        self._facts: Facts | DtaleMagicsError | None = None
-        self._turn = self._known_turn = 0
+        self._knowledge = Knowledge(session)
         self._revision = 0
         self._shown: PanelView | None = None
         self._shown_links: dict[str, Any] = {}
@@ -136,7 +60,6 @@ class Controller:
         self._watching: _Watching | None = None
         self._clicks: deque[str] = deque(maxlen=_REMEMBERED_CLICKS)
         self._retired = False
-        self._names = Names()
 
     # ------------------------------------------------------------------- view
 
@@ -149,7 +72,7 @@ class Controller:
         """Return what every panel says, as last found out."""
         with self._publishing:
             if self._shown is None:
-                self._read_here()
+                self._knowledge.look()
                 self._publish()
             assert self._shown is not None
             return self._shown
@@ -195,23 +118,11 @@ class Controller:
 
     def has_changed(self) -> bool:
         """Whether something is other than the panels say, by a look that asks no sibling."""
-        facts = self._facts
-        if not isinstance(facts, Facts):
-            return True
-        try:
-            now = self.session.status_here()
-        except DtaleMagicsError:
-            return True
-        known = facts.status
-        return (now.label, now.ports, now.holds_ingress) != (
-            known.label,
-            known.ports,
-            known.holds_ingress,
-        )
+        return self._knowledge.is_outdated()
 
     def refresh_soon(self) -> None:
         """Show what is known here, and have a thread ask the siblings, which may be slow."""
-        self._read_here()
+        self._knowledge.look()
         self._publish()
         with self._publishing:
             if self._watching is not None:
@@ -281,9 +192,9 @@ class Controller:
         if not self._acting.acquire(blocking=False):
             return  # the panel shows what is being done
         try:
-            if self._facts is None:
+            if self._knowledge.facts is None:
                 self._read()
-            before, facts = self._activity, self._facts
+            before, facts = self._activity, self._knowledge.facts
             status = facts.status if isinstance(facts, Facts) else None
             doing = panel_view.doing(action, status)
             self._show(Activity(doing=doing, taken_from=before.taken_from))
@@ -317,64 +228,16 @@ class Controller:
 
     def _read(self) -> None:
         """Find out; never raises, because nobody would see it."""
-        self._know(self._next_turn(), self._find_out())
+        watching, before = self._watching, self._knowledge.facts
+        found = self._knowledge.ask(
+            look=None if watching is None else watching.look, retired=self._retired
+        )
+        if isinstance(found, Facts):
+            self._follow_ingress(found.status, before)
 
-    def _find_out(self) -> Facts | DtaleMagicsError:
-        try:
-            status = self.session.status()
-            self._follow_ingress(status)
-            kernels = self.session.kernels()
-            self.session.reach.know(kernels)
-            watching = self._watching
-            if watching is not None:
-                self.session.reach.follow(watching.look)
-            self._follow_names(status, kernels)
-            return Facts(
-                status,
-                kernels,
-                self.session.events(),
-                self.session.reach.verdict(),
-                exposed=self.session.is_exposed(),
-                retired=self._retired,
-            )
-        except DtaleMagicsError as error:
-            return error
-        except Exception as error:
-            logger.exception("the state of D-Tale could not be read")
-            what = f"The state cannot be read: {type(error).__name__}: {error}"
-            return DtaleMagicsError(what, "Type: %dtale_port")
-
-    def _read_here(self) -> None:
-        """Find out what is known without asking a sibling."""
-        turn, found = self._next_turn(), self._find_out_here()
-        self._know(turn, found)
-
-    def _find_out_here(self) -> Facts | DtaleMagicsError:
-        try:
-            events, exposed = self.session.events(), self.session.is_exposed()
-            now, before = self.session.status_here(), self._facts
-        except DtaleMagicsError as error:
-            return error
-        if not isinstance(before, Facts):
-            return Facts(now, [], events, asked=False, exposed=exposed)
-        if not now.holds_ingress and not before.status.holds_ingress:
-            now = dataclasses.replace(now, ingress_holder=before.status.ingress_holder)
-        return dataclasses.replace(before, status=now, events=events)
-
-    def _next_turn(self) -> int:
-        with self._publishing:
-            self._turn += 1
-            return self._turn
-
-    def _know(self, turn: int, found: Facts | DtaleMagicsError) -> None:
-        """Keep what was found, unless somebody who looked later has been quicker."""
-        with self._publishing:
-            if turn > self._known_turn:
-                self._known_turn, self._facts = turn, found
-
-    def _follow_ingress(self, now: Status) -> None:
+    def _follow_ingress(self, now: Status, before: Facts | DtaleMagicsError | None) -> None:
         """Remember whom the ingress port came from; forget it when the port has gone on."""
-        activity, before = self._activity, self._facts
+        activity = self._activity
         if activity.doing:
             return
         if not now.holds_ingress:
@@ -385,25 +248,18 @@ class Controller:
             if holder is not None and holder.kind == "notebook":
                 self._activity = dataclasses.replace(activity, taken_from=holder.label)
 
-    def _follow_names(self, status: Status, kernels: Sequence[dict[str, Any]]) -> None:
-        """Learn what notebooks are called now; tell the siblings when it was this one's name."""
-        answering = [one for one in kernels if one.get("responding", True)]
-        named = {str(one["owner"]): str(one["label"]) for one in answering}
-        if self._names.know({**named, status.owner: status.label}, status.owner):
-            self.session.tell_siblings()
-
     def _describe(self) -> PanelView:
-        facts = self._facts
+        facts = self._knowledge.facts
         if isinstance(facts, Facts):
-            activity = self._names.up_to_date(self._activity)
-            return self._names.up_to_date(panel_view.describe(facts, activity))
+            activity = self._knowledge.names.up_to_date(self._activity)
+            return self._knowledge.names.up_to_date(panel_view.describe(facts, activity))
         assert facts is not None
         return panel_view.broken("D-Tale", facts.what, facts.hint, self._activity)
 
     def _show(self, activity: Activity) -> None:
         with self._publishing:
             self._activity = activity
-            if self._facts is None:
+            if self._knowledge.facts is None:
                 self._read()
             self._publish()
 
@@ -451,25 +307,22 @@ class _Watching:
             self._controller.refresh()
 
 
-class _Current:
-    controller: Controller | None = None
-    lock = threading.Lock()
+_making = threading.Lock()
 
 
-def of(session: SessionLike) -> Controller:
+def of(session: PanelSession) -> Controller:
     """Return the controller of `session`, which exists from the first call on."""
-    with _Current.lock:
-        if _Current.controller is None or _Current.controller.session is not session:
-            one = _Current.controller = Controller(session)
+    with _making:
+        if session.controller is None:
+            one = session.controller = Controller(session)
             session.is_watched = lambda: one.watched
-        return _Current.controller
+        controller: Controller = session.controller
+        return controller
 
 
-def retire(session: SessionLike) -> None:
+def retire(session: PanelSession) -> None:
     """Tell the panels of `session` that it has ended, if there are any."""
-    with _Current.lock:
-        controller = _Current.controller
-        if controller is None or controller.session is not session:
-            return
-        _Current.controller = None
-    controller.retire()
+    with _making:
+        controller, session.controller = session.controller, None
+    if controller is not None:
+        controller.retire()

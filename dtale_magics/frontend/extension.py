@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 from dtale_magics.frontend import completion
@@ -51,8 +50,8 @@ def unload(shell: InteractiveShell) -> None:
     magics.busy.uninstall()
     magics.watching.uninstall()
     magics.auto_show.uninstall()
-    if "dtale_magics.frontend.controller" in sys.modules:
-        from dtale_magics.frontend import controller  # noqa: PLC0415 (only if there are panels)
+    if magics.session.controller is not None:
+        from dtale_magics.frontend import controller
 
         controller.retire(magics.session)
     magics.session.close()
@@ -62,7 +61,7 @@ def _panel_api(session: Session) -> WSGIApplication:
     """Answer the panel's clicks, by what is imported with the first of them."""
 
     def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        from dtale_magics.frontend.actions import Actions  # noqa: PLC0415 (not at %load_ext)
+        from dtale_magics.frontend.actions import Actions
 
         return Actions(session)(environ, start_response)
 

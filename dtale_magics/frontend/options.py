@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dtale_magics.errors import UsageError
 from dtale_magics.frontend import commands
+from dtale_magics.frontend.words import count_from
 from dtale_magics.settings import parse_port
-from dtale_magics.viewer.frames.sampling import count_from
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

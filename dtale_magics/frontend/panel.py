@@ -8,10 +8,8 @@ gets no links.
 from __future__ import annotations
 
 import collections
-import contextlib
 import dataclasses
 import threading
-import time
 from typing import TYPE_CHECKING, Any
 
 import anywidget
@@ -21,115 +19,17 @@ from IPython.display import display
 from traitlets import Dict, Instance
 
 from dtale_magics.frontend import controller, front_end, panel_module
-from dtale_magics.frontend.answering import Answering
 from dtale_magics.frontend.frame_view import HEIGHT, frame_state, length
+from dtale_magics.frontend.panel_hub import Hub
 from dtale_magics.frontend.panel_static import StaticPanel
 from dtale_magics.frontend.preview import Preview
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from dtale_magics.frontend.controller import Controller, SessionLike
+    from dtale_magics.frontend.controller import Controller
+    from dtale_magics.frontend.knowledge import PanelSession
     from dtale_magics.state import FrameInfo
-
-
-_SECONDS_BETWEEN_USES = 30.0
-"""How often the server hears of work in a grid at most."""
-
-
-class Hub(ipywidgets.Widget):  # type: ignore[misc]
-    """What every panel of a kernel shows; it has no view of its own.
-
-    It watches the controller only while a browser shows a panel, and has no links until a page is
-    known to be there.
-    """
-
-    view = Dict().tag(sync=True)
-    """`Controller.state`."""
-
-    links = Dict().tag(sync=True)
-    """`Controller.links`."""
-
-    def __init__(self, one: Controller) -> None:
-        self._controller = one
-        self._has_page = False
-        self._shown_in: set[str] = set()
-        self._unwatch: Callable[[], None] | None = None
-        self._lock = threading.RLock()
-        shell = get_ipython()
-        self.answering = None if shell is None else Answering(shell)
-        self._use_told = 0.0
-        super().__init__(view=one.state(), links=self._links())
-        self.on_msg(self._receive)
-        one.session.on_use = self._tell_use
-
-    def expect_page(self) -> None:
-        """Give out the links from now on."""
-        self._has_page = True
-        self.links = self._links()
-
-    @property
-    def closed(self) -> bool:
-        """Whether the user closed it, as ``Widget.close_all()`` does."""
-        return self.comm is None
-
-    def _tell_use(self) -> None:
-        """Let the Jupyter server see that somebody uses a grid, so that it culls no such kernel.
-
-        It knows a kernel's activity by its messages, and what goes on over HTTP sends none.
-        """
-        now = time.monotonic()
-        if now < self._use_told + _SECONDS_BETWEEN_USES or self.closed:
-            return
-        self._use_told = now
-        self.send({"type": "used"})
-
-    def _links(self) -> dict[str, Any]:
-        links = self._controller.links()
-        return links if self._has_page else {**links, "slug": "", "ports": [], "ways": []}
-
-    def wake(self) -> None:
-        """Follow every change from now on."""
-        with self._lock:
-            if self._unwatch is None:
-                self._unwatch = self._controller.watch(self._follow)
-                self._controller.refresh_soon()
-
-    def _sleep(self) -> None:
-        with self._lock:
-            if self._unwatch is not None:
-                self._unwatch()
-                self._unwatch = None
-
-    def _follow(self, state: dict[str, Any]) -> None:
-        self.links = self._links()  # first: the view may name a port that is new
-        self.view = state
-        _follow_frames(self._controller.session)
-
-    def _receive(self, _: object, content: Any, __: object) -> None:
-        """Answer a browser; nothing that it sends can raise here."""
-        if not isinstance(content, dict):
-            return
-        kind, view = content.get("type"), str(content.get("view", ""))
-        if kind == "here":
-            self._shown_in.add(view)
-            if self.answering is not None:
-                self.answering.heard()
-            self.expect_page()
-            self.wake()
-        elif kind == "gone":
-            self._shown_in.discard(view)
-            if not self._shown_in:
-                self._sleep()
-        elif kind == "told":
-            with contextlib.suppress(ValueError):
-                self._controller.told(str(content.get("text", "")))
-        elif kind == "act":
-            what = [str(content.get(name, "")) for name in ("action", "value", "click")]
-            # Not in the kernel's main thread: a take-over may wait for somebody.
-            threading.Thread(
-                target=self._controller.act, args=what, name="dtale_magics click", daemon=True
-            ).start()
 
 
 class Panel(anywidget.AnyWidget):
@@ -207,9 +107,9 @@ class Panel(anywidget.AnyWidget):
         """The frame itself, for where no widget can live."""
         session = self._controller.session
         if self._info is None:
-            return StaticPanel(frames=[str(frame) for frame in session.frames()])
+            return StaticPanel(frames=[str(frame) for frame in session.frames.all()])
         rows = session.option("preview")
-        head = session.head(self._info, rows) if rows else None
+        head = session.frames.head(self._info, rows) if rows else None
         return StaticPanel(str(self._info), None if head is None else Preview.of(head))
 
     @property
@@ -260,9 +160,9 @@ class Live:
         return {"application/vnd.jupyter.widget-view+json": reference, "text/plain": ""}
 
 
-def _follow_frames(session: SessionLike) -> None:
+def _follow_frames(session: PanelSession) -> None:
     """Have every panel say what became of its frame."""
-    frames = {frame.data_id: frame for frame in session.frames()}
+    frames = {frame.data_id: frame for frame in session.frames.all()}
     with _Current.lock:
         panels, ended = _Current.panels, _Current.ended
         gone = [key for key, panel in panels.items() if key and (key not in frames or panel.closed)]
@@ -271,7 +171,7 @@ def _follow_frames(session: SessionLike) -> None:
     for panel in over:
         if not panel.closed:
             data_id = panel.frame["data_id"]
-            panel.end(session.why_gone(data_id) or "D-Tale no longer has this frame.")
+            panel.end(session.frames.why_gone(data_id) or "D-Tale no longer has this frame.")
             ended.append(panel)
     while len(ended) > _KEPT_ENDED:
         ended.popleft().forget()
@@ -291,7 +191,7 @@ class _Current:
     lock = threading.Lock()
 
 
-def of(session: SessionLike, frame: FrameInfo | None = None) -> Panel:
+def of(session: PanelSession, frame: FrameInfo | None = None) -> Panel:
     """Return the panel of `session`, or the one with the grid of `frame`.
 
     There is one for each frame however often it is shown, so that running a cell again and again
@@ -300,8 +200,8 @@ def of(session: SessionLike, frame: FrameInfo | None = None) -> Panel:
     one = controller.of(session)
     with _Current.lock:
         hub = _Current.hub
-        if hub is None or hub.closed or hub._controller is not one:  # noqa: SLF001 (its own module)
-            hub = _Current.hub = Hub(one)
+        if hub is None or not hub.shows(one):
+            hub = _Current.hub = Hub(one, _follow_frames)
             _Current.panels = {}
         panels = _Current.panels
         key = "" if frame is None else frame.data_id

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from dtale_magics import outcome
 from dtale_magics.errors import DtaleMagicsError
+from dtale_magics.frontend import ingress_view
 from dtale_magics.frontend.display import OPEN_ACCESS
 from dtale_magics.frontend.panel_model import (
     Activity,
@@ -23,17 +24,18 @@ from dtale_magics.reach.finding import Ours
 from dtale_magics.state import frame_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from dtale_magics.outcome import Outcome
     from dtale_magics.reach.finding import Finding
     from dtale_magics.reach.verdict import Verdict
-    from dtale_magics.state import PortHolder, Status
+    from dtale_magics.state import Status
 
 _NAMED = 3
 """So many notebooks are named in a line."""
 
 _UNKNOWN = Line("unknown", "Looking for the other notebooks …")
+_NOT_ASKED = Line("unknown", "No page has told yet how it gets here.")
 
 _RETIRED = End(
     "unloaded",
@@ -41,8 +43,6 @@ _RETIRED = End(
     "Run a cell with %load_ext dtale_magics, then this one again.",
 )
 _STOPPED = End("stopped", "D-Tale was stopped in this notebook.", "Run this cell again to go on.")
-
-_ABOUT_INGRESS = {"take", "release"}
 
 
 def broken(label: str, what: str, hint: str, activity: Activity | None = None) -> PanelView:
@@ -62,11 +62,10 @@ def describe(facts: Facts, activity: Activity | None = None) -> PanelView:
     """Say what is known."""
     activity = activity or Activity()
     status = facts.status
-    keeper = _keeper(facts)
     known = facts.asked or status.holds_ingress
-    matters = _ingress_matters(facts, activity)
+    matters = ingress_view.matters(facts, activity)
     when, news = _news(facts, activity)
-    button = _button(facts, keeper, activity.taken_from) if known and matters else None
+    button = ingress_view.button(facts, activity.taken_from) if known and matters else None
     if news:
         activity = dataclasses.replace(activity, undo=None)  # it belongs to what was said before
     elif activity.undo and button and activity.undo.action == button.action:
@@ -74,8 +73,8 @@ def describe(facts: Facts, activity: Activity | None = None) -> PanelView:
     return PanelView(
         label=status.label,
         server=_server(facts),
-        outside=_outside(status, facts.verdict) if known else _UNKNOWN,
-        ingress=(_ingress(status, keeper) if known else _UNKNOWN) if matters else None,
+        outside=_outside(facts, matters=matters) if known else _UNKNOWN,
+        ingress=(ingress_view.line(facts) if known else _UNKNOWN) if matters else None,
         brief=_brief(facts, matters=matters and known),
         concern=_concern(facts, when if news else None),
         end=_end(facts),
@@ -89,15 +88,6 @@ def describe(facts: Facts, activity: Activity | None = None) -> PanelView:
         ways=tuple(_ways(facts.verdict)),
         events=tuple((event.time, event.text) for event in reversed(facts.events)),
     )
-
-
-def _ingress_matters(facts: Facts, activity: Activity) -> bool:
-    """Whether anybody has to know of the ingress port: one notebook alone has no use for it."""
-    others = any(one["owner"] != facts.status.owner for one in facts.kernels)
-    holder = facts.status.ingress_holder
-    held = holder is not None and holder.kind == "notebook"
-    clicked = activity.said is not None and activity.said.action in _ABOUT_INGRESS
-    return facts.exposed or others or held or clicked
 
 
 def _news(facts: Facts, activity: Activity) -> tuple[float, str]:
@@ -169,86 +159,19 @@ def _shared_with(facts: Facts, port: int) -> str:
     return f", shared with {', '.join(named)}" + (f" and {more} more" if more else "")
 
 
-def _ingress(status: Status, keeper: Mapping[str, Any] | None) -> Line:
-    name, holder = f"ingress port {status.ingress_port}", status.ingress_holder
-    if status.holds_ingress:
-        since = None if holder is None else holder.since
-        return Line("ours", f"This notebook is in front at {name}", since)
-    if holder is None:
-        return Line("free", f"Nobody has {name}")
-    if holder.kind != "notebook":
-        return Line("stranger", f"{name.capitalize()} is held by {holder.label}")
-    shared = status.ingress_port in status.ports
-    notes = ["this notebook’s links work there too"] if shared else []
-    frozen = keeper is not None and not keeper.get("responding", True)
-    if frozen:
-        notes.insert(0, "not responding")
-    mark = "frozen" if frozen else "held"
-    return Line(mark, f"{holder.label} is in front at {name}", holder.since, "; ".join(notes))
-
-
-def _outside(status: Status, verdict: Verdict | None) -> Line:
-    """Say where this notebook is seen; without an ingress that is known, what its port shows."""
+def _outside(facts: Facts, *, matters: bool) -> Line:
+    """Say where this notebook is seen, and what the ingress port shows, for whom that matters."""
+    verdict, exposed = facts.verdict, ingress_view.shown(facts.status)
     if verdict is None or not verdict.asked:
-        return _exposed(status)
+        return exposed if matters else _NOT_ASKED
     note = " ".join(part for part in (verdict.meaning, verdict.advice) if part)
-    if verdict.reachable and not note and not verdict.by_ingress:
-        note = f"{_exposed(status).text[0].upper()}{_exposed(status).text[1:]}."
+    if verdict.reachable and matters and not note and not verdict.by_ingress:
+        note = f"{exposed.text[0].upper()}{exposed.text[1:]}."
     return Line(
         {True: "ours", False: "lost", None: "unknown"}[verdict.reachable],
         verdict.summary,
         note=note,
     )
-
-
-def _exposed(status: Status) -> Line:
-    """Say what the ingress port shows; whether the ingress itself works is not known here."""
-    port, holder = status.ingress_port, status.ingress_holder
-    if port in status.ports:
-        return Line("ours", f"from outside: port {port} shows this notebook, below its links")
-    if holder is None:
-        return Line("free", f"from outside: port {port} shows nothing")
-    if holder.kind == "notebook":
-        return Line("held", f"from outside: port {port} shows {holder.label}, not this notebook")
-    return Line("stranger", f"from outside: port {port} does not show this notebook")
-
-
-def _button(facts: Facts, keeper: Mapping[str, Any] | None, taken_from: str) -> Button | None:
-    status, kernels = facts.status, facts.kernels
-    port, holder = status.ingress_port, status.ingress_holder
-    if status.holds_ingress:
-        if any(taken_from == one["label"] for one in kernels):
-            return Button("release", f"Give back ingress port {port} to {taken_from}")
-        return None
-    if holder is None:
-        return Button("take", f"Use ingress port {port}")
-    if holder.kind == "notebook":
-        frozen = keeper is not None and not keeper.get("responding", True)
-        aside = " (not responding)" if frozen else ""
-        return Button("take", f"Take over ingress port {port} from {holder.label}{aside}")
-    return Button(
-        "take",
-        f"Try to take over ingress port {port}",
-        confirm=(
-            f"{holder.label} does not use dtale_magics. If it is a plain D-Tale of yours, it is "
-            "shut down and loses its frames; anything else is left alone. Go on?"
-        ),
-    )
-
-
-def _keeper(facts: Facts) -> Mapping[str, Any] | None:
-    """Find the D-Tale that has the ingress port."""
-    holder = facts.status.ingress_holder
-    if holder is None or holder.kind != "notebook":
-        return None
-    port = facts.status.ingress_port
-    others = [one for one in facts.kernels if one["owner"] != facts.status.owner]
-    named = [one for one in others if _is(one, holder)]
-    return next((one for one in [*named, *others] if port in one["ports"]), None)
-
-
-def _is(kernel: Mapping[str, Any], holder: PortHolder) -> bool:
-    return bool(holder.pid is not None and kernel["pid"] == holder.pid)
 
 
 def _rows(facts: Facts) -> Iterable[KernelRow]:

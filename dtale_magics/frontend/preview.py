@@ -42,7 +42,7 @@ class Preview:
     @classmethod
     def of(cls, frame: Any) -> Preview:
         """Read the first rows of a pandas frame or series, all that are in it."""
-        import pandas as pd  # noqa: PLC0415 (imported by then)
+        import pandas as pd
 
         if isinstance(frame, pd.Series):
             frame = frame.to_frame("" if frame.name is None else frame.name)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.display import display
 
+from dtale_magics.frontend.display import Text
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType, TracebackType
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from dtale_magics.session import Session
+    from dtale_magics.viewer.show_options import ShowOptions
 
 _QUIET_SECONDS = 1.0
 """A show that takes no longer says nothing."""
@@ -41,12 +44,16 @@ class Line:
         self._handle: Any = None
         self._width = 0
 
-    def loaded(self) -> Session:
+    def load(self) -> None:
         """Wait until D-Tale is there, and say so if that takes time."""
         if not self._session.loaded and self._handle is None:
             self.say("Loading D-Tale, some seconds, once for each kernel …")
         self._session.load()
-        return self._session
+
+    def options(self) -> ShowOptions:
+        """Read D-Tale's show options, which waits until D-Tale is there."""
+        self.load()
+        return self._session.frames.options()
 
     def say(self, text: str) -> None:
         """Show `text` in place of what the line said."""
@@ -55,8 +62,6 @@ class Line:
                 print(f"\r{text:{self._width}}", end="", file=sys.stderr, flush=True)  # noqa: T201
                 self._width = len(text)
             return
-        from dtale_magics.frontend.display import Text  # noqa: PLC0415 (not at %load_ext)
-
         self._show(Text(text))
 
     def replace(self, result: object) -> None:

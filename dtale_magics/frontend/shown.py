@@ -9,6 +9,7 @@ from IPython.display import display
 from dtale_magics import session as sessions
 from dtale_magics.frontend import front_end
 from dtale_magics.frontend.commands import Listing
+from dtale_magics.frontend.display import Text, frame_link, status_text
 from dtale_magics.outcome import Outcome
 from dtale_magics.state import Status
 
@@ -65,8 +66,6 @@ class Shown:
     def _show_in_words(self, value: Any) -> None:
         if self._is_shown(value):
             return
-        from dtale_magics.frontend.display import Text, status_text  # noqa: PLC0415 (as the magics)
-
         is_console = front_end.is_console(self._shell)  # it saves nothing
         words = status_text(value, links=is_console) if isinstance(value, Status) else str(value)
         if is_console:
@@ -80,17 +79,15 @@ class Shown:
             return
         session = sessions.current()
         data_id = str(instance._data_id)  # noqa: SLF001 (D-Tale has no other name for it)
-        frames = {frame.data_id: frame for frame in session.frames()}
+        frames = {frame.data_id: frame for frame in session.frames.all()}
         if data_id not in frames or not session.serves:
             raise NotImplementedError  # IPython goes on to the next way to show it
         session.load()
         session.ensure()
         if front_end.is_console(self._shell):
-            from dtale_magics.frontend.display import frame_link  # noqa: PLC0415 (as the magics)
-
             print(frame_link(frames[data_id], session.public_url))  # noqa: T201 (a console)
             return
-        from dtale_magics.frontend import panel  # noqa: PLC0415 (ipywidgets, not at %load_ext)
+        from dtale_magics.frontend import panel
 
         shown = panel.of(session, frames[data_id])
         shown.follow(instance)

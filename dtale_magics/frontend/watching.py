@@ -114,7 +114,7 @@ class Watching:
         options: Mapping[str, Any],
     ) -> None:
         """Follow a frame that has just been shown, and say so the first time."""
-        from dtale_magics.viewer.frames.changes import Snapshot  # noqa: PLC0415 (not at %load_ext)
+        from dtale_magics.viewer.frames.changes import Snapshot
 
         if frame.data_id not in self._watched:
             self._say(
@@ -153,7 +153,7 @@ class Watching:
     def _after_cell(self, *_: Any) -> None:
         if not self._watched or self._session.port is None:  # --stop: nobody looks
             return
-        shown = {frame.data_id for frame in self._session.frames()}
+        shown = {frame.data_id for frame in self._session.frames.all()}
         for key, one in list(self._watched.items()):
             if key not in shown:
                 self._watched.pop(key, None)
@@ -174,7 +174,7 @@ class Watching:
 
     def _follow(self, one: _Watched) -> None:
         """Show a frame anew if it has changed."""
-        from dtale_magics.viewer.frames.changes import Snapshot  # noqa: PLC0415 (not at %load_ext)
+        from dtale_magics.viewer.frames.changes import Snapshot
 
         try:
             value = eval(one.code, self._shell.user_ns)  # noqa: S307 (the user's own)
@@ -185,7 +185,9 @@ class Watching:
             return
         one.snapshot = Snapshot(value)
         before = one.frame.notes
-        one.frame = self._session.follow(one.frame, one.part(value), one.options, rows=one.rows)
+        one.frame = self._session.frames.follow(
+            one.frame, one.part(value), one.options, rows=one.rows
+        )
         for said in one.frame.notes:
             if said not in before:
                 self._say(said)

@@ -109,3 +109,18 @@ def prefix(text: str, flag: str) -> str:
             f"Assign it in a line of its own: label = {text}   and type: {flag} {{label}}",
         )
     return text[0]
+
+
+def count_from(text: str, flag: str) -> int:
+    """Read how many rows: ``1000``, ``100_000``, ``1e6``, ``100k``."""
+    plain = text.strip().lower().replace("_", "").replace(",", "")
+    factor = {"k": 1_000, "m": 1_000_000}.get(plain[-1:], 1)
+    try:
+        number = float(plain.rstrip("km") if factor > 1 else plain) * factor
+        if number >= 1 and number == int(number):
+            return int(number)
+    except (ValueError, OverflowError):
+        pass
+    raise UsageError(
+        f"{flag} takes a number of rows, and {text!r} is none.", f"Type for example: {flag} 10000"
+    )

@@ -59,7 +59,7 @@ def to_yaml(
         When the YAML library is not installed.
     """
     try:
-        from ruamel.yaml import YAML  # noqa: PLC0415
+        from ruamel.yaml import YAML
     except ImportError:
         raise DtaleMagicsError(
             "Writing YAML needs the library ruamel.yaml, which is not installed.",
@@ -127,8 +127,8 @@ def _comment(text: str) -> str:
 
 def _commented(value: Any, notes: Notes, path: tuple[str, ...]) -> Any:
     """Copy plain data into nodes that carry comments; the same object twice is no alias."""
-    from ruamel.yaml.comments import CommentedMap, CommentedSeq  # noqa: PLC0415
-    from ruamel.yaml.scalarstring import (  # noqa: PLC0415
+    from ruamel.yaml.comments import CommentedMap, CommentedSeq
+    from ruamel.yaml.scalarstring import (
         DoubleQuotedScalarString,
         LiteralScalarString,
     )

@@ -66,7 +66,7 @@ def configure(options: Options, config: Any) -> None:
 
 def _adds_scopes() -> bool:
     """Whether JupyterHub can add scopes to users' role; before 6.0 that is to be said anew."""
-    from jupyterhub import version_info  # noqa: PLC0415 (not on an admin's machine)
+    from jupyterhub import version_info
 
     return bool(version_info[0] >= 6)  # noqa: PLR2004
 

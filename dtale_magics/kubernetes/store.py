@@ -71,7 +71,7 @@ class Store:
     """
 
     def __init__(self, core: Any, namespace: str, deadline: float) -> None:
-        from kubernetes_asyncio.client import CustomObjectsApi  # noqa: PLC0415
+        from kubernetes_asyncio.client import CustomObjectsApi
 
         self._core = core
         # Despite its name it reaches every API group, so one code serves all kinds of routes.
@@ -131,7 +131,7 @@ class Store:
 
     async def _call(self, verb: str, manifest: Manifest, body: Manifest | None = None) -> Any:
         """Send one request; None when the object's state forbade it (absent, present, changed)."""
-        from kubernetes_asyncio.client import ApiException  # noqa: PLC0415
+        from kubernetes_asyncio.client import ApiException
 
         arguments: dict[str, Any] = {"namespace": self._namespace}
         if verb != "create":
@@ -166,8 +166,8 @@ class Store:
         self, manifest: Manifest, once: Callable[[], Awaitable[State | None]]
     ) -> Outcome:
         """Repeat what may work the next time, and turn the rest into an outcome."""
-        from aiohttp import ClientError  # noqa: PLC0415
-        from kubernetes_asyncio.client import ApiException  # noqa: PLC0415
+        from aiohttp import ClientError
+        from kubernetes_asyncio.client import ApiException
 
         kind, name = manifest["kind"], manifest["metadata"]["name"]
         pause, why, answered = FIRST_PAUSE, "the object kept changing", False

@@ -76,8 +76,9 @@ class Ports:
         Whether a cell runs: then siblings that are idle accept first.
     """
 
-    def __init__(  # noqa: PLR0913, PLR0917 (what the session alone knows)
+    def __init__(  # noqa: PLR0913 (by keyword)
         self,
+        *,
         owner: str,
         app: WSGIApplication,
         is_own: Callable[[str], bool],

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 from dtale_magics.reach import finding
 from dtale_magics.serving import identity
+from dtale_magics.system import http
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 
 SECONDS = 2.5
 """How long all probes together may take; a check has three seconds."""
-
-_MOST_BYTES = 64 * 1024
 
 _OUR_404 = b"There is nothing to see without the full link."
 """What every D-Tale with this extension says to those without the link."""
@@ -106,32 +105,18 @@ def ask_all(
 
 def ask(question: Question, seconds: float = SECONDS) -> Finding:
     """Ask one; returns whatever happened as a type, and raises nothing of the network's."""
-    import urllib3  # noqa: PLC0415 (not at %load_ext)
-
     url = question.base + identity.path([question.owner, *question.others])
+    headers = {"Accept": "application/json", **question.headers}
     started = time.monotonic()
     try:
-        with (
-            urllib3.PoolManager(retries=False) as pool,
-            pool.request(
-                "GET",
-                url,
-                headers={"Accept": "application/json", **question.headers},
-                redirect=False,
-                timeout=urllib3.Timeout(total=seconds),
-                preload_content=False,
-            ) as response,
-        ):
-            body = response.read(_MOST_BYTES)
-            milliseconds = int(1000 * (time.monotonic() - started))
-            return _judge(question, response.status, response.headers, body, milliseconds)
-    except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+        answer = http.fetch(url, seconds, headers=headers)
+    except http.FAILURES as error:
         return _failure(error, urlsplit(url).hostname or "")
+    return _judge(question, answer, int(1000 * (time.monotonic() - started)))
 
 
-def _judge(
-    question: Question, status: int, headers: Mapping[str, str], body: bytes, milliseconds: int
-) -> Finding:
+def _judge(question: Question, answer: http.Answer, milliseconds: int) -> Finding:
+    status, headers, body = answer
     said = _identity(body) if status == 200 else None  # noqa: PLR2004 (OK)
     if said is not None:
         if said["owner"] != question.owner:
@@ -162,33 +147,18 @@ def _identity(body: bytes) -> dict[str, Any] | None:
     return said if known else None
 
 
-def _failure(error: BaseException, host: str) -> Finding:
-    """Find the system's own error below what the HTTP client made of it."""
-    causes = [*_chain(error)]
-    for cause in causes:
-        match cause:
-            case ssl.SSLCertVerificationError():
-                return finding.BadCertificate(cause.verify_message)
-            case ssl.SSLError():
-                return finding.Unreachable(f"TLS: {cause.reason or cause}")
-            case socket.gaierror():
-                return finding.NameNotFound(host)
-            case ConnectionRefusedError():
-                return finding.Refused()
-            case TimeoutError():
-                return finding.TimedOut()
-    for cause in causes:
-        if isinstance(cause, OSError) and cause.strerror:
-            return finding.Unreachable(cause.strerror)
-        if "timeout" in type(cause).__name__.lower():
+def _failure(error: Exception, host: str) -> Finding:
+    match error:
+        case ssl.SSLCertVerificationError():
+            return finding.BadCertificate(error.verify_message)
+        case ssl.SSLError():
+            return finding.Unreachable(f"TLS: {error.reason or error}")
+        case socket.gaierror():
+            return finding.NameNotFound(host)
+        case ConnectionRefusedError():
+            return finding.Refused()
+        case TimeoutError():
             return finding.TimedOut()
+        case OSError() if error.strerror:
+            return finding.Unreachable(error.strerror)
     return finding.Unreachable(type(error).__name__)
-
-
-def _chain(error: BaseException | None) -> list[BaseException]:
-    """List `error` and what it was raised from, deepest first."""
-    found: list[BaseException] = []
-    while error is not None and error not in found:
-        found.insert(0, error)
-        error = error.__cause__ or error.__context__
-    return found

@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING, Any, Protocol
 
 from dtale_magics.errors import SettingError
-from dtale_magics.reach import finding, public_urls, verdict
+from dtale_magics.reach import finding, probe, public_urls, verdict
 from dtale_magics.reach.verdict import Row, Verdict
 from dtale_magics.serving import identity
 
@@ -229,8 +229,6 @@ class Reachability:
         changed: Callable[[], None],
         seconds: float = CHECK_SECONDS,
     ) -> None:
-        from dtale_magics.reach import probe  # noqa: PLC0415 (not at %load_ext)
-
         others = {owner: label for owner, (label, _) in self._siblings.items()}
         with self._changed:
             about = self._current_round(urls)

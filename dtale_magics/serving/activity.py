@@ -11,10 +11,11 @@ import logging
 import os
 import threading
 import time
-import urllib.error
-import urllib.request
 from datetime import datetime, timezone
+from http import HTTPStatus
 from typing import TYPE_CHECKING
+
+from dtale_magics.system import http
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,13 +27,6 @@ ANSWER_SECONDS = 10.0
 """How long the Hub may be silent."""
 
 logger = logging.getLogger(__name__)
-
-
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """The token is for the Hub and for nobody it may point to."""
-
-    def redirect_request(self, *_: object) -> None:
-        """Take the redirect as the answer."""
 
 
 class Activity:
@@ -86,17 +80,16 @@ class Activity:
         last = {"last_activity": when}
         body = json.dumps({"servers": {self._server: last}, **last}).encode()
         headers = {"Authorization": f"token {self._token}", "Content-Type": "application/json"}
-        # The Hub is inside the cluster: the environment's proxies are for what is outside.
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirect)
         try:
-            request = urllib.request.Request(self._url, body, headers)  # noqa: S310 (the Hub's own)
-            opener.open(request, timeout=self._answer_seconds).close()
-        except urllib.error.HTTPError as error:
-            error.close()
-            logger.warning("the Hub did not take the activity: HTTP %d", error.code)
+            answer = http.fetch(
+                self._url, self._answer_seconds, method="POST", headers=headers, body=body
+            )
         except Exception as error:  # noqa: BLE001 (the grid works without it)
             # Not its text, in which http.client quotes a header that cannot be sent.
             logger.warning("the Hub could not be told the activity: %s", type(error).__name__)
+            return
+        if answer.status >= HTTPStatus.MULTIPLE_CHOICES:  # a redirect, too: the token is the Hub's
+            logger.warning("the Hub did not take the activity: HTTP %d", answer.status)
         else:
             logger.debug("told the Hub the activity of %s", when)
 

@@ -163,7 +163,7 @@ class Assets:
         url = self.url(prefix, path.removeprefix(PATH)) if path.startswith(PATH) else None
         if url is None:
             return None
-        from werkzeug.wrappers import Response  # noqa: PLC0415 (not at %load_ext)
+        from werkzeug.wrappers import Response
 
         return Response(status=308, headers={"Location": url, "Cache-Control": _FOREVER})
 
@@ -172,7 +172,7 @@ class Assets:
         return self._answer(environ)(environ, start_response)
 
     def _answer(self, environ: WSGIEnvironment) -> Response:
-        from werkzeug.wrappers import Request, Response  # noqa: PLC0415 (not at %load_ext)
+        from werkzeug.wrappers import Request, Response
 
         request = Request(environ)
         if request.method not in ("GET", "HEAD"):

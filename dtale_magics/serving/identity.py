@@ -57,7 +57,7 @@ def answer(environ: Mapping[str, Any], owner: str, prefix: str, rest: str) -> Re
         to be seen: links of pages are made with it, so it has to be the asker's. None for whoever
         does not know the id.
     """
-    from werkzeug.wrappers import Request, Response  # noqa: PLC0415 (not at %load_ext)
+    from werkzeug.wrappers import Request, Response
 
     asked = _ASKED.fullmatch(rest)
     if asked is None or environ["REQUEST_METHOD"] not in {"GET", "HEAD"}:

@@ -224,7 +224,7 @@ def reserve(
 
 
 def _unavailable(ports: list[int], forbidden: list[int]) -> PortUnavailableError:
-    from dtale_magics.system import holders  # noqa: PLC0415 (psutil, only needed to explain)
+    from dtale_magics.system import holders
 
     if forbidden and len(forbidden) == len(ports):
         what = f"No permission to listen on port {_span(ports)}."

@@ -57,7 +57,7 @@ def read(target: Path) -> bytes | None:
 
 
 def _pack(source: Path, target: Path) -> None:
-    import brotli  # noqa: PLC0415 (a kernel reads without it)
+    import brotli
 
     packed = brotli.compress(source.read_bytes(), quality=_QUALITY, lgwin=_WINDOW_BITS)
     target.unlink(missing_ok=True)
@@ -78,7 +78,7 @@ def _forget_former(target: Path) -> None:
 def _alone(directory: Path) -> Iterator[None]:
     """Wait until no other process of this user is at it."""
     try:
-        import fcntl  # noqa: PLC0415 (not on Windows)
+        import fcntl
     except ImportError:
         yield
         return

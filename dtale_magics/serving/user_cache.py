@@ -21,7 +21,7 @@ _SECRET_BYTES = 32
 
 def directory() -> Path:
     """Where it is kept; need not exist."""
-    from platformdirs import user_cache_path  # noqa: PLC0415 (not at %load_ext)
+    from platformdirs import user_cache_path
 
     return user_cache_path("dtale_magics", appauthor=False)
 

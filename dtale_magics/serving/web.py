@@ -85,8 +85,9 @@ class Web:
         nothing. For the empty one, the page of those who come without the link.
     """
 
-    def __init__(  # noqa: PLR0913, PLR0917 (one for each thing that it answers)
+    def __init__(  # noqa: PLR0913 (by keyword)
         self,
+        *,
         owner: str,
         slug: Callable[[], str],
         mount: Callable[[str, str], WSGIApplication],

@@ -147,7 +147,7 @@ def _owner_of_socket(port: int) -> str:
     if uid == os.getuid():
         return getpass.getuser()
     try:
-        import pwd  # noqa: PLC0415 (not on Windows)
+        import pwd
 
         return pwd.getpwuid(uid).pw_name
     except (ImportError, KeyError):

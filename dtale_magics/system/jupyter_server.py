@@ -44,7 +44,7 @@ class JupyterServer:
 
 def running() -> Iterator[JupyterServer]:
     """List the servers of this user's runtime directory; some may have ended."""
-    from jupyter_core.paths import jupyter_runtime_dir  # noqa: PLC0415 (not at %load_ext)
+    from jupyter_core.paths import jupyter_runtime_dir
 
     for path in Path(jupyter_runtime_dir()).glob("jpserver-*.json"):
         try:

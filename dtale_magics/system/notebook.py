@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import secrets
 import sys
 from pathlib import Path
-from typing import Any
 
-from dtale_magics.system import jupyter_server
+from dtale_magics.system import http, jupyter_server
+
+_SLUG_BYTES = 16
+"""128 random bits: the slug is a capability."""
 
 _SERVER_SECONDS = 0.5
 
-_PATIENCE_SECONDS = 0.1
+_PATIENCE_SECONDS = _SERVER_SECONDS / 2
 """How long an answer is waited for where an earlier one is known: a sibling that asks who we are
 waits for half a second, and a server that is busy with pages must not make us look suspended."""
 
@@ -36,6 +40,13 @@ def name() -> str:
     return f"kernel {kernel_id[:8]}" if kernel_id else f"terminal {os.getpid()}"
 
 
+def new_slug() -> str:
+    """Make a first path segment that nobody guesses; its front is for the eye only."""
+    stem = Path(os.environ.get("JPY_SESSION_NAME", "")).name.removesuffix(".ipynb").lower()
+    readable = re.sub(r"[^a-z0-9]+", "-", stem)[:24].strip("-") or "dtale"
+    return f"{readable}-{secrets.token_hex(_SLUG_BYTES)}"
+
+
 def _kernel_id() -> str | None:
     """Id of this kernel, from the name of its connection file; None in a terminal."""
     application = sys.modules.get("ipykernel.kernelapp")
@@ -49,20 +60,11 @@ def _name_from_server(kernel_id: str) -> str | None:
     timeout = _PATIENCE_SECONDS if kernel_id in _heard else _SERVER_SECONDS
     for server in jupyter_server.running():
         try:
-            for session in _get(f"{server.url}{_SESSIONS}", server.headers, timeout):
+            answer = http.fetch(f"{server.url}{_SESSIONS}", timeout, headers=server.headers)
+            for session in json.loads(answer.body):
                 if session["kernel"]["id"] == kernel_id:
                     _heard[kernel_id] = Path(session["path"]).name
                     return _heard[kernel_id]
-        except (OSError, ValueError, KeyError, TypeError):
+        except (*http.FAILURES, KeyError, TypeError):
             continue  # a server that ended without tidying up, or does not let us in
     return _heard.get(kernel_id)
-
-
-def _get(url: str, headers: dict[str, str], timeout: float) -> Any:
-    import urllib.request  # noqa: PLC0415 (not at %load_ext)
-
-    request = urllib.request.Request(url, headers=headers)  # noqa: S310 (the server's own)
-    # Environment proxies are for the outside world.
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(request, timeout=timeout) as response:
-        return json.load(response)

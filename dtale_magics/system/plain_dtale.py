@@ -7,20 +7,18 @@ and a stranger's own ``/shutdown`` would be called.
 from __future__ import annotations
 
 import contextlib
-import http.client
 import json
 import os
 import re
-import socket
-import threading
 import time
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 import psutil
 
 from dtale_magics.state import Frame
-from dtale_magics.system import holders
+from dtale_magics.system import holders, http
 
 _MAX_BYTES = 4_000_000
 _REQUEST_SECONDS = 2.0
@@ -83,7 +81,7 @@ def shut_down(dtale: PlainDtale, deadline: float) -> bool:
     """Ask it to shut down and wait until nobody listens; False when it does after `deadline`."""
     theirs = {one.inode for one in holders.listening_sockets(dtale.port)}
     # It may stop before it has answered.
-    with contextlib.suppress(OSError, http.client.HTTPException):
+    with contextlib.suppress(*http.FAILURES):
         _get(dtale.host, dtale.port, "/shutdown", deadline)
     # Not until the port is free: we or a sibling may have it as soon as that.
     while theirs & {one.inode for one in holders.listening_sockets(dtale.port)}:
@@ -114,7 +112,7 @@ def _frames_of_dtale(host: str, port: int, deadline: float) -> tuple[Frame, ...]
             )
             for one in processes["data"]
         )
-    except (OSError, http.client.HTTPException, ValueError, TypeError, KeyError, RecursionError):
+    except (*http.FAILURES, TypeError, KeyError, RecursionError):
         return None
 
 
@@ -124,42 +122,10 @@ def _host(address: str) -> str:
 
 
 def _get(host: str, port: int, path: str, deadline: float) -> bytes:
-    """Fetch `path`: no proxies, no redirects, a bounded answer in bounded time."""
-    end = min(deadline, time.monotonic() + _REQUEST_SECONDS)
-    connection = http.client.HTTPConnection(host, port, timeout=_left(end))
-    timer: threading.Timer | None = None
-    try:
-        connection.connect()
-        sock: socket.socket = connection.sock
-        # Time-outs are for each read: a stranger that drips a byte at a time would hold us.
-        timer = threading.Timer(_left(end), _cut, [sock])
-        timer.daemon = True
-        timer.start()
-        connection.request("GET", path, headers={"Connection": "close"})
-        response = connection.getresponse()
-        if response.status != http.client.OK:
-            raise http.client.HTTPException(f"status {response.status}")
-        body = b""
-        while True:
-            piece = response.read1(65536)
-            body += piece
-            if not piece:
-                return body
-            if len(body) > _MAX_BYTES:
-                raise http.client.HTTPException("answer too long")
-    finally:
-        if timer is not None:
-            timer.cancel()
-        connection.close()
-
-
-def _cut(sock: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        sock.shutdown(socket.SHUT_RDWR)
-
-
-def _left(end: float) -> float:
-    left = end - time.monotonic()
-    if left <= 0:
-        raise TimeoutError
-    return left
+    """Fetch `path`; `ValueError` if the answer is not OK."""
+    name = f"[{host}]" if ":" in host else host
+    seconds = min(deadline - time.monotonic(), _REQUEST_SECONDS)
+    answer = http.fetch(f"http://{name}:{port}{path}", seconds, max_bytes=_MAX_BYTES)
+    if answer.status != HTTPStatus.OK:
+        raise ValueError(f"status {answer.status}")
+    return answer.body

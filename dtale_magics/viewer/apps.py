@@ -13,12 +13,12 @@ import threading
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from flask import Flask, Response, request
+
 from dtale_magics.viewer import filters, hardening, page_policy, page_theme
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from flask import Flask, Response
 
     from dtale_magics.serving.assets import Assets
 
@@ -104,8 +104,6 @@ def _let_be_asked_for_changes(response: Response) -> Response:
     It has to ask each time, and another kernel's answer at the same URL never passes for this one,
     as the ETag is that of the content. What is not asked for again, as exports, is not kept.
     """
-    from flask import request  # noqa: PLC0415 (not before a frame is shown)
-
     reads = request.method in {"GET", "HEAD"} and response.status_code == HTTPStatus.OK
     if not reads or response.is_streamed or response.mimetype not in _ASKED_FOR_AGAIN:
         response.headers.setdefault("Cache-Control", "no-store")

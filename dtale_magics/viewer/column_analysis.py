@@ -14,6 +14,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+import pandas as pd
+import xxhash
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import ModuleType
@@ -160,10 +164,6 @@ def _fingerprint(column: Any) -> _Fingerprint | None:
 
     Text is a reference for each value, and D-Tale's analysis of it is quick.
     """
-    import numpy as np  # noqa: PLC0415 (imported by then)
-    import pandas as pd  # noqa: PLC0415 (imported by then)
-    import xxhash  # noqa: PLC0415 (not at %load_ext)
-
     if isinstance(column.dtype, pd.DatetimeTZDtype):
         values = column.array.view("i8")
     elif isinstance(column.dtype, np.dtype) and column.dtype.kind in _BYTES_ARE_VALUES:

@@ -16,6 +16,8 @@ import importlib
 import inspect
 from typing import TYPE_CHECKING, Any
 
+from flask import has_request_context
+
 from dtale_magics.viewer import patches
 
 if TYPE_CHECKING:
@@ -259,8 +261,6 @@ def install(
         original = original.original
 
     def validate_query_safety(query: str | None) -> None:
-        from flask import has_request_context  # noqa: PLC0415 (D-Tale has imported it)
-
         asked = bool(query) and has_request_context() and (query or "") not in given
         if asked and not is_plain(query or "", variables()) and not allowed():
             raise ValueError(

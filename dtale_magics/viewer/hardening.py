@@ -8,14 +8,14 @@ import re
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
+from flask import Flask, Response, abort, jsonify, request
+
 from dtale_magics.errors import UnsafeDtaleError
 from dtale_magics.viewer import filters
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import ModuleType
-
-    from flask import Flask, Response
 
 OLDEST = (3, 22)
 """The last release that closed a hole: filters that run code without custom filters."""
@@ -62,7 +62,6 @@ def harden(app: Flask, state: ModuleType, query: ModuleType, views: ModuleType) 
     state, query, views
         ``dtale.global_state``, ``dtale.query`` and ``dtale.views``.
     """
-    from flask import abort, request  # noqa: PLC0415 (not before a frame is shown)
 
     def allowed(flag: str) -> bool:
         keys = [*state.keys()]  # one frame's leave is the kernel's: there the code would run
@@ -120,8 +119,6 @@ _NO_HTML = (
 
 def _refuse_html(allowed: Callable[[str], bool]) -> Response | None:
     """Leave it to the notebook whether cells are markup."""
-    from flask import request  # noqa: PLC0415 (not before a frame is shown)
-
     formats: Any = None
     if request.endpoint == "dtale.update_formats":
         formats = {"": _json(request.args.get("format"))}
@@ -179,8 +176,7 @@ def _empty_components(value: Any) -> None:
 
 def _refuse_unknown_dataset() -> Response | None:
     """Keep D-Tale from calling whatever the module of its data sets imports."""
-    from dtale import datasets  # noqa: PLC0415 (D-Tale is imported by then)
-    from flask import request  # noqa: PLC0415 (not before a frame is shown)
+    from dtale import datasets
 
     if request.endpoint != "dtale.dataset_upload":
         return None
@@ -191,8 +187,6 @@ def _refuse_unknown_dataset() -> Response | None:
 
 
 def _refusal(error: str) -> Response:
-    from flask import jsonify  # noqa: PLC0415 (not before a frame is shown)
-
     response: Response = jsonify(success=False, error=error)
     response.status_code = 403
     return response

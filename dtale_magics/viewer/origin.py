@@ -9,6 +9,8 @@ import itertools
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
 
@@ -43,8 +45,6 @@ class Origin:
     @classmethod
     def of(cls, frame: Any) -> Origin:
         """Describe whatever the user shows."""
-        import pandas as pd  # noqa: PLC0415 (imported by then)
-
         is_series = isinstance(frame, pd.Series)
         if is_series:
             frame = frame.to_frame()
@@ -105,8 +105,6 @@ class Origin:
         return data
 
     def _columns(self, names: list[Any]) -> Any:
-        import pandas as pd  # noqa: PLC0415 (imported by then)
-
         if len(self.columns_name) > 1 and all(isinstance(name, tuple) for name in names):
             return pd.MultiIndex.from_tuples(names, names=self.columns_name)
         name = self.columns_name[0] if len(self.columns_name) == 1 else None

@@ -17,6 +17,7 @@ import types
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from flask import Flask, Response, current_app, request
 from jinja2 import BaseLoader
 
 from dtale_magics.serving.assets import OWN_SCRIPTS
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import ModuleType
 
-    from flask import Flask, Response
     from jinja2 import Environment
 
 _MARK = f'<script data-mark="{secrets.token_hex(16)}"'
@@ -76,8 +76,6 @@ def restrict_scripts(response: Response) -> Response:
         return response
     policy = _NO_SCRIPTS
     if response.mimetype == "text/html" and not response.is_streamed:
-        from flask import request  # noqa: PLC0415 (not before a frame is shown)
-
         hashes: dict[str, None] = {}
 
         def unmark(found: re.Match[str]) -> str:
@@ -156,8 +154,6 @@ def _escaping(layout: ModuleType) -> Callable[..., str]:
     marking = types.FunctionType(source.replace(co_consts=constants), values)
 
     def base_layout(app_root: Any, **parts: Any) -> str:
-        from flask import current_app  # noqa: PLC0415 (not before a frame is shown)
-
         if __name__ not in current_app.extensions:  # an app of the user's own
             return str(plain(app_root, **parts))
         ours = {name: parts[name].replace("<script", _MARK) for name in ("scripts", "renderer")}

@@ -9,10 +9,10 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from flask import Flask, Response, request
+
 if TYPE_CHECKING:
     from types import ModuleType
-
-    from flask import Flask, Response
 
 ARGUMENT = "page-theme"
 FUNCTION = "page_theme"
@@ -42,7 +42,6 @@ def install(app: Flask, state: ModuleType) -> None:
     state
         ``dtale.global_state``.
     """
-    from flask import request  # noqa: PLC0415 (not before a frame is shown)
 
     def page_theme(theme: str) -> str:
         wanted = request.args.get(ARGUMENT, "")

@@ -11,6 +11,8 @@ import sys
 import threading
 from typing import Any, NamedTuple
 
+from dtale_magics.system import holders
+
 _STOP_SECONDS = 5.0
 """Werkzeug's server looks twice a second whether it is to stop."""
 
@@ -22,17 +24,41 @@ class PlainServer(NamedTuple):
     base_url: str
 
 
-def stop_servers() -> list[PlainServer]:
-    """Stop every Werkzeug server of this process whose application is D-Tale's, and nothing else.
+class PlainServers:
+    """Looks for such servers and stops them.
 
-    D-Tale's own ``/shutdown`` would stop the first Werkzeug server that the garbage collector
-    lists, also one of the user's, and would forget all frames.
-
-    Returns
-    -------
-    list of PlainServer
-        Those that were stopped; their ports are free.
+    Attributes
+    ----------
+    urls
+        The starts of the links that led to those that were stopped.
     """
+
+    def __init__(self) -> None:
+        self.urls: set[str] = set()
+        self._listening: frozenset[int] = frozenset()
+        """On which ports this process listened when it was last looked for servers."""
+
+    def stop(self) -> list[PlainServer]:
+        """Stop the Werkzeug servers of this process whose application is D-Tale's.
+
+        D-Tale's own ``/shutdown`` would stop the first Werkzeug server that the garbage collector
+        lists, also one of the user's, and would forget all frames.
+
+        Returns
+        -------
+        list of PlainServer
+            Those that were stopped; their ports are free.
+        """
+        listening = holders.own_ports()
+        if listening <= self._listening:  # to look for servers takes 50 ms
+            return []
+        self._listening = listening
+        stopped = _stop_servers()
+        self.urls.update(server.base_url for server in stopped)
+        return stopped
+
+
+def _stop_servers() -> list[PlainServer]:
     app, serving = sys.modules.get("dtale.app"), sys.modules.get("werkzeug.serving")
     if app is None or serving is None:
         return []

@@ -13,7 +13,6 @@ import sys
 from typing import TYPE_CHECKING, Any, Protocol
 
 from dtale_magics.viewer import instance_api, store
-from dtale_magics.viewer.frames import substitutes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -92,6 +91,8 @@ class PlainShow:
     def _patch(self, app: ModuleType) -> None:
         if self._undo:
             return
+        from dtale_magics.viewer.frames import substitutes  # with pandas, as D-Tale is here
+
         views = sys.modules["dtale.views"]
         serving = self._serving
         is_up = views.is_up

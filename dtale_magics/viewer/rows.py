@@ -213,7 +213,7 @@ def _tuples(frame: pd.DataFrame) -> Any:
 
 def _ordered(data: pd.DataFrame, view: View) -> np.ndarray[Any, Any]:
     """Return the places of the rows that pass, in order."""
-    import numpy as np  # noqa: PLC0415 (not at %load_ext)
+    import numpy as np
 
     places = np.arange(len(data))
     if not data.index.is_monotonic_increasing:  # its owner has sorted it
@@ -237,7 +237,7 @@ def _ordered(data: pd.DataFrame, view: View) -> np.ndarray[Any, Any]:
 
 def _passes(values: pd.Series[Any], typed: str) -> Any:
     """Compare a column with what was typed."""
-    import pandas as pd  # noqa: PLC0415 (not at %load_ext)
+    import pandas as pd
 
     if typed.lower() in _MISSING:
         return values.isna() if _MISSING[typed.lower()] else values.notna()
@@ -284,7 +284,7 @@ def _number(text: str) -> int | float:
 
 
 def _moment(text: str, zone: Any) -> Any:
-    import pandas as pd  # noqa: PLC0415 (not at %load_ext)
+    import pandas as pd
 
     try:
         moment = pd.Timestamp(text)

@@ -133,7 +133,7 @@ def _checked(use_store: Callable[..., None], state: Any) -> Callable[..., None]:
 
 def _try(store: Any) -> None:
     """Put a frame into `store` and take it out again; raises whatever goes wrong."""
-    import pandas as pd  # noqa: PLC0415 (imported by then)
+    import pandas as pd
 
     frame = pd.DataFrame({"day": pd.to_datetime(["2024-01-01"]), "word": ["a"]})
     store[_TRIAL_ID] = store.build_instance(_TRIAL_ID, frame)

@@ -9,7 +9,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from dtale_magics.errors import FrameRefusedError, UsageError
-from dtale_magics.settings import KEPT_EXPRESSIONS
+from dtale_magics.settings import KEPT_EXPRESSIONS, LAZY_ROWS
 from dtale_magics.state import Cell, as_word, count
 from dtale_magics.viewer import (
     carry_over,
@@ -80,7 +80,7 @@ class Viewer:
         progress: Callable[[int, int, str], None] | None = None,
         rows: int | None = None,
         typed: str = "",
-        lazy_rows: int = sources.LAZY_ROWS,
+        lazy_rows: int = LAZY_ROWS,
         data_id: str | None = None,
     ) -> Any:
         """Show `frame` as `name`, in place if an earlier run of the cell has shown it.

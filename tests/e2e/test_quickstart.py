@@ -78,7 +78,7 @@ def _outputs(notebook: Any, start: str) -> Iterator[Any]:
 def test_the_magic_in_a_terminal_prints_a_link_that_shows_the_data(
     ports: range, tmp_path: Path
 ) -> None:
-    import pexpect  # noqa: PLC0415 (not on Windows)
+    import pexpect
 
     terminal = pexpect.spawn(
         sys.executable,

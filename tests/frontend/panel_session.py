@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from dtale_magics.frames import Frames
 from dtale_magics.news import Event
 from dtale_magics.outcome import Free, Outcome
 from dtale_magics.reach.reachability import Reachability
@@ -14,6 +15,23 @@ from dtale_magics.state import FrameInfo, Status
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable
+
+
+class FakeFrames(Frames):
+    """No frames, whatever D-Tale has in the process of the tests."""
+
+    def __init__(self) -> None:
+        """Need nothing of a session."""
+
+    def all(self) -> tuple[FrameInfo, ...]:
+        return ()
+
+    def head(self, frame: FrameInfo, rows: int) -> Any:
+        del frame, rows
+
+    def why_gone(self, data_id: str) -> str:
+        del data_id
+        return ""
 
 
 class FakeSession:
@@ -33,16 +51,15 @@ class FakeSession:
         self.calls: list[str] = []
         self.subscribers: list[Callable[[], None]] = []
         self._events: list[Event] = []
+        self.controller: Any = None
         self.reach = Reachability(self)
+        self.frames: Frames = FakeFrames()
 
     base_url: str | None = "http://127.0.0.1:40001/secret"
     public_url = base_url
 
     def option(self, name: str) -> Any:
         del name
-
-    def head(self, frame: FrameInfo, rows: int) -> Any:
-        del frame, rows
 
     def is_exposed(self) -> bool:
         return True
@@ -72,13 +89,6 @@ class FakeSession:
 
     def status_here(self) -> Status:
         return self.status()
-
-    def frames(self) -> tuple[FrameInfo, ...]:
-        return ()
-
-    def why_gone(self, data_id: str) -> str:
-        del data_id
-        return ""
 
     def kernels(self) -> list[dict[str, Any]]:
         return []

@@ -12,7 +12,7 @@ from werkzeug.test import Client
 
 from dtale_magics.errors import SettingError
 from dtale_magics.frontend import controller as controllers
-from dtale_magics.frontend.actions import HEADER, Actions
+from dtale_magics.frontend.actions import Actions
 from dtale_magics.frontend.controller import Controller
 from dtale_magics.outcome import (
     Free,
@@ -24,6 +24,7 @@ from dtale_magics.outcome import (
     ReplacedPlainDtale,
     Steered,
 )
+from dtale_magics.serving.guard import HEADER
 from dtale_magics.settings import PortRange
 from tests.frontend.panel_session import FakeSession
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from typing import Any
 
 import pytest
@@ -14,6 +15,8 @@ from dtale_magics.frontend.panel_static import StaticPanel
 from dtale_magics.frontend.panel_view import broken, describe
 from dtale_magics.frontend.preview import Preview
 from dtale_magics.news import Event
+from dtale_magics.reach.finding import Ours
+from dtale_magics.reach.verdict import Row, judge
 from dtale_magics.settings import PortRange
 from dtale_magics.state import FrameInfo, PortHolder, Status
 
@@ -79,6 +82,7 @@ def test_the_port_is_shared() -> None:
 
 def test_a_notebook_that_does_not_answer() -> None:
     view = describe(Facts(status(), [ME, {**TRAIN, "responding": False, "frames": []}]))
+    assert view.ingress
     assert (view.ingress.mark, view.ingress.note) == ("frozen", "not responding")
     assert view.button
     assert view.button.label == "Take over ingress port 40000 from train.ipynb (not responding)"
@@ -92,6 +96,18 @@ def test_one_notebook_on_a_laptop_is_told_nothing_of_an_ingress() -> None:
         assert (view.ingress, view.button) == (None, None)
         assert view.brief == "port 40001"
         assert view.concern == ""
+
+
+@pytest.mark.parametrize("found", [None, Ours(1)])
+def test_words_of_clusters_are_for_those_who_have_one(found: Ours | None) -> None:
+    row = Row("loopback", "http://127.0.0.1:40001", 40001, found, found)
+    alone = Facts(status(ingress_holder=None), [ME], verdict=judge([row]))
+    view = describe(alone)
+    assert view.ingress is None
+    said = [view.server, view.outside, view.brief, view.concern, view.warning, view.kernels]
+    assert not re.search("ingress|outside|pod|cluster|40000 ", str(said))
+    exposed = describe(dataclasses.replace(alone, exposed=True))
+    assert "port 40000 shows nothing" in str(exposed.outside)
 
 
 def test_a_free_port() -> None:

@@ -192,7 +192,7 @@ def test_two_different_names_never_share_a_label(one: list[str], other: list[str
 
 
 @settings(deadline=None, max_examples=300)
-@given(st.text(st.characters(exclude_categories=("Cs",)), max_size=100) | names)
+@given(st.text(st.characters(exclude_categories=["Cs"]), max_size=100) | names)
 def test_the_selector_is_what_kubespawner_labels_its_pods_with(name: str) -> None:
     try:
         name.encode()

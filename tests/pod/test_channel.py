@@ -189,7 +189,7 @@ def test_who_poses_as_a_sibling_is_not_believed(start_miniature: StartMiniature)
 def parse(line: bytes) -> None:
     """A message, or a refusal: nothing else may come out."""
     with contextlib.suppress(exchange.ProtocolError):
-        assert exchange.parse(line)["version"] == exchange.VERSION
+        assert exchange.parse(line)["version"] == names.VERSION
 
 
 @settings(max_examples=500, deadline=None)

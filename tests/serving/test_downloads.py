@@ -133,7 +133,7 @@ def _connection() -> Connection:
 def test_the_download_that_takes_least_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "MOST_DOWNLOADS", 3)
     now = 1000.0
-    monkeypatch.setattr(connections.time, "monotonic", lambda: now)
+    monkeypatch.setattr(time, "monotonic", lambda: now)
     rooms: list[int] = []
     pool = Connections(2, 15.0, lambda: rooms.append(1))
     slow, fast, third, fourth = (_connection() for _ in range(4))

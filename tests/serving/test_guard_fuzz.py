@@ -64,15 +64,15 @@ class Client:
     def __init__(self) -> None:
         self.grid = Grid()
         self.web = Web(
-            "0" * 16,
-            lambda: SLUG,
-            lambda _root, _prefix: cast("WSGIApplication", self.grid),
-            lambda: POLICY,
-            lambda _request: None,
-            lambda: None,
-            cast("WSGIApplication", self.grid),
-            lambda: None,
-            Assets(),
+            owner="0" * 16,
+            slug=lambda: SLUG,
+            mount=lambda _root, _prefix: cast("WSGIApplication", self.grid),
+            policy=lambda: POLICY,
+            outside=lambda _request: None,
+            stop=lambda: None,
+            actions=cast("WSGIApplication", self.grid),
+            used=lambda: None,
+            assets=Assets(),
         )
         self.admitted = 0
         self.untaken = False
@@ -95,7 +95,7 @@ class Client:
             CONNECTION_KEY: self,
             **headers,
         }
-        body = self.web(environ, lambda *answer: said.append(answer))  # type: ignore[arg-type,return-value]
+        body = self.web(environ, lambda *answer: said.append(answer))  # type: ignore[arg-type]
         return (*said, b"".join(body) if method != "HEAD" else b"")
 
 

@@ -100,7 +100,8 @@ class Traffic:
 class Server(Protocol):
     """A Jupyter server with its notebooks."""
 
-    url: str
+    @property
+    def url(self) -> str: ...
 
     def kernel(self, name: str) -> dict[str, Any] | None: ...
 

@@ -21,8 +21,8 @@ def viewer() -> Iterator[Viewer]:
     session = Session()
     session._plain_show.install()
     try:
-        yield session._viewer
+        yield session.frames.viewer
     finally:
-        session.drop("all")
+        session.frames.drop("all")
         session._plain_show.uninstall()
         session.stop()

@@ -45,14 +45,14 @@ class MiniatureKernel:
 
     def _open(self) -> Ports:
         ports = Ports(
-            self._owner,
-            self._app,
-            lambda name: name in {self._slug, self._owner},
-            lambda: self._name,
-            {"status": self._status},
-            lambda: self._range,
-            lambda text, _=False: self._events.append(text) if text else None,
-            lambda: self._busy,
+            owner=self._owner,
+            app=self._app,
+            is_own=lambda name: name in {self._slug, self._owner},
+            label=lambda: self._name,
+            reports={"status": self._status},
+            search_order=lambda: self._range,
+            happened=lambda text, _=False: self._events.append(text) if text else None,
+            is_busy=lambda: self._busy,
         )
         ports.answer_to(self._slug)
         return ports

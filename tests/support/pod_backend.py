@@ -26,7 +26,7 @@ def serve_dtale(slug: str) -> None:
     session = Session()
     session.slug = slug  # known to the test
     session.open()  # as the extension does
-    session.show({"planet": ["Mars", "Venus"], "moons": [2, 0]}, "planets")
+    session.frames.show({"planet": ["Mars", "Venus"], "moons": [2, 0]}, "planets")
     assert session.port == 40000, session.port
 
 
@@ -60,6 +60,9 @@ def serve_echo(*addresses: str) -> None:
 
 
 if __name__ == "__main__":
-    {"dtale": serve_dtale, "echo": serve_echo}[sys.argv[1]](*sys.argv[2:])
+    if sys.argv[1] == "dtale":
+        serve_dtale(*sys.argv[2:])
+    else:
+        serve_echo(*sys.argv[2:])
     print("ready", flush=True)  # noqa: T201
     sys.stdin.read()  # until the test closes it, or has died

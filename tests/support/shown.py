@@ -51,14 +51,15 @@ class Grid:
         return {name: self.column(name) for name in self.types}
 
     def csv(self) -> str:
-        return self.ask("data-export", type="csv").get_data(as_text=True)
+        text: str = self.ask("data-export", type="csv").get_data(as_text=True)
+        return text
 
 
 class Shown:
     """Shows objects one after the other."""
 
     def __init__(self, session: Session) -> None:
-        self._viewer = session._viewer
+        self._viewer = session.frames.viewer
         self.assets = session.assets
         self._client = self._viewer.app("").test_client()
 
@@ -80,7 +81,7 @@ def show() -> Iterator[Shown]:
     session = Session()
     session._plain_show.install()
     try:
-        import dtale.app  # noqa: F401, PLC0415
+        import dtale.app  # noqa: F401
 
         session._plain_show.install()
         yield Shown(session)

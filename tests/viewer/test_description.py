@@ -84,7 +84,7 @@ def test_numbers_and_text(values: Any) -> None:
     st.sampled_from(UNITS),
 )
 def test_dates(values: list[Any], unit: str) -> None:
-    dates = pd.Series(pd.array(values, dtype="M8[us]")).astype(f"M8[{unit}]")
+    dates = pd.Series(pd.array(values, dtype="M8[us]")).astype(np.dtype(f"M8[{unit}]"))
     frame = pd.DataFrame({"v": dates})
     assert repr(described(frame, ours=True)) == repr(described(frame, ours=False))
     own = [utils.json_timestamp(one, np.nan) for one in dates]

@@ -23,7 +23,6 @@ from dtale_magics.errors import FrameRefusedError
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # of libraries about one another
-    import dask
     import dask.dataframe as dd
     import duckdb
     import ibis
@@ -32,8 +31,10 @@ with warnings.catch_warnings():
     import pyarrow as pa
     import scipy.sparse as sp
     import xarray as xr
+    from dask.delayed import delayed
 
 if TYPE_CHECKING:
+    import builtins
     from collections.abc import Callable, Iterator
 
     from typing_extensions import Self
@@ -70,7 +71,7 @@ class FractionDtype(ExtensionDtype):
     na_value = None
 
     @classmethod
-    def construct_array_type(cls) -> type[Fractions]:
+    def construct_array_type(cls) -> builtins.type[Fractions]:
         return Fractions
 
 
@@ -172,7 +173,7 @@ VALUES: dict[str, tuple[Any, list[Any]]] = {
     ),
     "a zone beyond the year 9999": (at("12345-01-01", "UTC"), ["12345-01-01 00:00:00+00:00"]),
     "periods beyond the year 9999": (
-        one(pd.PeriodIndex.from_ordinals([10**7], freq="D")),
+        one(pd.PeriodIndex([pd.Period(ordinal=10**7, freq="D")])),
         ["29349-01-26"],
     ),
     "members of an enumeration": (objects(Word.X, "y", None), ["x", "y", MISSING]),
@@ -232,7 +233,7 @@ SOURCES: dict[str, tuple[Callable[[], Any], dict[str, list[Any]]]] = {
     ),
     "void": (lambda: np.zeros(1, dtype="V2"), {"0": [r"b'\x00\x00'"]}),
     "masked fields": (
-        lambda: np.ma.array([(BIG, 2.0)], mask=[(0, 1)], dtype=[("a", "i8"), ("b", "f8")]),
+        lambda: np.ma.array([(BIG, 2.0)], mask=[(False, True)], dtype=[("a", "i8"), ("b", "f8")]),
         {"a": [str(BIG)], "b": [MISSING]},
     ),
     "array.array": (lambda: array.array("q", [BIG]), {"0": [str(BIG)]}),
@@ -263,7 +264,7 @@ SOURCES: dict[str, tuple[Callable[[], Any], dict[str, list[Any]]]] = {
         {"a": [1, 2], "b": [str(BIG), MISSING]},
     ),
     "a reader of CSV": (lambda: csv.DictReader(io.StringIO("a,b\n1,2")), {"a": ["1"], "b": ["2"]}),
-    "an empty generator": (lambda: (one for one in ()), {}),
+    "an empty generator": (lambda: (one for one in list[Any]()), {}),
     "names alike in a query": (
         lambda: sqlite3.connect(":memory:").execute("select 1 as a, 2 as a"),
         {"a": [1], "a (2)": [2]},
@@ -322,7 +323,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: xr.DataArray([1, 2], dims="x", coords={"x": [1, 1]}).groupby("x"),
         "%dtale x.mean()",
     ),
-    "a delayed call": (lambda: dask.delayed(pd.DataFrame)({"a": [1]}), "%dtale x.compute()"),
+    "a delayed call": (lambda: delayed(pd.DataFrame)({"a": [1]}), "%dtale x.compute()"),
     "a value of dask": (
         dd.from_pandas(pd.DataFrame({"a": [1]}), 1).a.sum,
         "%dtale [x.compute()]",

@@ -9,12 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from dtale import global_state, predefined_filters
+from pandas.api.types import pandas_dtype
 
 from dtale_magics.state import Cell
 from tests.support import in_process
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from dtale_magics.viewer.viewer import Viewer
 
@@ -99,7 +100,7 @@ VALUES: dict[str, Any] = {
     "bool": [True, False, True],
     "timedelta64[ns]": ["1h", "2h", "3h"],
 }
-FILTERS = {
+FILTERS: dict[str, dict[str, Any]] = {
     "N": {"type": "int", "operand": ">", "value": 1},
     "D": {"type": "date", "start": "20240102", "end": ""},
     "S": {"type": "string", "action": "equals", "operand": "=", "value": ["y", "z"]},
@@ -117,11 +118,15 @@ def column_of(dtype: str) -> pd.DataFrame:
     values = pd.Series(VALUES[dtype])
     if of_class(dtype) == "D":
         stamps = pd.to_datetime(values)
-        values = stamps.dt.tz_localize("Europe/Paris") if "Paris" in dtype else stamps.astype(dtype)
+        values = (
+            stamps.dt.tz_localize("Europe/Paris")
+            if "Paris" in dtype
+            else stamps.astype(pandas_dtype(dtype))
+        )
     elif dtype == "timedelta64[ns]":
         values = pd.to_timedelta(values)
     else:
-        values = values.astype(dtype)
+        values = values.astype(pandas_dtype(dtype))
     return pd.DataFrame({"a": values, "other": [7, 8, 9]})
 
 
@@ -443,10 +448,10 @@ def test_the_way_back_gives_the_users_own_rows(grid: Grid, name: str) -> None:
     column = [one["name"] for one in grid.columns][0 if not grid.settings["indexes"] else first]
     grid.filter(column, type="int", operand=">", value=1)
     kept = grid.viewer.shown.data(grid.id)
-    check = (
+    check: Callable[..., None] = (
         pd.testing.assert_series_equal
         if isinstance(frame, pd.Series)
-        else (pd.testing.assert_frame_equal)
+        else pd.testing.assert_frame_equal
     )
     check(whole, frame, check_freq=False)
     check(kept, frame.iloc[[0, 2]], check_freq=False)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import pandas as pd
+
 from dtale_magics.viewer.frames.source import Source, Wanted
 
 if TYPE_CHECKING:
@@ -22,9 +25,6 @@ _COARSE_DATES = frozenset({"Y", "M"})
 
 def of_numpy(value: Any, wanted: Wanted) -> Source | None:
     """Read an array of NumPy."""
-    import numpy as np  # noqa: PLC0415 (not at %load_ext)
-    import pandas as pd  # noqa: PLC0415 (not at %load_ext)
-
     if not isinstance(value, np.ndarray):
         return None
     if value.ndim > _TABLE_DIMENSIONS:
@@ -42,8 +42,6 @@ def of_numpy(value: Any, wanted: Wanted) -> Source | None:
 
 def of_xarray(value: Any, wanted: Wanted) -> Source | None:
     """Read an array or a data set of xarray; the coordinates are its index."""
-    import pandas as pd  # noqa: PLC0415 (not at %load_ext)
-
     if not hasattr(value, "to_dataframe"):
         return None
     if hasattr(value, "data_vars"):
@@ -65,8 +63,6 @@ def of_xarray(value: Any, wanted: Wanted) -> Source | None:
 
 def of_scipy(value: Any, wanted: Wanted) -> Source | None:
     """Read a sparse matrix of SciPy."""
-    import pandas as pd  # noqa: PLC0415 (not at %load_ext)
-
     if not hasattr(value, "tocoo"):
         return None
     if value.ndim == 1:
@@ -91,8 +87,6 @@ def of_dask(value: Any, wanted: Wanted) -> Source | None:
 
 def frame_of_columns(columns: Mapping[Any, Any], rows: int | None = None) -> Any:
     """Make a frame of arrays, masked ones among them; missing whole numbers stay whole."""
-    import pandas as pd  # noqa: PLC0415 (not at %load_ext)
-
     made = {position: _series(values) for position, values in enumerate(columns.values())}
     frame = pd.DataFrame(made, index=None if rows is None else pd.RangeIndex(rows))
     frame.columns = pd.Index(list(columns), dtype=object)
@@ -100,9 +94,6 @@ def frame_of_columns(columns: Mapping[Any, Any], rows: int | None = None) -> Any
 
 
 def _series(values: Any) -> Any:
-    import numpy as np  # noqa: PLC0415 (not at %load_ext)
-    import pandas as pd  # noqa: PLC0415 (not at %load_ext)
-
     if values.ndim > 1 or values.dtype.names or values.dtype.kind in "VS":
         return pd.Series(list(values.tolist()), dtype=object)
     if not isinstance(values, np.ma.MaskedArray):
@@ -116,8 +107,6 @@ def _series(values: Any) -> Any:
 
 def _of_pandas_units(values: Any) -> Any:
     """Write as text what pandas would round: years that are no number of days, attoseconds."""
-    import numpy as np  # noqa: PLC0415 (not at %load_ext)
-
     if values.dtype.kind not in "mM":
         return values
     unit, _ = np.datetime_data(values.dtype)

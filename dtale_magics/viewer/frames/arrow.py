@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pandas as pd
+
 _OF_PYTHON = frozenset({"arrow.uuid", "arrow.bool8"})
 """Extension types whose values Arrow gives as Python's, and whose storage is another thing."""
 
@@ -14,8 +16,6 @@ def frame(table: Any) -> Any:
     Whole numbers and flags with gaps become pandas' nullable types, which keep every digit.
     Columns that were the index of a pandas frame are its index again.
     """
-    import pandas as pd  # noqa: PLC0415 (not at %load_ext)
-
     columns = {number: series(column) for number, column in enumerate(table.columns)}
     index = pd.RangeIndex(table.num_rows)
     made = pd.DataFrame(columns, index=index, copy=False)
@@ -25,8 +25,7 @@ def frame(table: Any) -> Any:
 
 def series(column: Any) -> Any:
     """Make a series of an array of Arrow, chunked or not."""
-    import pandas as pd  # noqa: PLC0415 (not at %load_ext)
-    import pyarrow as pa  # noqa: PLC0415 (it is imported)
+    import pyarrow as pa
 
     kind = column.type
     if getattr(kind, "extension_name", "") in _OF_PYTHON:
@@ -61,7 +60,7 @@ def _category(column: Any) -> Any:
 
 def _time(column: Any) -> Any:
     """Bring times to microseconds, which Python's have, or write them as text."""
-    import pyarrow as pa  # noqa: PLC0415 (it is imported)
+    import pyarrow as pa
 
     try:
         return column.cast(pa.time64("us"))
@@ -70,8 +69,6 @@ def _time(column: Any) -> Any:
 
 
 def _nullable(kind: Any) -> Any:
-    import pandas as pd  # noqa: PLC0415 (not at %load_ext)
-
     name = str(kind)  # int64, uint8
     return pd.api.types.pandas_dtype(name.replace("uint", "UInt").replace("int", "Int", 1))
 

@@ -14,6 +14,10 @@ import weakref
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
+import pandas as pd
+import xxhash
+
 Same = Callable[[Any], bool]
 
 _MANY_PARTS = 10_000
@@ -78,8 +82,6 @@ def _always(_: Any) -> bool:
 
 
 def _pandas(value: Any) -> Same | None:
-    import pandas as pd  # noqa: PLC0415 (imported by then)
-
     if not isinstance(value, pd.DataFrame | pd.Series):
         return None  # an index never changes
     shares = _copies_on_write(pd)
@@ -113,8 +115,6 @@ def _copies_on_write(pd: Any) -> bool:
 
 
 def _same_column(now: Any, held: Any, *, shares: bool) -> bool:
-    import numpy as np  # noqa: PLC0415 (imported by then)
-
     if now.dtype != held.dtype:
         return False
     if shares and isinstance(now.dtype, np.dtype):
@@ -129,9 +129,6 @@ def _same_column(now: Any, held: Any, *, shares: bool) -> bool:
 
 
 def _numpy(value: Any) -> Same | None:
-    import numpy as np  # noqa: PLC0415 (imported by then)
-    import xxhash  # noqa: PLC0415 (not at %load_ext)
-
     if not isinstance(value, np.ndarray):
         return None
     if value.dtype.hasobject:

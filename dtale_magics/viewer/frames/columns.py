@@ -5,6 +5,9 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any, NamedTuple
 
+import numpy as np
+import pandas as pd
+
 from dtale_magics.viewer.frames import arrow, objects
 from dtale_magics.viewer.frames.texts import as_text, text_of
 
@@ -34,9 +37,6 @@ class Converted(NamedTuple):
 
 def convert(column: Any) -> Converted:
     """Bring a column into a form that D-Tale shows as it is; `column` stays what it was."""
-    import numpy as np  # noqa: PLC0415 (imported by then)
-    import pandas as pd  # noqa: PLC0415 (imported by then)
-
     for kind, way in (
         (pd.ArrowDtype, _arrow),
         (pd.DatetimeTZDtype, _zoned),
@@ -68,8 +68,6 @@ def convert(column: Any) -> Converted:
 
 def _is_known(dtype: Any) -> bool:
     """Whether it is one of pandas' own types that D-Tale shows as they are."""
-    import pandas as pd  # noqa: PLC0415 (imported by then)
-
     is_pandas = type(dtype).__module__.partition(".")[0] == "pandas"
     types = pd.api.types
     return is_pandas and (
@@ -81,8 +79,6 @@ def _is_known(dtype: Any) -> bool:
 
 def _of_others(column: Any) -> Converted:
     """Read values whose type is another library's, or none of D-Tale's, one by one."""
-    import pandas as pd  # noqa: PLC0415 (imported by then)
-
     values = list(column)
     held: Any = pd.array([None] * len(values), dtype=object)
     for place, value in enumerate(values):  # at once, NumPy would look into lists
@@ -98,7 +94,7 @@ def _objects(column: Any) -> Converted:
 
 
 def _arrow(column: Any) -> Converted:
-    import pyarrow as pa  # noqa: PLC0415 (it is imported)
+    import pyarrow as pa
 
     plain = arrow.series(pa.chunked_array(column.array.__arrow_array__()))
     return convert(plain.set_axis(column.index))
@@ -111,9 +107,6 @@ def _zoned(column: Any) -> Converted:
 
 def _real(column: Any) -> Converted:
     """Make NumPy's floats of nullable ones: D-Tale knows one kind of missing value there."""
-    import numpy as np  # noqa: PLC0415 (imported by then)
-    import pandas as pd  # noqa: PLC0415 (imported by then)
-
     values = column.array.to_numpy(column.dtype.numpy_dtype, na_value=np.nan)
     return Converted(pd.Series(values, column.index))
 
@@ -136,16 +129,12 @@ def _intervals(column: Any) -> Converted:
 
 def _sparse(column: Any) -> Converted:
     """Make a column dense, which numbers have to be for D-Tale, unless that is too large."""
-    import numpy as np  # noqa: PLC0415 (imported by then)
-
     dense = len(column) * np.dtype(column.dtype.subtype).itemsize
     return convert(column.sparse.to_dense()) if dense <= _DENSE_BYTES else Converted(column)
 
 
 def _ordered_text(column: Any) -> Any:
     """Write values as text that is sorted as they are."""
-    import pandas as pd  # noqa: PLC0415 (imported by then)
-
     codes, values = pd.factorize(column.array, sort=True)
     texts: Any = [text_of(one) for one in values]
     return pd.Series(
@@ -155,8 +144,6 @@ def _ordered_text(column: Any) -> Any:
 
 
 def _category(column: Any) -> Converted:
-    import pandas as pd  # noqa: PLC0415 (imported by then)
-
     categories = column.cat.categories
     if pd.api.types.infer_dtype(categories) in {"string", "boolean"} or (
         pd.api.types.is_numeric_dtype(categories.dtype)
@@ -170,9 +157,6 @@ def _category(column: Any) -> Converted:
 
 def _dates(column: Any) -> Converted:
     """Keep dates that Python has as well; beyond the year 9999 they are text."""
-    import numpy as np  # noqa: PLC0415 (imported by then)
-    import pandas as pd  # noqa: PLC0415 (imported by then)
-
     values = column.to_numpy()
     if np.datetime_data(values.dtype)[0] == "ns" or np.isnat(values).all():
         return Converted(column)
@@ -187,9 +171,6 @@ def _dates(column: Any) -> Converted:
 
 
 def _floats(column: Any) -> Converted:
-    import numpy as np  # noqa: PLC0415 (imported by then)
-    import pandas as pd  # noqa: PLC0415 (imported by then)
-
     values = column.to_numpy()
     if values.dtype == "f2":  # pandas exports three of their digits
         return Converted(column.astype("f4"))

@@ -10,6 +10,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import pandas as pd
+
 from dtale_magics.viewer.frames import order, timestamps
 
 if TYPE_CHECKING:
@@ -41,8 +44,6 @@ def _apply(views: Any, original: Callable[..., Any]) -> Callable[..., Any]:
     del views
 
     def apply(values: Any, function: Any, *args: Any, **kwargs: Any) -> Any:
-        import pandas as pd  # noqa: PLC0415 (imported by then)
-
         # D-Tale applies one function to dates in this module: that of their time stamps.
         if isinstance(values, pd.Series) and order.kind(values) == "M" and len(values):
             return timestamps.timestamps(values)
@@ -63,8 +64,6 @@ def _unique_count(views: Any, original: Callable[..., Any]) -> Callable[..., Any
 
 def _calc_data_ranges(views: Any, original: Callable[..., Any]) -> Callable[..., Any]:
     def calc_data_ranges(data: Any, dtypes: Any = None) -> Any:
-        import pandas as pd  # noqa: PLC0415 (imported by then)
-
         # D-Tale uses ranges of numbers only, but gives up all of them where one column has none.
         safe = len(data) and all(
             order.kind_of(dtype) in {*"biufmM"}
@@ -104,8 +103,6 @@ def _calc_outlier_range(views: Any, original: Callable[..., Any]) -> Callable[..
 
 def _dtype_formatter(views: Any, original: Callable[..., Any]) -> Callable[..., Any]:
     def dtype_formatter(data: Any, dtypes: Any, data_ranges: Any, prev_dtypes: Any = None) -> Any:
-        import numpy as np  # noqa: PLC0415 (imported by then)
-
         describe = original(data, dtypes, data_ranges, prev_dtypes)
 
         def described(index: int, name: str) -> dict[str, Any]:

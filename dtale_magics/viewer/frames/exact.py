@@ -10,6 +10,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import pandas as pd
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
@@ -110,8 +113,6 @@ def real_number(value: Any) -> Any:
 
 def _short_float(value: Any) -> Any:
     """Give a float of four bytes with the digits that it has, and no others."""
-    import numpy as np  # noqa: PLC0415 (imported by then)
-
     number = float(value)
     # NumPy writes 123456792 as 123456790.0, as no other number of four bytes is nearer.
     whole = number.is_integer() and abs(number) <= _LARGEST
@@ -120,8 +121,6 @@ def _short_float(value: Any) -> Any:
 
 def moment(value: Any, *, whole: bool = False) -> str:
     """Write a date as D-Tale does: time and fraction where there are some, or if `whole` is set."""
-    import pandas as pd  # noqa: PLC0415 (imported by then)
-
     stamp = value if isinstance(value, pd.Timestamp) else pd.Timestamp(value)
     day = f"{stamp.year:04d}-{stamp.month:02d}-{stamp.day:02d}"
     text = f"{day} {stamp.hour:02d}:{stamp.minute:02d}:{stamp.second:02d}"
@@ -169,8 +168,6 @@ def _offset(instant: Any) -> str:
 
 def local_time(text: str, instants: Any) -> str:
     """Read a time with an offset that was typed into a cell, as the local time of its column."""
-    import pandas as pd  # noqa: PLC0415 (imported by then)
-
     try:
         stamp = pd.Timestamp(text)
     except ValueError:
@@ -181,7 +178,5 @@ def local_time(text: str, instants: Any) -> str:
 
 
 def _is_missing(value: Any) -> bool:
-    import pandas as pd  # noqa: PLC0415 (imported by then)
-
     missing = pd.isna(value)
     return missing is True or (not hasattr(missing, "__len__") and bool(missing))

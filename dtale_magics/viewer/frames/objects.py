@@ -6,6 +6,9 @@ import datetime as dt
 import decimal
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import pandas as pd
+
 from dtale_magics.viewer.frames.texts import gaps
 
 if TYPE_CHECKING:
@@ -24,8 +27,6 @@ def typed(column: Any) -> Any:
         The column with that type; itself where objects are what D-Tale shows as they are, and None
         where text is what remains.
     """
-    import pandas as pd  # noqa: PLC0415 (imported by then)
-
     kind = pd.api.types.infer_dtype(column, skipna=True)
     ways: dict[str, Callable[[Any], Any]] = {
         "string": _strings,
@@ -83,14 +84,10 @@ def _times(column: Any) -> Any:
 
 
 def _durations(column: Any) -> Any:
-    import pandas as pd  # noqa: PLC0415 (imported by then)
-
     return pd.to_timedelta(column)
 
 
 def _whole_numbers(column: Any) -> Any:
-    import pandas as pd  # noqa: PLC0415 (imported by then)
-
     missing = column.isna()
     whole = [int(one) for one in column[~missing]]
     if not whole:
@@ -112,8 +109,6 @@ def _whole_numbers(column: Any) -> Any:
 
 def _real_numbers(column: Any) -> Any:
     """Make floats of objects, unless that would round one of them."""
-    import numpy as np  # noqa: PLC0415 (imported by then)
-
     missing = gaps(column)
     values = np.full(len(column), np.nan)
     values[~missing] = [float(one) for one in column[~missing]]
@@ -135,8 +130,6 @@ def _decimals(column: Any) -> Any:
 
 def _moments(column: Any) -> Any:
     """Make dates of objects; of several zones they are text, each with its own."""
-    import pandas as pd  # noqa: PLC0415 (imported by then)
-
     missing = gaps(column)
     values = list(column[~missing])
     zones = {str(getattr(one, "tzinfo", None)) for one in values}
@@ -150,6 +143,4 @@ def _moments(column: Any) -> Any:
 
 
 def _objects(values: list[Any]) -> Any:
-    import pandas as pd  # noqa: PLC0415 (imported by then)
-
     return pd.Series(values, dtype=object)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from typing import Any
 
+import numpy as np
+
 _MANY = 10_000
 """Below that, hashing is as quick as sorting."""
 
@@ -42,8 +44,6 @@ class Order:
     """
 
     def __init__(self, values: Any) -> None:
-        import numpy as np  # noqa: PLC0415 (imported by then)
-
         self.kind = values.dtype.kind
         gaps = 0
         if self.kind == "M":
@@ -74,8 +74,6 @@ class Order:
 
     def quantile(self, part: float) -> Any:
         """Interpolate as NumPy does, with the same operations."""
-        import numpy as np  # noqa: PLC0415 (imported by then)
-
         position = (self.count - 1) * part
         place = int(position)
         share = position - place
@@ -85,8 +83,6 @@ class Order:
             return np.float64(lower + step * share if share < _HALF else upper - step * (1 - share))
 
     def _at(self, place: int) -> Any:
-        import numpy as np  # noqa: PLC0415 (imported by then)
-
         if self._ends is None:
             assert self._sorted is not None
             return self._sorted[place]
@@ -109,6 +105,4 @@ def kind(values: Any) -> str:
 
 def kind_of(dtype: Any) -> str:
     """Return the kind of a NumPy type; empty for the others."""
-    import numpy as np  # noqa: PLC0415 (imported by then)
-
     return dtype.kind if isinstance(dtype, np.dtype) else ""

@@ -9,6 +9,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+import pandas as pd
+
 from dtale_magics.viewer.frames import column_names, columns
 
 _NAMED = 3
@@ -47,8 +49,6 @@ def prepare(frame: Any, *, drop_index: bool = False) -> Prepared:
     drop_index
         Whether to leave the index out.
     """
-    import pandas as pd  # noqa: PLC0415 (imported by then)
-
     names = column_names.of(frame, with_index=is_shown(frame.index) and not drop_index)
     parts = [frame.index.get_level_values(level) for level in range(len(names.index))]
     index = pd.RangeIndex(len(frame))
@@ -74,16 +74,12 @@ def prepare(frame: Any, *, drop_index: bool = False) -> Prepared:
 
 def is_shown(index: Any) -> bool:
     """Whether an index is more than the number of the row."""
-    import pandas as pd  # noqa: PLC0415 (imported by then)
-
     named = any(name is not None for name in index.names)
     return named or not index.equals(pd.RangeIndex(len(index)))
 
 
 def _assemble(frame: Any, made: list[Any], levels: int, index: Any) -> Any:
     """Put columns together, in the blocks of `frame` where they have not changed."""
-    import pandas as pd  # noqa: PLC0415 (imported by then)
-
     ours = pd.DataFrame(frame, copy=False).set_axis(index).copy(deep=False)
     ours.columns = pd.RangeIndex(ours.shape[1])
     for position, column in enumerate(made[levels:]):

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def of_duckdb(value: Any, wanted: Wanted) -> Source | None:
     """Read a relation, or what a connection has of its last query."""
-    import pyarrow as pa  # noqa: PLC0415 (duckdb's Arrow form needs it too)
+    import pyarrow as pa
 
     if not hasattr(value, "limit"):
         return of_batches(_reader_of(value), wanted) if value.description else None
@@ -42,7 +42,7 @@ def of_dask(value: Any, wanted: Wanted) -> Source:
 
 def of_batches(reader: Any, wanted: Wanted) -> Source:
     """Take as many batches out of a reader as are wanted."""
-    import pyarrow as pa  # noqa: PLC0415 (it is imported)
+    import pyarrow as pa
 
     batches, count = [], 0
     for batch in reader:

@@ -7,6 +7,9 @@ import itertools
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
+import numpy as np
+import pandas as pd
+
 from dtale_magics.viewer.frames import arrays
 from dtale_magics.viewer.frames.source import Source, Wanted
 
@@ -15,9 +18,6 @@ _LONGEST_EXACT_FLOAT = 2.0**53
 
 def of_python(value: Any, wanted: Wanted) -> Source | None:
     """Read what is Python's own; of an iterator, the first values are taken out of it."""
-    import numpy as np  # noqa: PLC0415 (not at %load_ext)
-    import pandas as pd  # noqa: PLC0415 (not at %load_ext)
-
     if isinstance(value, str | bytes | bytearray | int | float | complex | np.generic):
         return None
     if isinstance(value, range):
@@ -43,8 +43,6 @@ def of_python(value: Any, wanted: Wanted) -> Source | None:
 
 def frame_of(value: Any) -> Any:
     """Make a frame of a list or a dictionary, as D-Tale does."""
-    import pandas as pd  # noqa: PLC0415 (not at %load_ext)
-
     first: Any = value[0] if isinstance(value, list) and value else None
     if type(first).__module__ == "sqlite3" and hasattr(first, "keys"):
         return frame_of_rows(value, first.keys())
@@ -56,8 +54,6 @@ def frame_of(value: Any) -> Any:
 
 def frame_of_rows(rows: Collection[Any], names: Collection[Any]) -> Any:
     """Make a frame of rows whose columns have these names, alike or not."""
-    import pandas as pd  # noqa: PLC0415 (not at %load_ext)
-
     values = [tuple(row) for row in rows]
     frame = _exact(lambda **how: pd.DataFrame(values, columns=range(len(names)), **how))
     frame.columns = pd.Index([str(name) for name in names], dtype=object)

@@ -4,25 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from dtale_magics.errors import UsageError
 
 _SEED = 853
 """Of a generator of its own: the same rows each time, and the user's random numbers stay theirs."""
-
-
-def count_from(text: str, flag: str) -> int:
-    """Read how many rows: ``1000``, ``100_000``, ``1e6``, ``100k``."""
-    plain = text.strip().lower().replace("_", "").replace(",", "")
-    factor = {"k": 1_000, "m": 1_000_000}.get(plain[-1:], 1)
-    try:
-        number = float(plain.rstrip("km") if factor > 1 else plain) * factor
-        if number >= 1 and number == int(number):
-            return int(number)
-    except (ValueError, OverflowError):
-        pass
-    raise UsageError(
-        f"{flag} takes a number of rows, and {text!r} is none.", f"Type for example: {flag} 10000"
-    )
 
 
 def sample(frame: Any, rows: int) -> tuple[Any, int]:
@@ -33,8 +20,6 @@ def sample(frame: Any, rows: int) -> tuple[Any, int]:
     tuple
         The sample, and how many rows there are in all; the frame itself if there are no more.
     """
-    import numpy as np  # noqa: PLC0415 (not at %load_ext)
-
     total = _length(frame)
     if total <= rows:
         return frame, total

@@ -11,12 +11,14 @@ import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import narwhals as nw
+import numpy as np
+import pandas as pd
+
 from dtale_magics.errors import FrameRefusedError
+from dtale_magics.settings import LAZY_ROWS
 from dtale_magics.viewer.frames import arrays, arrow, queries, records, refusals
 from dtale_magics.viewer.frames.source import Source, Wanted
-
-LAZY_ROWS = 100_000
-"""How many rows of a lazy source are shown."""
 
 
 def read(
@@ -88,8 +90,6 @@ def _read(value: Any, wanted: Wanted) -> Source | None:
 
 
 def _of_pandas(value: Any, _: Wanted) -> Source | None:
-    import pandas as pd  # noqa: PLC0415 (not at %load_ext)
-
     if isinstance(value, pd.DataFrame):
         return Source(value)
     if isinstance(value, pd.Series):
@@ -108,7 +108,7 @@ def _of_pandas(value: Any, _: Wanted) -> Source | None:
 def _of_arrow(value: Any, wanted: Wanted) -> Source | None:
     if _root(value) != "pyarrow":
         return None
-    import pyarrow as pa  # noqa: PLC0415 (it is imported)
+    import pyarrow as pa
 
     if isinstance(value, pa.Table):
         return Source(arrow.frame(value))
@@ -153,8 +153,6 @@ def _of_other_libraries(value: Any, wanted: Wanted) -> Source | None:
 
 
 def _of_narwhals(value: Any, wanted: Wanted) -> Source | None:
-    import narwhals as nw  # noqa: PLC0415 (not at %load_ext)
-
     native = value
     if not isinstance(value, nw.DataFrame | nw.LazyFrame | nw.Series):
         value = nw.from_native(value, pass_through=True, allow_series=True)
@@ -177,9 +175,6 @@ def _of_narwhals(value: Any, wanted: Wanted) -> Source | None:
 
 def _frame_of_eager(value: Any) -> Any:
     """Make a frame of one of narwhals by Arrow; what Arrow does not have goes by Python."""
-    import narwhals as nw  # noqa: PLC0415 (imported by then)
-    import pandas as pd  # noqa: PLC0415 (imported by then)
-
     strange = [
         name
         for name, dtype in value.schema.items()
@@ -197,13 +192,13 @@ def _frame_of_eager(value: Any) -> Any:
 def _of_protocols(value: Any, wanted: Wanted) -> Source | None:
     """Read what speaks one of Arrow's C interfaces."""
     if hasattr(value, "__arrow_c_stream__"):
-        import pyarrow as pa  # noqa: PLC0415 (nobody else reads such a stream)
+        import pyarrow as pa
 
         if hasattr(value, "__len__"):
             return Source(arrow.frame(pa.table(value)))
         return queries.of_batches(pa.RecordBatchReader.from_stream(value), wanted)
     if hasattr(value, "__arrow_c_array__"):
-        import pyarrow as pa  # noqa: PLC0415 (nobody else reads it)
+        import pyarrow as pa
 
         return _of_arrow(pa.array(value), wanted)
     return queries.of_lazy_method(value, wanted)
@@ -211,9 +206,6 @@ def _of_protocols(value: Any, wanted: Wanted) -> Source | None:
 
 def _of_methods(value: Any, wanted: Wanted) -> Source | None:
     """Read what says itself how it becomes a frame or an array."""
-    import numpy as np  # noqa: PLC0415 (not at %load_ext)
-    import pandas as pd  # noqa: PLC0415 (not at %load_ext)
-
     if hasattr(value, "__dataframe__"):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that it is an old protocol

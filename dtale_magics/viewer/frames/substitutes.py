@@ -11,6 +11,9 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+from flask import has_request_context, request
+
 from dtale_magics.viewer.frames import description, exact, preparation
 
 if TYPE_CHECKING:
@@ -80,8 +83,6 @@ def _classify_unsigned_numbers(replace: Replace) -> None:
 
 def _format_data(original: Callable[..., Any]) -> Callable[..., Any]:
     def format_data(data: Any, inplace: bool = False, drop_index: bool = False) -> Any:  # noqa: FBT001, FBT002 (D-Tale's signature)
-        import pandas as pd  # noqa: PLC0415 (imported by then)
-
         del inplace  # the user's frame is never changed
         if isinstance(data, pd.Series):
             data = data.to_frame(0 if data.name is None else data.name)
@@ -132,8 +133,6 @@ def _run_query(views: Any, state: Any) -> Callable[..., Any]:
     original = views.run_query
 
     def run_query(*args: Any, **keywords: Any) -> Any:
-        from flask import has_request_context, request  # noqa: PLC0415 (imported by then)
-
         data = original(*args, **keywords)
         if not has_request_context() or request.endpoint not in _WRITTEN:
             return data
@@ -145,8 +144,6 @@ def _run_query(views: Any, state: Any) -> Callable[..., Any]:
 
 def _instants_of_request(state: Any) -> Mapping[str, Any]:
     """Return the columns with a time zone of the frame that is asked for."""
-    from flask import has_request_context, request  # noqa: PLC0415 (imported by then)
-
     data_id = (request.view_args or {}).get("data_id") if has_request_context() else None
     if data_id is None or not state.contains(data_id):
         return {}

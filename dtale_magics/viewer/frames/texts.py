@@ -6,11 +6,12 @@ import datetime as dt
 import decimal
 from typing import Any
 
+import numpy as np
+import pandas as pd
+
 
 def as_text(column: Any) -> Any:
     """Write every value as text; missing ones stay missing."""
-    import pandas as pd  # noqa: PLC0415 (imported by then)
-
     missing = gaps(column)
     values = [None if gap else text_of(one) for one, gap in zip(column, missing, strict=True)]
     return pd.Series(values, index=column.index, dtype=object)
@@ -18,8 +19,6 @@ def as_text(column: Any) -> Any:
 
 def gaps(column: Any) -> Any:
     """Tell which values are missing."""
-    import numpy as np  # noqa: PLC0415 (imported by then)
-
     try:
         return column.isna().to_numpy(dtype=bool)
     except decimal.InvalidOperation:  # a signalling NaN may not be compared
@@ -27,8 +26,6 @@ def gaps(column: Any) -> Any:
 
 
 def _is_gap(value: Any) -> bool:
-    import pandas as pd  # noqa: PLC0415 (imported by then)
-
     if isinstance(value, decimal.Decimal):
         return value.is_qnan()
     missing = pd.isna(value)

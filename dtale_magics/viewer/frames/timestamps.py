@@ -8,6 +8,9 @@ from __future__ import annotations
 import time
 from typing import Any
 
+import numpy as np
+import pandas as pd
+
 _DAY = 86_400
 _NOON = 43_200
 _YEAR_1, _YEAR_9999 = -719_162, 2_932_896
@@ -27,9 +30,6 @@ def timestamps(dates: Any) -> Any:
     ``mktime``, which D-Tale calls, goes there by what it was asked the time before.) NaN where
     there is no date, or none that Python has.
     """
-    import numpy as np  # noqa: PLC0415 (imported by then)
-    import pandas as pd  # noqa: PLC0415 (imported by then)
-
     values = dates.to_numpy()
     ticks = _UNITS[np.datetime_data(values.dtype)[0]]
     whole = values.view("i8")
@@ -61,8 +61,6 @@ def timestamps(dates: Any) -> Any:
 
 def _offsets(seconds: Any, days: Any, outside: Any) -> Any:
     """Return what to add to local times, in seconds since 1970, to get those of UTC."""
-    import numpy as np  # noqa: PLC0415 (imported by then)
-
     first, last = int(days.min()), int(days.max())
     if last - first > _DENSE_DAYS or outside.any():
         known, place = np.unique(days, return_inverse=True)

@@ -110,7 +110,8 @@ def test_filters_sorting_and_rows_stay(kernel: Kernel) -> None:
 def test_it_ends_when_it_is_told_or_its_cell_no_longer_asks(kernel: Kernel) -> None:
     def follows() -> bool:
         kernel.run("df = df.assign(a=df.a + 1)", cell="change")
-        return [row["a"] for row in rows_of(kernel, "df")] == kernel.value("df.a.tolist()")
+        values: list[int] = kernel.value("df.a.tolist()")
+        return [row["a"] for row in rows_of(kernel, "df")] == values
 
     kernel.run("%dtale df --watch", cell="one")
     assert follows()

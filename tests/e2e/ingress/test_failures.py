@@ -12,7 +12,7 @@ import threading
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from playwright.sync_api import expect
@@ -183,7 +183,7 @@ class Stage:
             "no-backend": None,
             "lab": f"http://127.0.0.1:{lab}",
         }
-        routers = {
+        routers: dict[str, Any] = {
             name: {"rule": f"PathPrefix(`/{name}`)", "service": name, "entryPoints": ["web"]}
             for name in ("dtale", "wrong-port", "no-backend")
         }

@@ -116,7 +116,8 @@ def test_the_ten_minute_path_as_it_stands(
     assert dtale_pod
     api.put(*chart_role())
     api.checks_rights = True
-    everybody, one_user = [], []
+    everybody: list[str] = []
+    one_user: list[str] = []
     for command in section("The ten-minute path"):
         of_one = "--user ada" in command or command.startswith("%config")
         (one_user if of_one else everybody).append(command)

@@ -102,7 +102,7 @@ def test_a_kernel_tells_the_address_that_the_hub_made(
         {"host": "apps.example.org", "path": "/dtale/{pod}"},
     ],
 )
-def test_users_share_no_host_unless_somebody_says_so(where: dict[str, str]) -> None:
+def test_users_share_no_host_unless_somebody_says_so(where: dict[str, Any]) -> None:
     with pytest.raises(SettingError, match="share the host") as caught:
         expose(**where)
     assert "--shared-host" in caught.value.hint

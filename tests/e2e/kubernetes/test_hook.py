@@ -234,18 +234,20 @@ def test_a_passing_trouble_is_ridden_out(
 
 def test_a_lost_answer_does_not_make_the_retry_fail(api: ApiStub) -> None:
     """The create arrives, its answer does not: the retry finds its own object."""
-    seen = []
+    seen: list[str] = []
 
     def lose(method: str, path: str) -> None:
         if method == "POST" and path.endswith("/ingresses") and not seen:
             seen.append(path)
-            metadata = {"labels": {"app.kubernetes.io/managed-by": "dtale-magics"}}
-            marks = {"dtale-magics/user": "ada", "dtale-magics/server": ""}
-            metadata |= {"name": "dtale----jupyter-ada", "annotations": marks}
+            metadata = {
+                "name": "dtale----jupyter-ada",
+                "labels": {"app.kubernetes.io/managed-by": "dtale-magics"},
+                "annotations": {"dtale-magics/user": "ada", "dtale-magics/server": ""},
+            }
             ingress = {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress"}
             api.put({**ingress, "metadata": metadata, "spec": {}})
 
-    api.faults = lose  # type: ignore[assignment]
+    api.faults = lose
     start_one(api)
     (ingress,) = api.find("Ingress")
     assert ingress["spec"]["rules"][0]["host"] == "ada.dtale.example.org"

@@ -11,6 +11,7 @@ import urllib.error
 import urllib.request
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from http.cookies import SimpleCookie
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -97,6 +98,9 @@ class Stage:
         assert cookie["httpOnly"]
         return f"{name}={cookie['value']}"
 
+    def asks_to_sign_in(self, user: str) -> bool:
+        return self.get(user).status == 401
+
     def get(self, user: str, path: str = "/x", **headers: str) -> Answer:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         return self.traefik.get(f"{user}.{DOMAIN}", path, headers=named)
@@ -131,7 +135,7 @@ def stage(dtale_pod: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         browser = stack.enter_context(open_browser("--host-resolver-rules=MAP *.test 127.0.0.1"))
         one = Stage(hub, traefik, browser, public, service, nginx, ingress)
         for user in ("ada", "eve"):
-            traefik.until(lambda user=user: one.get(user).status == 401, "the sign-in stands")
+            traefik.until(partial(one.asks_to_sign_in, user), "the sign-in stands")
         yield one
         for context in browser.contexts:
             context.close()

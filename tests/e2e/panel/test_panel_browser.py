@@ -215,9 +215,7 @@ def test_a_stranger_a_new_link_and_outputs_that_are_cleared(stage: Stage) -> Non
     assert eda.page.request.get(grid.url).status == 200
 
     # With the last panel goes the subscription.
-    panels = (
-        "from dtale_magics.frontend import controller as c; print(c._Current.controller.watched)"
-    )
+    panels = "from dtale_magics import session; print(session.current().controller.watched)"
     eda.command("notebook:clear-all-cell-outputs")
     expect(eda.page.locator(".dtale-panel")).to_have_count(0)
     eda.cell(3).locator(".cm-content").first.fill(panels)

@@ -55,14 +55,14 @@ def execute(tmp_path: Path, ports: range, monkeypatch: pytest.MonkeyPatch) -> nb
             nbformat.v4.new_code_cell(cell, id=f"cell-{number}")
             for number, cell in enumerate(CELLS)
         ]
-        notebook = nbformat.v4.new_notebook(cells=cells)
+        notebook: nbformat.NotebookNode = nbformat.v4.new_notebook(cells=cells)
         NotebookClient(notebook, timeout=90, kernel_name="python3").execute()
     return notebook
 
 
 def without_times(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """Leave out what nbclient itself adds: when a cell ran, and random ids of live widgets."""
-    copy = nbformat.reads(nbformat.writes(notebook), as_version=4)
+    copy: nbformat.NotebookNode = nbformat.reads(nbformat.writes(notebook), as_version=4)
     copy.metadata.pop("widgets", None)
     for cell in copy.cells:
         cell.metadata.pop("execution", None)
@@ -163,4 +163,5 @@ def _next_update(kernel: Kernel) -> dict[str, Any]:
     while True:
         message = kernel._next_message(deadline)
         if message["msg_type"] == "update_display_data" and "Rome" in str(message["content"]):
-            return message["content"]["data"]
+            data: dict[str, Any] = message["content"]["data"]
+            return data

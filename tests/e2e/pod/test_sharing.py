@@ -12,13 +12,14 @@ import sys
 import tempfile
 import threading
 import time
+from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import psutil
 import pytest
 
-from dtale_magics.pod import passing, peers, steering
+from dtale_magics.pod import inbox, passing, peers, steering
 from dtale_magics.serving import listener
 from dtale_magics.system import procfs
 from tests.support import proxies
@@ -37,6 +38,10 @@ TIMES = int(os.environ.get("DTALE_MAGICS_TAKEOVERS", "200"))
 def four(start_miniature: StartMiniature) -> list[MiniatureKernel]:
     """Four kernels that share the port."""
     return sharing(start_miniature, "abcd")
+
+
+def have_the_same_sockets(one: MiniatureKernel, other: MiniatureKernel) -> bool:
+    return bool(one.state()["sockets"] == other.state()["sockets"])
 
 
 def sharing(start_miniature: StartMiniature, names: str) -> list[MiniatureKernel]:
@@ -390,7 +395,7 @@ def test_others_may_be_suspended_one_after_the_other(
     order = random.Random(4).sample(found[:-1], 3)
     for one in order:
         one.resume()
-        eventually(lambda one=one: one.state()["sockets"] == found[-1].state()["sockets"])
+        eventually(partial(have_the_same_sockets, one, found[-1]))
         each_answers(port, [one, found[-1]], 10)
     order[0].kill()
     found[-1].kill()
@@ -605,7 +610,7 @@ def test_garbage_wrong_descriptors_and_thousands_of_them_on_the_passing_socket(
                     b"",
                     b"\0" * 12,
                     chance.randbytes(12),
-                    passing.FRAME.pack(passing.MARK, time.monotonic() + 5),
+                    inbox.FRAME.pack(inbox.MARK, time.monotonic() + 5),
                 ]
             )
             some = chance.choice([[], [left.fileno()], [null.fileno()], [left.fileno()] * 5])

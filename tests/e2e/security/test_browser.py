@@ -18,7 +18,7 @@ from tests.support.browser import SECONDS, Traffic, open_browser
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from playwright.sync_api import BrowserContext, Page
+    from playwright.sync_api import BrowserContext, FilePayload, Page
 
     from tests.support.kernels import Kernel, StartKernel
 
@@ -163,7 +163,7 @@ def _charts(tab: Tab, kernel: Kernel) -> None:
 
 def _upload(tab: Tab, kernel: Kernel) -> None:
     page = tab.open("popup/upload/1")
-    file = {"name": "planets.csv", "mimeType": "text/csv", "buffer": UPLOAD}
+    file: FilePayload = {"name": "planets.csv", "mimeType": "text/csv", "buffer": UPLOAD}
     page.locator("input[type=file]").first.set_input_files(file)
     page.get_by_role("button", name="Load", exact=True).click()
     page.wait_for_url("**/2")

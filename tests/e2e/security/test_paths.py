@@ -57,7 +57,7 @@ def url(kernel: Kernel) -> str:
 def paths(kernel: Kernel) -> list[str]:
     """One path for each of D-Tale's routes."""
     code = (
-        "[r.rule for r in dtale_magics.session.current()._viewer"
+        "[r.rule for r in dtale_magics.session.current().frames.viewer"
         ".app('/' + dtale_magics.session.current().slug).url_map.iter_rules()]"
     )
     rules = kernel.value(code)

@@ -85,7 +85,8 @@ def url(kernel: Kernel) -> str:
 @pytest.fixture(scope="module")
 def routes(kernel: Kernel) -> list[Route]:
     code = (
-        "[(r.rule, r.endpoint, sorted(r.methods)) for r in dtale_magics.session.current()._viewer"
+        "[(r.rule, r.endpoint, sorted(r.methods))"
+        " for r in dtale_magics.session.current().frames.viewer"
         ".app('/' + dtale_magics.session.current().slug).url_map.iter_rules()]"
     )
     kernel.run("import dtale_magics.session")
@@ -428,7 +429,7 @@ def test_a_new_link_makes_the_old_one_dead_at_once(kernel: Kernel, url: str) -> 
     assert page.status == 200
     assert old not in page.text
     assert kernel.value("inst._main_url").startswith(f"{new}/dtale/main/")
-    assert kernel.value("dtale_magics.session.current().frames()[0].url").startswith(new)
+    assert kernel.value("dtale_magics.session.current().frames.all()[0].url").startswith(new)
     assert len(plain_http.grid(f"{new}/dtale/main/1")) == 3
 
 

@@ -27,7 +27,7 @@ FRAME = {
     "g": [1e300, 0.0, np.nan],
     "t": ["nan", None, "x"],
     "s": np.array([123456792, 0.1, np.nan], dtype="f4"),
-    "z": pd.to_datetime(["2024-10-27 00:30", "2024-10-27 01:30", None], utc=True).tz_convert(
+    "z": pd.to_datetime(["2024-10-27 00:30", "2024-10-27 01:30", "NaT"], utc=True).tz_convert(
         "Europe/Berlin"
     ),
 }

@@ -277,8 +277,8 @@ def test_a_request_before_dtale_is_there_imports_nothing(start_kernel: StartKern
 
 
 def fresh_kernel() -> Kernel:
-    from tests.support.kernels import Kernel  # noqa: PLC0415 (a class at run time, a type above)
-    from tests.support.ports import PortClaims  # noqa: PLC0415
+    from tests.support.kernels import Kernel
+    from tests.support.ports import PortClaims
 
     with PortClaims() as claims:
         return Kernel(claims.take()).start()
