@@ -137,6 +137,10 @@ class Session:
         base = self.reach.best_base() or f"http://{HOST}:{self.port}"
         return f"{base}/{segment}"
 
+    def page_capability(self) -> str:
+        """Return the first path segment of the pod's page; empty if nobody has asked for it."""
+        return self.pages.capability.current() or ""
+
     def is_own_url(self, url: str) -> bool:
         """Whether `url` is, or once was, under this kernel's slug, on whatever port."""
         return any(f"/{slug}" in url for slug in self._slugs) or self._was_plain(url)

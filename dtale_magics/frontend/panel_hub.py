@@ -84,7 +84,9 @@ class Hub(ipywidgets.Widget):  # type: ignore[misc]
 
     def _links(self) -> dict[str, Any]:
         links = self._controller.links()
-        return links if self._has_page else {**links, "slug": "", "ports": [], "ways": []}
+        return (
+            links if self._has_page else {**links, "slug": "", "page": "", "ports": [], "ways": []}
+        )
 
     def wake(self) -> None:
         """Follow every change from now on."""

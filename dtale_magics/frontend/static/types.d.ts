@@ -109,6 +109,8 @@ export interface Way extends Base {
 export interface Links {
   slug: string;
   owner: string;
+  /** First segment of the address of the pod's page; "" while there is none. */
+  page: string;
   round: number;
   asked: number;
   ports: number[];
@@ -186,6 +188,8 @@ export interface Shown {
   instead: boolean;
   hasGrid: boolean;
   url: string;
+  /** Address of the pod's page; "" while there is none. */
+  page: string;
   best: Way | null;
   tried: boolean;
 }
