@@ -24,7 +24,7 @@ _BYTES = 16
 """128 random bits."""
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_DURATION = re.compile(r"(\d{1,6})\s*([smhd])")
+_DURATION = re.compile(r"([0-9]{1,6})\s*([smhd])")
 _LONGEST_DAYS = 90
 
 

@@ -37,7 +37,7 @@ export function remember(known, listing) {
  */
 export function address(notebooks, notebook, frame) {
   const alike = notebooks.filter((one) => one.label === notebook.label).length > 1;
-  const owner = alike ? `~${notebook.owner.slice(0, 6)}` : "";
+  const owner = alike ? `@${notebook.owner.slice(0, 6)}` : "";
   return `#${encodeURIComponent(notebook.label)}${owner}/${encodeURIComponent(frame.name)}`;
 }
 
@@ -48,7 +48,7 @@ export function address(notebooks, notebook, frame) {
  * @returns {Wanted | null}
  */
 export function read(hash) {
-  const found = /^#([^/~]+)(?:~([0-9a-f]{1,16}))?\/([^/]+)$/.exec(hash.replaceAll("%7E", "~"));
+  const found = /^#([^/@]+)(?:@([0-9a-f]{1,16}))?\/([^/]+)$/.exec(hash);
   if (!found) return null;
   try {
     const [label, frame] = [found[1], found[3]].map(decodeURIComponent);
