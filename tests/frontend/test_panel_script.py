@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.support.node import node, run_tests
-
 from dtale_magics.frontend import panel_module
+from tests.support.node import node, run_tests
 
 TESTS = Path(__file__).parent / "static"
 STATIC = Path(panel_module.__file__).parent / "static"

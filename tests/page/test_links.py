@@ -5,7 +5,6 @@ import time
 import pytest
 
 from dtale_magics.errors import UsageError
-from dtale_magics.page import links
 from dtale_magics.page.links import Links, duration
 
 
@@ -19,11 +18,11 @@ def test_a_link_is_good_until_it_expires(monkeypatch: pytest.MonkeyPatch) -> Non
     assert [one.name for one in kept.living()] == ["df", "other"]
     assert link.slug not in repr(link)
     now, ticks = time.time(), time.monotonic()
-    monkeypatch.setattr(links.time, "time", lambda: now + 61)
+    monkeypatch.setattr("time.time", lambda: now + 61)
     assert kept.find(link.slug) is None
     assert kept.living() == [other]
-    monkeypatch.setattr(links.time, "time", lambda: now - 9999)  # the clock was put back
-    monkeypatch.setattr(links.time, "monotonic", lambda: ticks + 8 * 3600 + 1)
+    monkeypatch.setattr("time.time", lambda: now - 9999)  # the clock was put back
+    monkeypatch.setattr("time.monotonic", lambda: ticks + 8 * 3600 + 1)
     assert kept.find(other.slug) is None
 
 

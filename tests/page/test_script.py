@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.support.node import run_tests
-
 from dtale_magics.page import files
+from tests.support.node import run_tests
 
 STATIC = Path(files.__file__).parent / "static"
 

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import pytest
-from tests.support import in_process
 
 from dtale_magics.errors import UsageError
 from dtale_magics.viewer import rows
 from dtale_magics.viewer.rows import Frame, Rows, View
+from tests.support import in_process
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,7 +28,9 @@ FRAME = pd.DataFrame(
         "number": [3, 1, 2, 5],
         "real": [0.1, np.nan, -2.5, np.inf],
         "text": ["beta", "Alpha", None, "a.b"],
-        "day": pd.to_datetime(["2024-03-01", "2024-03-31 12:00", "2024-04-01", None], format="ISO8601"),
+        "day": pd.to_datetime(
+            ["2024-03-01", "2024-03-31 12:00", "2024-04-01", "NaT"], format="ISO8601"
+        ),
         "flag": [True, False, True, False],
         "big": [2**63 - 1, 2**53 + 1, -1, 0],
         "kind": pd.Categorical(["x", "y", "x", None]),
@@ -108,9 +110,7 @@ def test_values_are_as_exact_as_in_the_grid(show: Show) -> None:
         ("maybe", "is missing", [1]),
     ],
 )
-def test_filters_find_what_they_say(
-    show: Show, column: str, typed: str, found: list[int]
-) -> None:
+def test_filters_find_what_they_say(show: Show, column: str, typed: str, found: list[int]) -> None:
     assert numbers(frame_of(show(FRAME)), filters=[(column, typed)]) == found
 
 
@@ -143,7 +143,7 @@ def test_what_cannot_be_compared_is_sorted_as_it_reads(show: Show) -> None:
 def test_what_is_no_value_is_refused_and_never_evaluated(
     show: Show, column: str, typed: str
 ) -> None:
-    with pytest.raises(UsageError, match="is no (number|date)"):
+    with pytest.raises(UsageError, match=r"is no (number|date)"):
         numbers(frame_of(show(FRAME)), filters=[(column, typed)])
 
 
