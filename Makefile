@@ -7,6 +7,10 @@
 #   make nightly the magics and the panel on ipykernel 6, in an environment of its own
 #   make bench   speed and memory beside plain D-Tale, see docs/performance.md
 #   make soak    kernels that contend for a port at random: SECONDS=600, SEED= to repeat a run
+#   make docs    the site, in build/site; a warning is an error
+#   make matrix  some tests on every Python that is here, and on the lowest versions: TESTS= for others
+#   make dist    the sdist and the wheel, in dist/, tried in an environment of their own
+#   make pictures  the pictures of README and site, from the real thing (Linux, as root)
 #   make clean   remove .venv, the demo's copies and every cache
 
 PYTHON ?= python3
@@ -16,6 +20,9 @@ JOBS ?= 3
 BENCH ?=
 SECONDS ?= 600
 SEED ?=
+PYTHONS ?= 3.10 3.12 3.13
+# In each of these one fault of a version would show, and none needs a browser.
+TESTS ?= tests/test_settings.py tests/frontend tests/system tests/reach tests/e2e/test_quickstart.py tests/e2e/test_magics.py
 VENV := .venv
 BIN := $(VENV)/bin
 # Running a notebook changes it: the demo works on copies.
@@ -27,7 +34,7 @@ QUIET_LAB := --ServerApp.tornado_settings='{"page_config_data":{"buildCheck":Fal
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint nightly bench soak clean
+.PHONY: demo test lint nightly bench soak docs matrix dist pictures clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/stamp-demo
@@ -59,8 +66,31 @@ bench: $(VENV)/stamp-chromium
 soak: $(VENV)/stamp-test
 	$(BIN)/python -m benchmarks.soak --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
 
+docs: $(VENV)/stamp-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "The site: build/site/index.html"
+
+matrix: $(PYTHONS:%=matrix-%-newest) matrix-$(firstword $(PYTHONS))-lowest
+
+# make matrix-3.12-newest, make matrix-3.10-lowest; pyenv's Pythons are found besides those in PATH.
+matrix-%: $(VENV)/stamp-test
+	@PATH="$$PATH:$$(printf '%s:' $${PYENV_ROOT:-$$HOME/.pyenv}/versions/*/bin)" \
+		$(BIN)/uv venv --quiet --clear --python $(firstword $(subst -, ,$*)) $(VENV)-matrix/$*
+	$(BIN)/uv pip install --quiet --python $(VENV)-matrix/$* --editable '.[test]' \
+		$(if $(findstring lowest,$*),--resolution lowest-direct)
+	$(VENV)-matrix/$*/bin/python -m pytest $(TESTS)
+
+dist: $(VENV)/stamp-test
+	rm -rf dist
+	$(BIN)/python -m build --installer uv
+	$(BIN)/twine check --strict dist/*
+	$(BIN)/python -m pytest tests/e2e/test_package.py
+
+pictures: $(VENV)/stamp-chromium
+	$(BIN)/python docs/pictures/take.py
+
 clean:
-	rm -rf $(DEMO) $(VENV) $(VENV)-ipykernel6 .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	rm -rf $(DEMO) $(VENV) $(VENV)-matrix $(VENV)-ipykernel6 .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamps make a second run quick: they are older than pyproject.toml when it has changed.
@@ -81,6 +111,10 @@ $(VENV)/stamp-demo: $(VENV)/stamp-venv pyproject.toml
 $(VENV)/stamp-test: $(VENV)/stamp-venv pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable '.[test]'
 	@touch $@ $(VENV)/stamp-demo
+
+$(VENV)/stamp-docs: $(VENV)/stamp-venv pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable '.[docs]'
+	@touch $@
 
 $(VENV)/stamp-chromium: $(VENV)/stamp-test
 	$(BIN)/python -m tests.support.chromium

@@ -16,33 +16,8 @@ JSON_VERSION = 1
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one subcommand and return the exit code."""
-    from dtale_magics.kubernetes import cli
-    from dtale_magics.kubernetes.parser import HELP, add_arguments
-
-    parser = _Parser(prog="python -m dtale_magics", description=__doc__)
-    parser.add_argument("--version", action="version", version=f"dtale_magics {VERSION}")
-    commands = parser.add_subparsers(required=True)
-    listing = commands.add_parser("list", help="list every D-Tale of this user in this pod")
-    listing.add_argument("--json", action="store_true", help="for programs")
-    listing.set_defaults(run=_list)
-    checking = commands.add_parser(
-        "check",
-        help="find out by which URL each D-Tale is seen",
-        epilog="Exit code: 0 each is reached, by the browser or, where none has told, by its "
-        "kernel from outside; 1 one is not, or nothing runs; 2 a wrong setting.",
-    )
-    checking.add_argument("--json", action="store_true", help="for programs")
-    checking.set_defaults(run=_check)
-    paging = commands.add_parser(
-        "page", help="print the link of the pod's page, which shows every notebook and frame"
-    )
-    paging.add_argument("--new-link", action="store_true", help="replace it; the old one is dead")
-    paging.set_defaults(run=_page)
-    rendering = commands.add_parser("manifests", help=HELP)
-    add_arguments(rendering)
-    rendering.set_defaults(run=cli.run)
     try:
-        given = parser.parse_args(arguments)
+        given = parser().parse_args(arguments)
         code: int = given.run(given)
     except DtaleMagicsError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
@@ -53,6 +28,38 @@ def main(arguments: list[str] | None = None) -> int:
         print("Run it where notebooks run: dtale_magics has all it needs there.", file=sys.stderr)
         return 2
     return code
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return what reads the command line."""
+    from dtale_magics.kubernetes.command import cli
+    from dtale_magics.kubernetes.command.parser import HELP, add_arguments
+
+    whole = _Parser(prog="python -m dtale_magics", description=__doc__)
+    whole.add_argument("--version", action="version", version=f"dtale_magics {VERSION}")
+    commands = whole.add_subparsers(required=True)
+    listing = commands.add_parser("list", help="list every D-Tale of this user in this pod")
+    listing.add_argument("--json", action="store_true", help="for programs; it contains the links")
+    listing.set_defaults(run=_list)
+    checking = commands.add_parser(
+        "check",
+        help="find out by which URL each D-Tale is seen",
+        epilog="Exit code: 0 each is reached, by the browser or, where none has told, by its "
+        "kernel from outside; 1 one is not, or nothing runs; 2 a wrong setting.",
+    )
+    checking.add_argument(
+        "--json", action="store_true", help="for programs and for issues: no links, no names"
+    )
+    checking.set_defaults(run=_check)
+    paging = commands.add_parser(
+        "page", help="print the link of the pod's page, which shows every notebook and frame"
+    )
+    paging.add_argument("--new-link", action="store_true", help="replace it; the old one is dead")
+    paging.set_defaults(run=_page)
+    rendering = commands.add_parser("manifests", help=HELP)
+    add_arguments(rendering)
+    rendering.set_defaults(run=cli.run)
+    return whole
 
 
 class _Parser(argparse.ArgumentParser):
@@ -89,6 +96,7 @@ def _page(given: argparse.Namespace) -> int:
 
 def _check(given: argparse.Namespace) -> int:
     from dtale_magics import session
+    from dtale_magics.frontend import report
     from dtale_magics.frontend.display import check_text
     from dtale_magics.pod import peers
 
@@ -100,7 +108,11 @@ def _check(given: argparse.Namespace) -> int:
     without = None if checks else session.current().check().as_dict()
     reached = bool(checks) and all(map(_is_reached, checks))
     if given.json:
-        print(_json(reachable=reached, kernels=checks, without_kernel=without))
+        # It is pasted into issues: of names and addresses nothing is left.
+        kernels = [{"pid": one["pid"], **report.outline(one)} for one in checks]
+        alone = None if without is None else report.outline(without)
+        facts = report.environment(session.current().settings())
+        print(_json(reachable=reached, kernels=kernels, without_kernel=alone, **facts))
     else:
         print(check_text(checks or [{"label": "no notebook", **(without or {})}]))
     return 0 if reached else 1
@@ -114,7 +126,7 @@ def _is_reached(check: dict[str, Any]) -> bool:
 
 
 def _json(**told: Any) -> str:
-    return json.dumps({"version": JSON_VERSION, "dtale_magics": VERSION, **told}, indent=2)
+    return json.dumps({"version": JSON_VERSION, **told, "dtale_magics": VERSION}, indent=2)
 
 
 if __name__ == "__main__":

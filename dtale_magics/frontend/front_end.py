@@ -25,8 +25,10 @@ def _request(shell: InteractiveShell | None) -> dict[str, Any]:
 def is_page(shell: InteractiveShell | None) -> bool:
     """Whether a page may be there, and not only nbclient or papermill.
 
-    Their clients take no input; pages do.
+    Their clients take no input; pages do. Voilà runs a notebook by nbclient, and shows a page then.
     """
+    if any(name.startswith("VOILA_") for name in os.environ):
+        return True
     return bool(_request(shell).get("content", {}).get("allow_stdin", True))
 
 

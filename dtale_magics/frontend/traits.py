@@ -12,22 +12,38 @@ class Configured(Magics):
     """Magics with settings; what holds of them, `dtale_magics.settings` says."""
 
     min_port = Int(
-        None, min=1, max=65535, allow_none=True, help="First port to look at (DTALE_MIN_PORT)."
+        None,
+        min=1,
+        max=65535,
+        allow_none=True,
+        help="First port to look at, by default 40000 (DTALE_MIN_PORT).",
     ).tag(config=True)
     max_port = Int(
-        None, min=1, max=65535, allow_none=True, help="Last port to look at (DTALE_MAX_PORT)."
+        None,
+        min=1,
+        max=65535,
+        allow_none=True,
+        help="Last port to look at, by default 49000 (DTALE_MAX_PORT).",
     ).tag(config=True)
     ingress_port = Int(
-        None, min=1, max=65535, allow_none=True, help="Port that the ingress exposes."
+        None,
+        min=1,
+        max=65535,
+        allow_none=True,
+        help="The one port that the outside can reach, by default the first of the configured "
+        "range (DTALE_INGRESS_PORT).",
     ).tag(config=True)
     ingress_url = Unicode(
-        None, allow_none=True, help="URL of the ingress port (DTALE_INGRESS_URL)."
+        None,
+        allow_none=True,
+        help="Where the outside sees that port, with {user} {server} {pod} {namespace} filled in; "
+        "with {port} in it, every port is seen (DTALE_INGRESS_URL).",
     ).tag(config=True)
     proxy_url = Unicode(
         None,
         allow_none=True,
-        help="Where a hosted notebook proxies a port, such as /studio/proxy/{port} "
-        "(DTALE_PROXY_URL).",
+        help="Where a hosted notebook proxies a port, such as /studio/proxy/{port}; by "
+        "default as jupyter-server-proxy does (DTALE_PROXY_URL).",
     ).tag(config=True)
     open_access = Bool(
         None,

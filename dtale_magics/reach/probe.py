@@ -13,31 +13,20 @@ import ssl
 import threading
 import time
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from dtale_magics.reach import finding
-from dtale_magics.serving import identity
+from dtale_magics.reach import causes
+from dtale_magics.reach.finding import Finding
+from dtale_magics.serving import identity, web
 from dtale_magics.system import http
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from dtale_magics.reach.finding import Finding
-
 SECONDS = 2.5
 """How long all probes together may take; a check has three seconds."""
-
-_OUR_404 = b"There is nothing to see without the full link."
-"""What every D-Tale with this extension says to those without the link."""
-
-_STATUSES: dict[int, type[Finding]] = {
-    401: finding.SignIn,
-    403: finding.SignIn,
-    502: finding.BadGateway,
-    503: finding.Unavailable,
-    504: finding.GatewayTimeout,
-}
 
 
 @dataclass(frozen=True)
@@ -98,7 +87,7 @@ def ask_all(
         findings[index] = one
         found(index, one)
     for index in set(range(len(questions))) - set(findings):
-        findings[index] = finding.TimedOut()
+        findings[index] = Finding(causes.TIMED_OUT)
         found(index, findings[index])
     return [findings[index] for index in range(len(questions))]
 
@@ -117,25 +106,27 @@ def ask(question: Question, seconds: float = SECONDS) -> Finding:
 
 def _judge(question: Question, answer: http.Answer, milliseconds: int) -> Finding:
     status, headers, body = answer
-    said = _identity(body) if status == 200 else None  # noqa: PLR2004 (OK)
+    said = _identity(body) if status == HTTPStatus.OK else None
     if said is not None:
         if said["owner"] != question.owner:
             known = question.others.get(str(said["owner"]))
-            return finding.OtherDtale() if known is None else finding.AnotherNotebook(known)
+            if known is None:
+                return Finding(causes.OTHER_DTALE)
+            return Finding(causes.ANOTHER_NOTEBOOK, label=known)
         asked = urlsplit(question.base).path
         seen = f"{said.get('prefix')}{said.get('unknown')}"
         if said.get("unknown") or seen.rstrip("/") != asked.rstrip("/"):
-            return finding.WrongPrefix(asked, seen)
-        return finding.Ours(milliseconds)
-    if 300 <= status < 400:  # noqa: PLR2004 (redirections)
+            return Finding(causes.WRONG_PREFIX, asked=asked, seen=seen)
+        return Finding(causes.OURS, milliseconds)
+    if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
         where = urlsplit(headers.get("Location", ""))
-        return finding.SignIn(f"{where.netloc}{where.path}")
-    if status == 404:  # noqa: PLR2004 (not found)
-        return finding.OtherDtale() if _OUR_404 in body else finding.NoRoute()
+        return Finding(causes.SIGN_IN, where=f"{where.netloc}{where.path}")
+    if status == HTTPStatus.NOT_FOUND and web.NOT_FOUND in body:
+        return Finding(causes.OTHER_DTALE)
     if b'type="password"' in body.lower():
-        return finding.SignIn()
-    kind = _STATUSES.get(status)
-    return finding.SomethingElse(status) if kind is None else kind()
+        return Finding(causes.SIGN_IN)
+    cause = causes.BY_STATUS.get(status)
+    return Finding(causes.SOMETHING_ELSE, status=status) if cause is None else Finding(cause)
 
 
 def _identity(body: bytes) -> dict[str, Any] | None:
@@ -150,15 +141,15 @@ def _identity(body: bytes) -> dict[str, Any] | None:
 def _failure(error: Exception, host: str) -> Finding:
     match error:
         case ssl.SSLCertVerificationError():
-            return finding.BadCertificate(error.verify_message)
+            return Finding(causes.BAD_CERTIFICATE, why=error.verify_message)
         case ssl.SSLError():
-            return finding.Unreachable(f"TLS: {error.reason or error}")
+            return Finding(causes.UNREACHABLE, why=f"TLS: {error.reason or error}")
         case socket.gaierror():
-            return finding.NameNotFound(host)
+            return Finding(causes.NAME_NOT_FOUND, host=host)
         case ConnectionRefusedError():
-            return finding.Refused()
+            return Finding(causes.REFUSED)
         case TimeoutError():
-            return finding.TimedOut()
+            return Finding(causes.TIMED_OUT)
         case OSError() if error.strerror:
-            return finding.Unreachable(error.strerror)
-    return finding.Unreachable(type(error).__name__)
+            return Finding(causes.UNREACHABLE, why=error.strerror)
+    return Finding(causes.UNREACHABLE, why=type(error).__name__)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import os
 import socket
@@ -10,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from dtale_magics.reach.causes import WAYS
 from dtale_magics.system import jupyter_server
 
 if TYPE_CHECKING:
@@ -54,8 +54,8 @@ class PublicUrl:
 
     def as_dict(self) -> dict[str, Any]:
         """Return what a page may know."""
-        told = ("source", "base", "port", "evidence")
-        return {name: value for name, value in dataclasses.asdict(self).items() if name in told}
+        told = {name: getattr(self, name) for name in ("source", "base", "port", "evidence")}
+        return {**told, "way": WAYS[self.source]}
 
 
 def candidates(

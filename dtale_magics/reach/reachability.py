@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING, Any, Protocol
 
 from dtale_magics.errors import SettingError
-from dtale_magics.reach import finding, probe, public_urls, verdict
+from dtale_magics.reach import causes, finding, probe, public_urls, verdict
 from dtale_magics.reach.verdict import Row, Verdict
 from dtale_magics.serving import identity
 
@@ -98,6 +98,9 @@ class Reachability:
                 "asked": self._asked,
                 "ways": [url.as_dict() for url in urls],
                 "others": {owner: label for owner, (label, _) in self._siblings.items()},
+                "max_owners": identity.MAX_OWNERS,
+                "protocol": identity.PROTOCOL,
+                **causes.for_page(),
             }
 
     def told(self, text: str) -> None:
@@ -166,8 +169,8 @@ class Reachability:
         own = [row for row in rows if row.port in ports]
         outside = [row for row in own if row.source != "loopback"]
         likely = [
-            *(row for row in own if isinstance(row.browser, finding.Ours)),
-            *(row for row in outside if isinstance(row.kernel, finding.Ours)),
+            *(row for row in own if row.browser is not None and row.browser.is_ours),
+            *(row for row in outside if row.kernel is not None and row.kernel.is_ours),
             *(row for row in outside if row.source in {"ingress", "hub"}),
         ]
         return likely[0].base if likely else None
@@ -279,7 +282,7 @@ class Reachability:
 
 
 def _cause(row: Row | None) -> str:
-    return "" if row is None or row.browser is None else row.browser.cause
+    return "" if row is None or row.browser is None else row.browser.cause.name
 
 
 def _row(said: Mapping[str, Any]) -> Row:

@@ -21,8 +21,8 @@ PATH = "/_magics/who/"
 PROTOCOL = 1
 """Version of the answer."""
 
-MOST_OWNERS = 64
-"""So many may be asked for at once."""
+MAX_OWNERS = 64
+"""Maximum number of owners in one question."""
 
 _ASKED = re.compile(r"(.*)/_magics/who/([0-9a-f]{16}(?:\.[0-9a-f]{16}){0,63})")
 _OWNER = re.compile("[0-9a-f]{16}")
@@ -35,7 +35,7 @@ def is_owner(text: str) -> bool:
 
 def path(owners: Iterable[str]) -> str:
     """Return what to append to a base URL, to ask whether one of `owners` answers there."""
-    return PATH + ".".join([*owners][:MOST_OWNERS])
+    return PATH + ".".join([*owners][:MAX_OWNERS])
 
 
 def answer(environ: Mapping[str, Any], owner: str, prefix: str, rest: str) -> Response | None:

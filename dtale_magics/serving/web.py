@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from werkzeug.wrappers import Request, Response
 
 from dtale_magics.serving import guard, identity, request_path
-from dtale_magics.serving.server import CONNECTION_KEY
+from dtale_magics.serving.transport.server import CONNECTION_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -31,11 +31,17 @@ _PAGE = "_pod/"
 _SHUTDOWN = "/shutdown"
 """D-Tale's own would end the first Werkzeug server of the process, and drop every frame."""
 
-_NOT_FOUND = b"""\
-<!doctype html><meta charset="utf-8"><title>Not found</title>
-<p>There is nothing to see without the full link. It stands in the notebook, below the cell with
-<code>%dtale</code>; links of a notebook that was restarted are dead.</p>
+NOT_FOUND = b"There is nothing to see without the full link."
+"""What every D-Tale with this extension says to those without the link."""
+
+_NOT_FOUND = (
+    b'<!doctype html><meta charset="utf-8"><title>Not found</title>\n<p>'
+    + NOT_FOUND
+    + b"""
+It stands in the notebook, below the cell with <code>%dtale</code>; links of a notebook that was
+restarted are dead.</p>
 """
+)
 
 _UNTAKEN = """\
 The notebook that this link belongs to does not respond now: it is suspended, or computes without \

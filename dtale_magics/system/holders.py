@@ -9,12 +9,19 @@ import shlex
 import struct
 import sys
 from dataclasses import dataclass
-from typing import NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import psutil
 
 from dtale_magics.state import clock
 from dtale_magics.system import procfs, sockdiag
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_LONGEST_COMMAND = 80
+"""One line of a terminal."""
 
 
 @dataclass(frozen=True)
@@ -129,13 +136,21 @@ def _holder(port: int, pid: int | None, state: str, address: str) -> Holder:
             process = psutil.Process(pid)
             with process.oneshot():
                 user = process.username()
-                command = shlex.join(process.cmdline()) or process.name()
+                command = _shortened(process.cmdline()) or process.name()
                 since = process.create_time()
         except psutil.Error:
             pass  # it ended meanwhile, or hides its details: what is known stays true
-    if len(command) > 80:  # noqa: PLR2004 (one line of a terminal)
-        command = command[:79] + "…"
     return Holder(port, pid, user, command, since, state, address)
+
+
+def _shortened(arguments: Sequence[str]) -> str:
+    """Write a command for one line of a terminal, with names for paths where it is too long."""
+    command = shlex.join(arguments)
+    if len(command) > _LONGEST_COMMAND:
+        command = shlex.join(Path(one).name if one[:1] == "/" else one for one in arguments)
+    if len(command) > _LONGEST_COMMAND:
+        command = command[: _LONGEST_COMMAND - 1] + "…"
+    return command
 
 
 def _owner_of_socket(port: int) -> str:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dtale_magics.frontend import panel_module
+from dtale_magics.frontend.panel import script as panel_module
 from tests.support.node import node, run_tests
 
 TESTS = Path(__file__).parent / "static"
-STATIC = Path(panel_module.__file__).parent / "static"
+STATIC = Path(panel_module.__file__).parents[1] / "static"
 
 
 def test_what_decides_in_the_page() -> None:

@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 
-from dtale_magics.frontend.names import Names
-from dtale_magics.frontend.panel_model import Activity, Button, Facts, Line, Said
-from dtale_magics.frontend.panel_static import StaticPanel
-from dtale_magics.frontend.panel_view import broken, describe
-from dtale_magics.frontend.preview import Preview
+from dtale_magics.frontend.panel.model import Activity, Button, Facts, Line, Said
+from dtale_magics.frontend.panel.names import Names
+from dtale_magics.frontend.panel.preview import Preview
+from dtale_magics.frontend.panel.static_form import StaticPanel
+from dtale_magics.frontend.panel.view import broken, describe
 from dtale_magics.news import Event
-from dtale_magics.reach.finding import Ours
+from dtale_magics.reach import causes
+from dtale_magics.reach.finding import Finding
 from dtale_magics.reach.verdict import Row, judge
 from dtale_magics.settings import PortRange
 from dtale_magics.state import FrameInfo, PortHolder, Status
@@ -98,8 +99,8 @@ def test_one_notebook_on_a_laptop_is_told_nothing_of_an_ingress() -> None:
         assert view.concern == ""
 
 
-@pytest.mark.parametrize("found", [None, Ours(1)])
-def test_words_of_clusters_are_for_those_who_have_one(found: Ours | None) -> None:
+@pytest.mark.parametrize("found", [None, Finding(causes.OURS, 1)])
+def test_words_of_clusters_are_for_those_who_have_one(found: Finding | None) -> None:
     row = Row("loopback", "http://127.0.0.1:40001", 40001, found, found)
     alone = Facts(status(ingress_holder=None), [ME], verdict=judge([row]))
     view = describe(alone)

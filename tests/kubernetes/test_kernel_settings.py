@@ -13,7 +13,8 @@ import pytest
 from dtale_magics.__main__ import _is_reached, main
 from dtale_magics.errors import SettingError
 from dtale_magics.frontend.display import verdict_text
-from dtale_magics.reach import finding, public_urls, verdict
+from dtale_magics.reach import causes, public_urls, verdict
+from dtale_magics.reach.finding import Finding
 from dtale_magics.serving import guard
 from dtale_magics.settings import resolve
 from dtale_magics.system import jupyter_server
@@ -120,18 +121,26 @@ def test_a_wildcard_stands_for_every_name_below_it() -> None:
 
 def test_that_the_kernel_does_not_get_there_is_said_by_the_check_alone() -> None:
     base = "https://ada.example.org"
-    seen = verdict.Row("ingress", base, 40000, finding.NoConnection(), finding.Ours(7))
+    seen = verdict.Row(
+        "ingress", base, 40000, Finding(causes.NO_CONNECTION), Finding(causes.OURS, 7)
+    )
     found = verdict.judge([seen])
     assert (found.reachable, found.meaning, found.advice) == (True, "", "")
     assert "egress policy" in found.aside
     assert found.aside in verdict_text(found.as_dict())
-    untrusted = verdict.Row("ingress", base, 40000, finding.BadCertificate(), finding.Ours(7))
+    untrusted = verdict.Row(
+        "ingress", base, 40000, Finding(causes.BAD_CERTIFICATE), Finding(causes.OURS, 7)
+    )
     assert "does not trust the certificate" in verdict.judge([untrusted]).aside
 
 
 def test_a_sign_in_on_another_site_is_said_to_be_one() -> None:
     row = verdict.Row(
-        "ingress", "https://ada.d.elsewhere.test", 40000, finding.SignIn(), finding.NoConnection()
+        "ingress",
+        "https://ada.d.elsewhere.test",
+        40000,
+        Finding(causes.SIGN_IN),
+        Finding(causes.NO_CONNECTION),
     )
     for origin, another in (
         ("https://hub.example.test", True),

@@ -14,7 +14,8 @@ import pytest
 from dtale_magics import url_template
 from dtale_magics.errors import SettingError
 from dtale_magics.frontend.extension import _panel_api as panel_api
-from dtale_magics.reach import finding, probe
+from dtale_magics.reach import causes, probe
+from dtale_magics.reach.finding import Finding
 from dtale_magics.reach.public_urls import candidates
 from dtale_magics.serving import identity
 from dtale_magics.serving.guard import HEADER
@@ -93,7 +94,7 @@ def test_what_a_page_tells_counts_for_its_round_and_nonsense_for_nothing(session
     assert tell(json.dumps(said)) == 200
     verdict = session.reach.verdict()
     assert verdict.reachable
-    assert verdict.summary.endswith(f"by the ingress: {INGRESS}")
+    assert verdict.summary.endswith(f"through the ingress: {INGRESS}")
 
     session.bind(session.settings().range.last)
     assert session.reach.verdict().reachable is None  # that was about other ports
@@ -107,9 +108,9 @@ def test_two_notebooks_are_told_apart(session: Session, ports: range) -> None:
     try:
         base = f"http://127.0.0.1:{other.port}"
         own = probe.Question(base, session.owner, {other.owner: "train.ipynb"})
-        assert probe.ask(own) == finding.AnotherNotebook("train.ipynb")
-        assert probe.ask(probe.Question(base, session.owner)) == finding.OtherDtale()
-        assert isinstance(probe.ask(probe.Question(base, other.owner)), finding.Ours)
+        assert probe.ask(own) == Finding(causes.ANOTHER_NOTEBOOK, label="train.ipynb")
+        assert probe.ask(probe.Question(base, session.owner)) == Finding(causes.OTHER_DTALE)
+        assert probe.ask(probe.Question(base, other.owner)).is_ours
     finally:
         other.stop()
 
@@ -134,9 +135,9 @@ def test_the_check_of_a_kernel_on_three_faces(start_kernel: StartKernel) -> None
         assert time.monotonic() < deadline
         of_all = json.loads(kernel.run(code).stdout)["kernels"]  # other test runs may be at work
         told = next((one for one in of_all if one["pid"] == kernel.pid), None)
-    assert told["label"] == "notebook.ipynb"
-    assert told["advice"].startswith("Point the name")
-    assert told["rows"][0]["kernel"]["cause"] == "name-not-found"
+    assert told["reachable"] is None  # no page has told
+    assert told["ways"][0]["way"] == "ingress"
+    assert told["ways"][0]["kernel"] == "name-not-found"
 
 
 def test_the_command_answers_when_nothing_runs(tmp_path: Path, ports: range) -> None:
@@ -152,8 +153,7 @@ def test_the_command_answers_when_nothing_runs(tmp_path: Path, ports: range) -> 
     assert (printed["version"], printed["kernels"], printed["reachable"]) == (1, [], False)
     told = printed["without_kernel"]
     assert told["reachable"] is False
-    assert "%dtale df" in told["advice"]
-    assert told["rows"][0]["kernel"]["cause"] == "refused"
+    assert told["ways"][0]["kernel"] == "refused"
 
 
 def _ways(url: str | None, ports: list[int], **environ: str) -> list[tuple[str, str, int]]:

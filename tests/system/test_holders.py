@@ -14,6 +14,7 @@ from dtale_magics.system import holders, sockdiag
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 
 class Ports(NamedTuple):
@@ -74,3 +75,24 @@ def test_ports_of_other_processes_are_none_of_ours() -> None:
         assert port in {one.port for one in holders.listening_sockets()}
         assert port not in holders.own_ports()
         process.communicate("\n", timeout=60)
+
+
+def test_who_holds_a_port_is_named_however_long_its_paths_are(tmp_path: Path) -> None:
+    folder = tmp_path / ("a-long-name-" * 8) / "below"
+    folder.mkdir(parents=True)
+    script = folder / "serving.py"
+    script.write_text(
+        "import socket\n"
+        "server = socket.create_server(('127.0.0.1', 0))\n"
+        "print(server.getsockname()[1], flush=True)\n"
+        "input()\n"
+    )
+    command = [sys.executable, str(script), "--root=/srv"]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        said = holders.describe(int(process.stdout.readline()))
+        process.communicate("end\n", timeout=60)
+    assert f"process {process.pid} (python" in said
+    assert "serving.py --root=/srv) of user" in said

@@ -5,21 +5,14 @@ import { isLoopback } from "./ways.js";
 /** @import { Finding, Links } from "./types.d.ts" */
 
 export const PROBE_MS = 2500;
-const MOST_OWNERS = 64;
-/** @type {Record<number, string>} */
-const CAUSES = {
-  401: "sign-in",
-  403: "sign-in",
-  404: "no-route",
-  502: "bad-gateway",
-  503: "unavailable",
-  504: "gateway-timeout",
-};
-
-/** @typedef {Pick<Links, "owner" | "others">} Names whose D-Tale is looked for, and who else is known */
 
 /**
- * Ask whose D-Tale is at a URL: a cause of `dtale_magics.reach.finding`, with what belongs to it.
+ * Whose D-Tale is looked for, who else is known, and what `dtale_magics.reach.causes` says of answers.
+ * @typedef {Pick<Links, "owner" | "others" | "max_owners" | "protocol" | "statuses">} Names
+ */
+
+/**
+ * Ask whose D-Tale is at a URL: a cause of `dtale_magics.reach.causes`, with what belongs to it.
  * @param {{ url: string }} way
  * @param {Names} names
  * @returns {Promise<Finding>}
@@ -29,7 +22,7 @@ export async function probe({ url }, names) {
   if (location.protocol === "https:" && protocol === "http:" && !isLoopback(hostname)) {
     return { cause: "mixed-content" };
   }
-  const owners = [names.owner, ...Object.keys(names.others)].slice(0, MOST_OWNERS);
+  const owners = [names.owner, ...Object.keys(names.others)].slice(0, names.max_owners);
   const who = `${url}/_magics/who/${owners.join(".")}`;
   const signal = AbortSignal.timeout(PROBE_MS);
   /** @type {RequestInit} */
@@ -59,8 +52,9 @@ export async function probe({ url }, names) {
  * @param {number} milliseconds how long it took
  * @returns {Finding}
  */
-export function judge({ status, type }, text, url, { owner, others }, milliseconds) {
-  const said = status === 200 ? identity(text) : null;
+export function judge({ status, type }, text, url, names, milliseconds) {
+  const { owner, others, protocol, statuses } = names;
+  const said = status === 200 ? identity(text, protocol) : null;
   if (said && said.owner !== owner) {
     const label = others[said.owner];
     return label ? { cause: "another-notebook", label } : { cause: "other-dtale" };
@@ -72,19 +66,20 @@ export function judge({ status, type }, text, url, { owner, others }, millisecon
     return { cause: "ours", milliseconds: Math.round(milliseconds) };
   }
   if (type === "opaqueredirect" || /type=["']?password/i.test(text)) return { cause: "sign-in" };
-  const cause = CAUSES[status];
+  const cause = statuses[status];
   return cause ? { cause } : { cause: "something-else", status };
 }
 
 /**
  * Who says that it is there; null if that is no D-Tale of ours.
  * @param {string} text
+ * @param {number} protocol
  * @returns {{ owner: string, prefix: string, unknown: string } | null}
  */
-function identity(text) {
+function identity(text, protocol) {
   try {
     const said = JSON.parse(text);
-    return said?.protocol === 1 && said.owner ? said : null;
+    return said?.protocol === protocol && said.owner ? said : null;
   } catch {
     return null;
   }

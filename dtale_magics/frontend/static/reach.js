@@ -11,7 +11,6 @@ const HEADER = "X-Dtale-Magics";
 const GRACE_MS = 250;
 const RETRY_MS = 2000;
 const LONGEST_RETRY_MS = 60000;
-const WRONG = new Set(["another-notebook", "other-dtale", "wrong-prefix", "no-route"]);
 
 /**
  * The ways from this page to the kernel's server, best first, and what is found there; one for all
@@ -90,9 +89,9 @@ export class Reach {
 
   /** Where it most probably is, for a link: with luck the reader sees there what is the matter. */
   likely() {
-    const { ports } = this._hub.get("links");
+    const { ports, elsewhere } = this._hub.get("links");
     const own = this._ways.filter(
-      (way) => ports.includes(way.port) && !WRONG.has(way.found?.cause ?? ""),
+      (way) => ports.includes(way.port) && !elsewhere.includes(way.found?.cause ?? ""),
     );
     return this.best ?? own[0] ?? null;
   }

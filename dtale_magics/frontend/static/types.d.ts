@@ -88,9 +88,11 @@ export interface Base {
   source: "ingress" | "hub" | "server" | "page" | "pod" | "loopback";
   base: string;
   port: number;
+  /** How one gets there, in words. */
+  way: string;
 }
 
-/** What is found at a URL: a cause of `dtale_magics.reach.finding`, with what belongs to it. */
+/** What is found at a URL: a cause of `dtale_magics.reach.causes`, with what belongs to it. */
 export interface Finding {
   cause: string;
   label?: string;
@@ -116,6 +118,10 @@ export interface Links {
   ports: number[];
   ways: Base[];
   others: Record<string, string>;
+  max_owners: number;
+  protocol: number;
+  statuses: Record<number, string>;
+  elsewhere: string[];
 }
 
 /** The widget model that all panels of a kernel share. */

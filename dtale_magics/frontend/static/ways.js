@@ -73,7 +73,13 @@ const absolute = ({ base }, origin) => (base.startsWith("/") ? origin + base : b
  * @param {number} port
  * @returns {Way}
  */
-const wayOfPage = (url, port) => ({ source: "page", base: url, url, port });
+const wayOfPage = (url, port) => ({
+  source: "page",
+  base: url,
+  url,
+  port,
+  way: "through jupyter-server-proxy",
+});
 
 /** Path of the Jupyter server that this page came from. */
 function baseUrl() {

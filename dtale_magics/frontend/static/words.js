@@ -6,14 +6,6 @@ import { clock } from "./elements.js";
 /** @import { End, Line, Shown } from "./types.d.ts" */
 
 const GLYPHS = { lost: "✗", stranger: "▲" };
-const HOW = {
-  ingress: "through the ingress",
-  hub: "through jupyter-server-proxy",
-  server: "through jupyter-server-proxy",
-  page: "through jupyter-server-proxy",
-  pod: "by the pod’s address",
-  loopback: "directly",
-};
 
 /**
  * The one line that is always there.
@@ -57,7 +49,7 @@ export function factOf(line) {
 export function wayOf({ view, best, tried }) {
   const { mark, glyph, text, note } = view.outside;
   if (best) {
-    const here = `This page shows it ${HOW[best.source]}: ${best.url}`;
+    const here = `This page shows it ${best.way}: ${best.url}`;
     return { mark: "ours", glyph: "✓", here, outside: mark === "ours" ? note : "" };
   }
   if (!tried)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import re
+import subprocess
+import sys
 import time
 import uuid
 from typing import TYPE_CHECKING, Any
 
 import nbformat
 import pytest
-from nbclient import NotebookClient
 from nbconvert import HTMLExporter, LatexExporter, MarkdownExporter
 
 from tests.support import plain_http
@@ -43,51 +43,62 @@ LINK = re.compile(r"http://127\.0\.0\.1:\d+/[\w-]+/dtale/main/\d+")
 NO_FORMATTER = "ignore::DeprecationWarning"
 
 
-def execute(tmp_path: Path, ports: range, monkeypatch: pytest.MonkeyPatch) -> nbformat.NotebookNode:
-    """Run a notebook by nbclient, as ``jupyter nbconvert --execute`` does."""
-    wanted = environment({**port_settings(ports), "JPY_SESSION_NAME": "<i>eda.ipynb"}, tmp_path)
-    with monkeypatch.context() as patch:
-        for name in set(os.environ) - set(wanted):
-            patch.delenv(name)
-        for name, value in wanted.items():
-            patch.setenv(name, value)
-        cells = [
-            nbformat.v4.new_code_cell(cell, id=f"cell-{number}")
-            for number, cell in enumerate(CELLS)
-        ]
-        notebook: nbformat.NotebookNode = nbformat.v4.new_notebook(cells=cells)
-        NotebookClient(notebook, timeout=90, kernel_name="python3").execute()
-    return notebook
+PROGRAMS = ("nbclient", "papermill")
+EXPORTERS = (HTMLExporter, MarkdownExporter, LatexExporter)
+
+
+def execute(program: str, path: Path, environ: dict[str, str]) -> nbformat.NotebookNode:
+    """Have a program run a notebook of `CELLS`."""
+    cells = [
+        nbformat.v4.new_code_cell(cell, id=f"cell-{number}") for number, cell in enumerate(CELLS)
+    ]
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    notebook = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
+    source, done = path / "source.ipynb", path / "done.ipynb"
+    nbformat.write(notebook, source)
+    command = {
+        "nbclient": ["nbconvert", "--execute", "--to=notebook", f"--output={done}", str(source)],
+        "papermill": ["papermill", "--no-progress-bar", str(source), str(done)],
+    }[program]
+    run = [sys.executable, "-m", *command]
+    subprocess.run(run, env=environ, cwd=path, check=True, capture_output=True, timeout=200)
+    saved: nbformat.NotebookNode = nbformat.read(done, as_version=4)
+    return saved
 
 
 def without_times(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """Leave out what nbclient itself adds: when a cell ran, and random ids of live widgets."""
+    """Leave out what the programs themselves add: when a cell ran, and for how long."""
     copy: nbformat.NotebookNode = nbformat.reads(nbformat.writes(notebook), as_version=4)
-    copy.metadata.pop("widgets", None)
-    for cell in copy.cells:
-        cell.metadata.pop("execution", None)
-        for output in cell.outputs:
-            output.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)
+    for where in (copy, *copy.cells):
+        where.metadata.pop("execution", None)
+        where.metadata.pop("papermill", None)
     return copy
 
 
 @pytest.mark.filterwarnings(NO_FORMATTER)
+@pytest.mark.parametrize("program", PROGRAMS)
 def test_what_is_saved_is_the_frame_alike_in_every_run(
-    tmp_path: Path, ports: range, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, ports: range, start_kernel: StartKernel, program: str
 ) -> None:
-    first, second = (execute(tmp_path, ports, monkeypatch) for _ in range(2))
-    texts = [nbformat.writes(without_times(one)) for one in (first, second)]
-    assert texts[0] == texts[1]
-    outputs = str([cell.outputs for cell in without_times(first).cells])
-    # Neither the link, with which anybody could come in, nor ports, names and times.
-    assert re.search(r"[a-z]+-[0-9a-f]{32}", outputs) is None
-    assert not re.search(rf"\b(?:port|ingress|eda|{ports[0]})\b", outputs)
+    other = start_kernel(environ={"JPY_SESSION_NAME": "secret.ipynb"})
+    other.run(CELLS[0])
+    other.run("%dtale things")
+    environ = environment({**port_settings(ports), "JPY_SESSION_NAME": "<i>eda.ipynb"}, tmp_path)
+    first, second = (without_times(execute(program, tmp_path, environ)) for _ in range(2))
+    assert nbformat.writes(first) == nbformat.writes(second)
+    # Neither a widget, nor the link, with which anybody could come in, nor ports, names and times.
+    saved = nbformat.writes(first).replace("\\n", " ")
+    outputs = str([cell.outputs for cell in first.cells])
+    assert "widget-view" not in outputs
+    assert "widgets" not in first.metadata
+    assert re.search(r"[a-z]+-[0-9a-f]{32}", saved) is None
+    assert not re.search(rf"\b(?:port|ingress|eda|secret|{ports[0]})\b", outputs)
 
-    first = without_times(first)
-    pages = [
-        exporter().from_notebook_node(first)[0] for exporter in (HTMLExporter, MarkdownExporter)
-    ]
-    pages.append(LatexExporter().from_notebook_node(first)[0])
+    pages = []
+    for exporter in EXPORTERS:
+        page, again = (exporter().from_notebook_node(one)[0] for one in (first, second))
+        assert page == again
+        pages.append(page)
     for page in pages:
         assert re.search(r"df: 3 rows \S+ 2 columns", page), page
         assert re.search(r"bare: 3 rows", page)
@@ -148,7 +159,7 @@ def test_a_page_without_widgets_gets_the_reason_and_the_link(start_kernel: Start
 
     # A slow one does after all: the link goes.
     model = kernel.value(
-        "__import__('dtale_magics.frontend.panel', fromlist='_')._Current.hub.model_id"
+        "__import__('dtale_magics.frontend.panel.widget', fromlist='_')._Current.hub.model_id"
     )
     content = {"method": "custom", "content": {"type": "here", "view": "x"}}
     message = kernel.client.session.msg("comm_msg", {"comm_id": model, "data": content})

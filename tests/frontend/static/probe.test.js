@@ -4,7 +4,22 @@ import { test } from "node:test";
 import { judge, probe } from "../../../dtale_magics/frontend/static/probe.js";
 import { bePage, serve } from "./page_stub.js";
 
-const NAMES = { owner: "me", others: { you: "train.ipynb" } };
+// As the kernel tells it, from its table of causes.
+const STATUSES = {
+  401: "sign-in",
+  403: "sign-in",
+  404: "no-route",
+  502: "bad-gateway",
+  503: "unavailable",
+  504: "gateway-timeout",
+};
+const NAMES = {
+  owner: "me",
+  others: { you: "train.ipynb" },
+  max_owners: 64,
+  protocol: 1,
+  statuses: STATUSES,
+};
 const URL_ASKED = "http://hub/user/ada/proxy/40001";
 const said = (owner, prefix = "/user/ada/proxy/40001", unknown = "") =>
   JSON.stringify({ protocol: 1, owner, prefix, unknown });

@@ -31,7 +31,9 @@ function links(ingress, direct, round = 1) {
     { source: "ingress", base: ingress.url, port: 40000 },
     { source: "loopback", base: direct.url, port: 40000 },
   ];
-  return { slug: "me-1", owner: "me", others: {}, round, asked: 0, ports: [40000], ways };
+  const statuses = { 404: "no-route", 503: "unavailable" };
+  const table = { max_owners: 64, protocol: 1, statuses, elsewhere: ["no-route"] };
+  return { slug: "me-1", owner: "me", others: {}, round, asked: 0, ports: [40000], ways, ...table };
 }
 
 async function reachOf(ingress, direct) {

@@ -88,7 +88,7 @@ test("an old frame says so, and offers the newer one while the kernel lives", ()
 });
 
 test("the page's own way is named before the kernel's opinion", () => {
-  const best = { source: "page", url: "http://localhost/proxy/40001" };
+  const best = { way: "through jupyter-server-proxy", url: "http://localhost/proxy/40001" };
   const way = wayOf(shown({ best }));
   assert.equal(way.here, `This page shows it through jupyter-server-proxy: ${best.url}`);
   assert.equal(way.mark, "ours");
