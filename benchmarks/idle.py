@@ -23,7 +23,7 @@ _SETTLE_SECONDS = 3.0
 """Until what begins with the first panel is over."""
 
 WATCH = """
-from dtale_magics.frontend import controller
+from dtale_magics.frontend.panel import controller
 from dtale_magics import session
 unwatch = [controller.of(session.current()).watch(lambda state: None) for _ in range({count})]
 """

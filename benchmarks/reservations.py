@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _SCANS = """
 import json, time
 from dtale import app
-from dtale_magics.serving import listener
+from dtale_magics.serving.transport import listener
 from dtale_magics import settings
 
 def ours():

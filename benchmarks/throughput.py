@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _GUARD = """
 import time
 from werkzeug.test import EnvironBuilder, run_wsgi_app
-from dtale_magics.serving import server
+from dtale_magics.serving.transport import server
 from dtale_magics import session
 
 class Connection:

@@ -22,7 +22,7 @@ from mkdocs.structure.files import File  # noqa: E402 (what is beside the site)
 
 from dtale_magics import __main__ as command_line  # noqa: E402
 from dtale_magics.frontend.magics import DtaleMagics  # noqa: E402
-from dtale_magics.frontend.options import DTALE, DTALE_PORT  # noqa: E402
+from dtale_magics.frontend.typed.options import DTALE, DTALE_PORT  # noqa: E402
 from hatch_build import LINK, repository_of  # noqa: E402
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from mkdocs.structure.files import Files
     from mkdocs.structure.pages import Page
 
-    from dtale_magics.frontend.options import Magic
+    from dtale_magics.frontend.typed.options import Magic
 
 PAGES = {
     "SECURITY.md": "security.md",

@@ -32,8 +32,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """Return what reads the command line."""
-    from dtale_magics.kubernetes import cli
-    from dtale_magics.kubernetes.parser import HELP, add_arguments
+    from dtale_magics.kubernetes.command import cli
+    from dtale_magics.kubernetes.command.parser import HELP, add_arguments
 
     whole = _Parser(prog="python -m dtale_magics", description=__doc__)
     whole.add_argument("--version", action="version", version=f"dtale_magics {VERSION}")

@@ -110,7 +110,7 @@ class Frames:
         Parameters
         ----------
         frame
-            Whatever `dtale_magics.viewer.frames.sources` reads.
+            Whatever `dtale_magics.viewer.readers.sources` reads.
         name
             Variable or expression that it came from.
         options

@@ -19,8 +19,8 @@ from dtale_magics.news import News
 from dtale_magics.serving.assets import Assets
 from dtale_magics.state import Status
 from dtale_magics.system import notebook
-from dtale_magics.viewer import patches
-from dtale_magics.viewer.plain_show import HOST, PlainShow
+from dtale_magics.viewer.patches import undoing as patches
+from dtale_magics.viewer.patches.plain_show import HOST, PlainShow
 from dtale_magics.viewer.preload import Preload
 
 if TYPE_CHECKING:

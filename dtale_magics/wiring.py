@@ -19,12 +19,13 @@ from dtale_magics.pod import ports as pod_ports
 from dtale_magics.pod.ports import Ports
 from dtale_magics.reach import public_urls
 from dtale_magics.reach.reachability import Reachability
-from dtale_magics.serving import guard, listener, visitor
+from dtale_magics.serving import guard, visitor
 from dtale_magics.serving.activity import Activity
+from dtale_magics.serving.transport import listener
 from dtale_magics.serving.web import Web
 from dtale_magics.state import PortHolder
 from dtale_magics.system import holders, notebook
-from dtale_magics.viewer.plain_server import PlainServers
+from dtale_magics.viewer.patches.plain_server import PlainServers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

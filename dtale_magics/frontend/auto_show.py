@@ -10,7 +10,7 @@ import ast
 from typing import TYPE_CHECKING, Any
 
 from dtale_magics.errors import DtaleMagicsError
-from dtale_magics.frontend.commands import Answer
+from dtale_magics.frontend.typed.commands import Answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable

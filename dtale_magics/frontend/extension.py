@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dtale_magics.frontend import completion
 from dtale_magics.frontend.magics import DtaleMagics
-from dtale_magics.frontend.rewriting import Rewriting
-from dtale_magics.frontend.running import Busy
 from dtale_magics.frontend.shown import Shown
+from dtale_magics.frontend.typed import completion
+from dtale_magics.frontend.typed.rewriting import Rewriting
+from dtale_magics.frontend.typed.running import Busy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -51,7 +51,7 @@ def unload(shell: InteractiveShell) -> None:
     magics.watching.uninstall()
     magics.auto_show.uninstall()
     if magics.session.controller is not None:
-        from dtale_magics.frontend import controller
+        from dtale_magics.frontend.panel import controller
 
         controller.retire(magics.session)
     magics.session.close()
@@ -61,7 +61,7 @@ def _panel_api(session: Session) -> WSGIApplication:
     """Answer the panel's clicks, by what is imported with the first of them."""
 
     def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        from dtale_magics.frontend.actions import Actions
+        from dtale_magics.frontend.panel.actions import Actions
 
         return Actions(session)(environ, start_response)
 

@@ -10,17 +10,17 @@ from IPython.core.magic import line_cell_magic, line_magic, magics_class, no_var
 
 from dtale_magics import session as sessions
 from dtale_magics.errors import UsageError
-from dtale_magics.frontend import cell as cells
-from dtale_magics.frontend import commands, expression, suggestions
-from dtale_magics.frontend.arguments import parse
 from dtale_magics.frontend.auto_show import AutoShow
-from dtale_magics.frontend.options import DTALE, DTALE_PORT, OFF
 from dtale_magics.frontend.output import Output
-from dtale_magics.frontend.running import running_cell
 from dtale_magics.frontend.showing import Showing, Task
 from dtale_magics.frontend.traits import Configured
+from dtale_magics.frontend.typed import cell as cells
+from dtale_magics.frontend.typed import commands, expression, suggestions
+from dtale_magics.frontend.typed.arguments import parse
+from dtale_magics.frontend.typed.options import DTALE, DTALE_PORT, OFF
+from dtale_magics.frontend.typed.running import running_cell
+from dtale_magics.frontend.typed.words import named_by
 from dtale_magics.frontend.watching import Watching
-from dtale_magics.frontend.words import named_by
 from dtale_magics.settings import parse_port, parse_range
 from dtale_magics.viewer.option_check import flag as flag_of
 
@@ -30,13 +30,13 @@ if TYPE_CHECKING:
 
     from IPython.core.interactiveshell import InteractiveShell
 
-    from dtale_magics.frontend.arguments import Arguments
-    from dtale_magics.frontend.commands import Answer
-    from dtale_magics.frontend.expression import Expression
-    from dtale_magics.frontend.options import Magic
-    from dtale_magics.frontend.rewriting import Rewriting
-    from dtale_magics.frontend.running import Busy
     from dtale_magics.frontend.shown import Shown
+    from dtale_magics.frontend.typed.arguments import Arguments
+    from dtale_magics.frontend.typed.commands import Answer
+    from dtale_magics.frontend.typed.expression import Expression
+    from dtale_magics.frontend.typed.options import Magic
+    from dtale_magics.frontend.typed.rewriting import Rewriting
+    from dtale_magics.frontend.typed.running import Busy
     from dtale_magics.session import Session
 
 

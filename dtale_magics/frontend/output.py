@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from IPython.core.interactiveshell import InteractiveShell
 
-    from dtale_magics.frontend.commands import Answer
     from dtale_magics.frontend.shown import Shown
+    from dtale_magics.frontend.typed.commands import Answer
     from dtale_magics.session import Session
     from dtale_magics.state import FrameInfo
 
@@ -57,7 +57,7 @@ class Output:
         in_terminal: str = "",
         follow: Callable[[Callable[[str], None]], None] | None = None,
     ) -> None:
-        """Show words; see `dtale_magics.frontend.commands.Answer`."""
+        """Show words; see `dtale_magics.frontend.typed.commands.Answer`."""
         if not self.in_browser:
             if follow is not None:
                 said = [text]
@@ -98,6 +98,6 @@ class Output:
         self._shown.note(instance)
 
     def _panel(self, frame: FrameInfo | None = None) -> Any:
-        from dtale_magics.frontend import panel
+        from dtale_magics.frontend.panel import widget as panel
 
         return panel.of(self._session, frame)

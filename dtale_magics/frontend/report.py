@@ -13,7 +13,7 @@ import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from dtale_magics.frontend.commands import Answer
+from dtale_magics.frontend.typed.commands import Answer
 from dtale_magics.reach.causes import WAYS
 from dtale_magics.settings import NEAR_NETWORKS, in_cluster
 from dtale_magics.version import VERSION

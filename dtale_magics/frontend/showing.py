@@ -7,20 +7,20 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from dtale_magics.frontend import cell as cells
-from dtale_magics.frontend import expression, suggestions
-from dtale_magics.frontend.arguments import Arguments
-from dtale_magics.frontend.options import DTALE
 from dtale_magics.frontend.progress import Analysis, interrupted
-from dtale_magics.frontend.running import running_cell
+from dtale_magics.frontend.typed import cell as cells
+from dtale_magics.frontend.typed import expression, suggestions
+from dtale_magics.frontend.typed.arguments import Arguments
+from dtale_magics.frontend.typed.options import DTALE
+from dtale_magics.frontend.typed.running import running_cell
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-    from dtale_magics.frontend.cell import Cell
-    from dtale_magics.frontend.expression import Expression, Scope
     from dtale_magics.frontend.output import Output
     from dtale_magics.frontend.progress import Line
+    from dtale_magics.frontend.typed.cell import Cell
+    from dtale_magics.frontend.typed.expression import Expression, Scope
     from dtale_magics.frontend.watching import Watching
     from dtale_magics.session import Session
 
@@ -168,7 +168,7 @@ class Showing:
 
 def _sampled(value: Any, rows: int, name: str) -> tuple[Any, str]:
     """Take a sample of `value`, and say so where it has more rows."""
-    from dtale_magics.viewer.frames import sampling
+    from dtale_magics.viewer.readers import sampling
 
     part, total = sampling.sample(value, rows)
     said = f"{name}: a random sample of {rows:,} of {total:,} rows." if total > rows else ""

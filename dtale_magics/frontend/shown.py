@@ -8,8 +8,8 @@ from IPython.display import display
 
 from dtale_magics import session as sessions
 from dtale_magics.frontend import front_end
-from dtale_magics.frontend.commands import Listing
 from dtale_magics.frontend.display import Text, frame_link, status_text
+from dtale_magics.frontend.typed.commands import Listing
 from dtale_magics.outcome import Outcome
 from dtale_magics.state import Status
 
@@ -87,7 +87,7 @@ class Shown:
         if front_end.is_console(self._shell):
             print(frame_link(frames[data_id], session.public_url))  # noqa: T201 (a console)
             return
-        from dtale_magics.frontend import panel
+        from dtale_magics.frontend.panel import widget as panel
 
         shown = panel.of(session, frames[data_id])
         shown.follow(instance)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dtale_magics.errors import DtaleMagicsError, UsageError
-from dtale_magics.frontend.commands import Answer
-from dtale_magics.frontend.expression import is_reference
-from dtale_magics.frontend.options import OFF
+from dtale_magics.frontend.typed.commands import Answer
+from dtale_magics.frontend.typed.expression import is_reference
+from dtale_magics.frontend.typed.options import OFF
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from IPython.core.interactiveshell import InteractiveShell
 
-    from dtale_magics.frontend.expression import Expression, Scope
+    from dtale_magics.frontend.typed.expression import Expression, Scope
     from dtale_magics.session import Session
     from dtale_magics.state import FrameInfo
     from dtale_magics.viewer.frames.changes import Snapshot

@@ -22,8 +22,8 @@ from dtale_magics.pod.exchange import (
     PeerSilentError,
     ProtocolError,
 )
-from dtale_magics.serving.acceptor import Acceptor
-from dtale_magics.serving.connections import Connection
+from dtale_magics.serving.transport.acceptor import Acceptor
+from dtale_magics.serving.transport.connections import Connection
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

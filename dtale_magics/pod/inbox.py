@@ -16,10 +16,10 @@ import time
 from typing import TYPE_CHECKING, Protocol
 
 from dtale_magics.pod import names
-from dtale_magics.serving.connections import Connection
+from dtale_magics.serving.transport.connections import Connection
 
 if TYPE_CHECKING:
-    from dtale_magics.serving.connections import Accepting
+    from dtale_magics.serving.transport.connections import Accepting
 
 FRAME = struct.Struct("=4sd")
 """A mark, and the ``time.monotonic()``, which processes share, after which nobody waits."""
@@ -30,7 +30,7 @@ NOT_TAKEN = b"-"
 
 
 class Serves(Protocol):
-    """What serves listeners; `dtale_magics.serving.server.Server` does."""
+    """What serves listeners; `dtale_magics.serving.transport.server.Server` does."""
 
     def add(self, *listeners: Accepting, wait: bool = ...) -> None:
         """Serve them."""

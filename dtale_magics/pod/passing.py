@@ -24,7 +24,7 @@ from dtale_magics.serving import addressee
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from dtale_magics.serving.connections import Connection
+    from dtale_magics.serving.transport.connections import Connection
 
 WAIT_SECONDS = 15.0
 """How long a connection waits for a sibling that does not take it; then it is answered with 503."""

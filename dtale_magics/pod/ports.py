@@ -30,7 +30,7 @@ from dtale_magics.pod import channel, exchange, front, peers, refusal, sharing, 
 from dtale_magics.pod.inbox import Inbox
 from dtale_magics.pod.passing import Passing, inbox_name
 from dtale_magics.pod.sharing import Sharing
-from dtale_magics.serving.server import Server
+from dtale_magics.serving.transport.server import Server
 from dtale_magics.state import PortHolder
 from dtale_magics.system import plain_dtale
 

@@ -25,8 +25,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from dtale_magics.outcome import AlreadyOurs, Free, Joined, Outcome, Party, Steered
 from dtale_magics.pod import channel, exchange, names, peers, steering
 from dtale_magics.pod.front import Front
-from dtale_magics.serving import listener
-from dtale_magics.serving.listener import Listener
+from dtale_magics.serving.transport import listener
+from dtale_magics.serving.transport.listener import Listener
 from dtale_magics.system import procfs
 
 if TYPE_CHECKING:

@@ -24,13 +24,13 @@ import sys
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
-from dtale_magics.serving import listener
+from dtale_magics.serving.transport import listener
 from dtale_magics.system import holders
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from dtale_magics.serving.listener import Listener
+    from dtale_magics.serving.transport.listener import Listener
 
 MOST_OTHERS = 31
 """Behind so many sockets of others we join at most: each time that all are suspended doubles them.

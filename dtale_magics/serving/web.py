@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from werkzeug.wrappers import Request, Response
 
 from dtale_magics.serving import guard, identity, request_path
-from dtale_magics.serving.server import CONNECTION_KEY
+from dtale_magics.serving.transport.server import CONNECTION_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, request
 
-from dtale_magics.viewer import filters, hardening, page_policy, page_theme
+from dtale_magics.viewer.patches import filters, hardening, page_policy, page_theme
 
 if TYPE_CHECKING:
     from collections.abc import Callable

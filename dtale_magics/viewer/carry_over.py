@@ -10,8 +10,9 @@ import copy
 import logging
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dtale_magics.viewer import hardening, kept_filters
+from dtale_magics.viewer import kept_filters
 from dtale_magics.viewer.layout import arrange
+from dtale_magics.viewer.patches import hardening
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -18,7 +18,7 @@ from dtale_magics.state import Cell, Newer
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-    from dtale_magics.viewer.column_analysis import ColumnAnalysis
+    from dtale_magics.viewer.patches.column_analysis import ColumnAnalysis
 
 _REMEMBERED = 500
 """Frames that are gone and of which it is known why."""

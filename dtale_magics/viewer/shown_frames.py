@@ -10,8 +10,8 @@ from dtale_magics.errors import UnknownFrameError
 from dtale_magics.state import FrameInfo, count
 from dtale_magics.viewer import layout
 from dtale_magics.viewer.origin import memory_of
+from dtale_magics.viewer.patches.store import CHART_ID
 from dtale_magics.viewer.places import PLACES
-from dtale_magics.viewer.store import CHART_ID
 
 if TYPE_CHECKING:
     import threading

@@ -11,19 +11,15 @@ from typing import TYPE_CHECKING, Any
 from dtale_magics.errors import FrameRefusedError, UsageError
 from dtale_magics.settings import KEPT_EXPRESSIONS, LAZY_ROWS
 from dtale_magics.state import Cell, as_word, count
-from dtale_magics.viewer import (
-    carry_over,
-    column_analysis,
-    hardening,
-    layout,
-    option_check,
-)
+from dtale_magics.viewer import carry_over, layout, option_check
 from dtale_magics.viewer.apps import Apps, dtale
-from dtale_magics.viewer.frames import sources, substitutes
+from dtale_magics.viewer.frames import substitutes
 from dtale_magics.viewer.origin import Origin, memory_of
+from dtale_magics.viewer.patches import column_analysis, hardening
+from dtale_magics.viewer.patches.store import default_store
+from dtale_magics.viewer.readers import sources
 from dtale_magics.viewer.show_options import ShowOptions
 from dtale_magics.viewer.shown_frames import STAGING, ShownFrames, items
-from dtale_magics.viewer.store import default_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,8 +28,8 @@ if TYPE_CHECKING:
     from flask import Flask
 
     from dtale_magics.serving.assets import Assets
-    from dtale_magics.viewer.frames.source import Source
     from dtale_magics.viewer.places import Place
+    from dtale_magics.viewer.readers.source import Source
 
 
 class Viewer:

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dtale_magics.errors import UsageError
-from dtale_magics.frontend.arguments import parse
-from dtale_magics.frontend.options import DTALE
+from dtale_magics.frontend.typed.arguments import parse
+from dtale_magics.frontend.typed.options import DTALE
 from dtale_magics.viewer.show_options import ShowOption, ShowOptions
 
 if TYPE_CHECKING:
-    from dtale_magics.frontend.arguments import Arguments
+    from dtale_magics.frontend.typed.arguments import Arguments
 
 OPTIONS = ShowOptions(
     [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dtale_magics.frontend.magics import DtaleMagics
-from dtale_magics.frontend.options import DTALE, DTALE_PORT, Magic, readme_table
+from dtale_magics.frontend.typed.options import DTALE, DTALE_PORT, Magic, readme_table
 from tests.support import ROOT
 
 README = ROOT / "README.md"

@@ -11,9 +11,9 @@ import pytest
 from werkzeug.test import Client
 
 from dtale_magics.errors import SettingError
-from dtale_magics.frontend import controller as controllers
-from dtale_magics.frontend.actions import Actions
-from dtale_magics.frontend.controller import Controller
+from dtale_magics.frontend.panel import controller as controllers
+from dtale_magics.frontend.panel.actions import Actions
+from dtale_magics.frontend.panel.controller import Controller
 from dtale_magics.outcome import (
     Free,
     GivenBack,

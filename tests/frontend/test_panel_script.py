@@ -6,10 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from dtale_magics.frontend import panel_module
+from dtale_magics.frontend.panel import script as panel_module
 
 TESTS = Path(__file__).parent / "static"
-STATIC = Path(panel_module.__file__).parent / "static"
+STATIC = Path(panel_module.__file__).parents[1] / "static"
 NODE = Path(sys.executable).with_name("node")
 
 

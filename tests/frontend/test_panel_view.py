@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from dtale_magics.frontend.names import Names
-from dtale_magics.frontend.panel_model import Activity, Button, Facts, Line, Said
-from dtale_magics.frontend.panel_static import StaticPanel
-from dtale_magics.frontend.panel_view import broken, describe
-from dtale_magics.frontend.preview import Preview
+from dtale_magics.frontend.panel.model import Activity, Button, Facts, Line, Said
+from dtale_magics.frontend.panel.names import Names
+from dtale_magics.frontend.panel.preview import Preview
+from dtale_magics.frontend.panel.static_form import StaticPanel
+from dtale_magics.frontend.panel.view import broken, describe
 from dtale_magics.news import Event
 from dtale_magics.reach import causes
 from dtale_magics.reach.finding import Finding

@@ -9,10 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from IPython.core.interactiveshell import InteractiveShell
 
-from dtale_magics.frontend import expression
-from dtale_magics.frontend.arguments import parse
-from dtale_magics.frontend.options import DTALE
-from dtale_magics.frontend.words import named_by
+from dtale_magics.frontend.typed import expression
+from dtale_magics.frontend.typed.arguments import parse
+from dtale_magics.frontend.typed.options import DTALE
+from dtale_magics.frontend.typed.words import named_by
 from dtale_magics.viewer.show_options import ShowOption, ShowOptions
 
 OPTIONS = ShowOptions(

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dtale_magics.pod import steering
-from dtale_magics.serving import listener
+from dtale_magics.serving.transport import listener
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from dtale_magics.serving.listener import Listener
+    from dtale_magics.serving.transport.listener import Listener
 
 pytestmark = pytest.mark.skipif(not steering.available(), reason="this system does not steer")
 

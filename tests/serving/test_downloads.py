@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 
-from dtale_magics.serving import connections
-from dtale_magics.serving.connections import Connection, Connections
+from dtale_magics.serving.transport import connections
+from dtale_magics.serving.transport.connections import Connection, Connections
 from tests.support import plain_http
 from tests.support.kernels import Kernel
 from tests.support.ports import PortClaims

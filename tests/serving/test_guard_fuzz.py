@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from dtale_magics.serving import guard
 from dtale_magics.serving.assets import Assets
-from dtale_magics.serving.server import CONNECTION_KEY
+from dtale_magics.serving.transport.server import CONNECTION_KEY
 from dtale_magics.serving.web import Web
 
 if TYPE_CHECKING:

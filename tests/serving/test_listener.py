@@ -17,12 +17,12 @@ import psutil
 import pytest
 
 from dtale_magics.errors import PortUnavailableError
-from dtale_magics.serving import listener
+from dtale_magics.serving.transport import listener
 from tests.support import pods
 from tests.support.workers import WorkerError
 
 if TYPE_CHECKING:
-    from dtale_magics.serving.connections import Connection
+    from dtale_magics.serving.transport.connections import Connection
     from tests.support.pods import Pod
     from tests.support.ports import PortClaims
     from tests.support.workers import StartWorker

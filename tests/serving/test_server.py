@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from dtale_magics.serving import listener
-from dtale_magics.serving.acceptor import Acceptor
-from dtale_magics.serving.server import CONNECTION_KEY, Server
+from dtale_magics.serving.transport import listener
+from dtale_magics.serving.transport.acceptor import Acceptor
+from dtale_magics.serving.transport.server import CONNECTION_KEY, Server
 from tests.support import plain_http, processes
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-    from dtale_magics.serving.connections import Connection
-    from dtale_magics.serving.listener import Listener
+    from dtale_magics.serving.transport.connections import Connection
+    from dtale_magics.serving.transport.listener import Listener
     from tests.support.ports import PortClaims
 
 
@@ -170,8 +170,8 @@ def test_nothing_is_printed_into_the_notebook(ports: range) -> None:
     """In a process of its own, where logging is as users have it."""
     code = f"""
 import time
-from dtale_magics.serving import listener
-from dtale_magics.serving.server import Server
+from dtale_magics.serving.transport import listener
+from dtale_magics.serving.transport.server import Server
 
 def app(environ, start_response):
     if environ["PATH_INFO"] == "/raise":
@@ -215,7 +215,7 @@ def test_five_hundred_half_open_connections_neither_pile_up_nor_keep_others_out(
     ports: range, app: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The others do not get through because these are cut at last.
-    monkeypatch.setattr("dtale_magics.serving.connections._CROWDED_SECONDS", 600.0)
+    monkeypatch.setattr("dtale_magics.serving.transport.connections._CROWDED_SECONDS", 600.0)
     server = Server(app)
     assert server._acceptor._arrivals is not None
     server._acceptor._arrivals._seconds = 600.0
@@ -278,7 +278,7 @@ def test_what_is_no_head_waits_for_nothing(
 def test_the_oldest_of_too_many_that_wait_makes_room(
     server: Server, port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dtale_magics.serving.arrivals.MOST", 10)
+    monkeypatch.setattr("dtale_magics.serving.transport.arrivals.MOST", 10)
     assert server._acceptor._arrivals is not None
     server._acceptor._arrivals._seconds = 600.0
     with contextlib.ExitStack() as stack:
@@ -329,12 +329,12 @@ def test_a_full_house_of_admitted_requests_is_left_alone(
         admitted = [Background(port) for _ in range(4)]
         served = server._acceptor._connections._served
         _wait_until(lambda: sum(one.admitted for one in tuple(served)) == 4)
-        monkeypatch.setattr("dtale_magics.serving.connections._CROWDED_SECONDS", 0.3)
+        monkeypatch.setattr("dtale_magics.serving.transport.connections._CROWDED_SECONDS", 0.3)
         waiting = [Background(port, "/") for _ in range(20)]
         time.sleep(1)
         assert server._acceptor._connections.full
         assert [one.outcome for one in (*admitted, *waiting)] == [None] * 24
-        monkeypatch.setattr("dtale_magics.serving.connections._CROWDED_SECONDS", 600.0)
+        monkeypatch.setattr("dtale_magics.serving.transport.connections._CROWDED_SECONDS", 600.0)
         app.slow_may_end.set()
         for request in (*admitted, *waiting):
             answer = request.result()
@@ -388,7 +388,7 @@ def test_an_admitted_request_may_take_longer_than_the_admission(
 
 @pytest.fixture(params=["by the system", "by Python"])
 def short_patience(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dtale_magics.serving.server.IDLE_SECONDS", 1)
+    monkeypatch.setattr("dtale_magics.serving.transport.server.IDLE_SECONDS", 1)
     if request.param == "by Python":
         monkeypatch.delattr(socket, "TCP_USER_TIMEOUT", raising=False)
 
@@ -413,7 +413,7 @@ def test_a_client_that_stands_still_is_dropped(
 def test_a_client_that_takes_its_time_gets_the_whole_answer(
     port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dtale_magics.serving.server.IDLE_SECONDS", 5)
+    monkeypatch.setattr("dtale_magics.serving.transport.server.IDLE_SECONDS", 5)
     took = 0
     with socket.create_connection(("127.0.0.1", port), 10) as client:
         client.sendall(b"GET /large HTTP/1.0\r\n\r\n")

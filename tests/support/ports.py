@@ -8,7 +8,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from dtale_magics.serving import listener
+from dtale_magics.serving.transport import listener
 
 if TYPE_CHECKING:
     from typing_extensions import Self

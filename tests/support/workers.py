@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if __name__ == "__main__":
     from dtale_magics import errors
-    from dtale_magics.serving import listener
+    from dtale_magics.serving.transport import listener
     from dtale_magics.system import holders
 else:
     from tests.support import processes

@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 from dtale import views
 
-from dtale_magics.viewer import column_analysis
-from dtale_magics.viewer.column_analysis import ColumnAnalysis, spared
+from dtale_magics.viewer.patches import column_analysis
+from dtale_magics.viewer.patches.column_analysis import ColumnAnalysis, spared
 
 if TYPE_CHECKING:
     from collections.abc import Callable

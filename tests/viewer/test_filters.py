@@ -12,7 +12,7 @@ from dtale.column_filters import DateFilter, NumericFilter, StringFilter
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dtale_magics.viewer.filters import is_plain, quote_values
+from dtale_magics.viewer.patches.filters import is_plain, quote_values
 
 quote_values(column_filters)
 

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from dtale_magics.viewer.frames import arrow, objects
+from dtale_magics.viewer.frames import objects
 from dtale_magics.viewer.frames.texts import as_text, text_of
+from dtale_magics.viewer.readers import arrow
 
 _AS_TEXT = "as text"
 _FIRST_MOMENT = "periods by their first moment"

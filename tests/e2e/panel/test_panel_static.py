@@ -159,7 +159,7 @@ def test_a_page_without_widgets_gets_the_reason_and_the_link(start_kernel: Start
 
     # A slow one does after all: the link goes.
     model = kernel.value(
-        "__import__('dtale_magics.frontend.panel', fromlist='_')._Current.hub.model_id"
+        "__import__('dtale_magics.frontend.panel.widget', fromlist='_')._Current.hub.model_id"
     )
     content = {"method": "custom", "content": {"type": "here", "view": "x"}}
     message = kernel.client.session.msg("comm_msg", {"comm_id": model, "data": content})

@@ -20,7 +20,7 @@ import psutil
 import pytest
 
 from dtale_magics.pod import inbox, passing, peers, steering
-from dtale_magics.serving import listener
+from dtale_magics.serving.transport import listener
 from dtale_magics.system import procfs
 from tests.support import proxies
 from tests.support.miniature import Load, MiniatureKernel, ask, eventually, fetch

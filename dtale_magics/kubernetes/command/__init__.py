@@ -1,0 +1,1 @@
+"""``python -m dtale_magics manifests``: its options, and what it prints."""

@@ -1,0 +1,1 @@
+"""Sockets and connections, up to the request that a WSGI application answers."""

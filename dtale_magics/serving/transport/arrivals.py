@@ -1,0 +1,117 @@
+"""Connections whose request has not arrived in full: they cost a descriptor each, and no thread."""
+
+from __future__ import annotations
+
+import contextlib
+import selectors
+import socket
+import time
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dtale_magics.serving.transport.connections import Connection
+
+LONGEST_HEAD = 64 * 1024
+"""Bytes after which the handler may say that this is too much."""
+
+MOST = 256
+"""So many wait at once; one more drops the one that has waited longest."""
+
+_END = b"\r\n\r\n"
+
+
+class Arrivals:
+    """Waits for the heads of HTTP requests; for the accepting thread alone.
+
+    What has arrived is only looked at (``MSG_PEEK``) and stays in the socket for the handler.
+
+    Parameters
+    ----------
+    selector
+        Of the accepting thread. The key of a connection that waits has it as its data.
+    seconds
+        How long a head may take since the connection was opened.
+    """
+
+    def __init__(self, selector: selectors.BaseSelector, seconds: float) -> None:
+        self._selector = selector
+        self._seconds = seconds
+        self._seen: OrderedDict[Connection, int] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._seen)
+
+    def head(self, connection: Connection) -> bytes | None:
+        """Return what a handler can go on with; None if it waits here or was closed."""
+        known = self._seen.get(connection)
+        seen = _peek(connection.socket)
+        if seen is None:  # nothing yet
+            seen, grown = b"", known is None
+        else:
+            grown = len(seen) > (known or 0)
+        if not grown or _is_head(seen):  # without growth it is the end of what the peer sends
+            self._forget(connection)
+            return seen
+        if seen and not seen[:1].isalpha():  # no method, but the start of TLS, for example
+            self._forget(connection)
+            connection.close()
+            return None
+        if known is None:
+            self._make_room()
+            self._selector.register(connection.socket, selectors.EVENT_READ, connection)
+        self._seen[connection] = len(seen)
+        _wake_beyond(connection.socket, len(seen))
+        return None
+
+    @property
+    def next_deadline(self) -> float | None:
+        """``time.monotonic()`` at which the oldest is due to be closed; None if there is none."""
+        oldest = next(iter(self._seen), None)
+        return None if oldest is None else oldest.opened + self._seconds
+
+    def close_late(self) -> None:
+        """Close those whose head has not arrived in time."""
+        now = time.monotonic()
+        while (deadline := self.next_deadline) is not None and deadline <= now:
+            self._drop_oldest()
+
+    def close_all(self) -> None:
+        """Close all of them."""
+        while self._seen:
+            self._drop_oldest()
+
+    def _make_room(self) -> None:
+        if len(self._seen) >= MOST:
+            self._drop_oldest()
+
+    def _drop_oldest(self) -> None:
+        oldest = next(iter(self._seen))
+        self._forget(oldest)
+        oldest.close()
+
+    def _forget(self, connection: Connection) -> None:
+        if self._seen.pop(connection, None) is not None:
+            self._selector.unregister(connection.socket)
+            _wake_beyond(connection.socket, 0)
+
+
+def _peek(sock: socket.socket) -> bytes | None:
+    """Return what has arrived; None for nothing, b"" at the end of the stream or its failure."""
+    try:
+        return sock.recv(LONGEST_HEAD, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return None
+    except OSError:
+        return b""
+
+
+def _is_head(seen: bytes) -> bool:
+    """Whether this is a whole head, or too long for one."""
+    return _END in seen or len(seen) >= LONGEST_HEAD
+
+
+def _wake_beyond(sock: socket.socket, seen: int) -> None:
+    """Have the selector report `sock` only when there is more than `seen` bytes in it."""
+    with contextlib.suppress(OSError):  # it failed meanwhile, and is reported anyway
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, seen + 1)

@@ -1,0 +1,1 @@
+"""Whatever holds a table, read into a pandas frame."""

@@ -1,0 +1,88 @@
+"""What is not in memory yet: of queries, lazy frames and cursors, the first rows."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any
+
+from dtale_magics.viewer.readers import arrow, records
+
+if TYPE_CHECKING:
+    from dtale_magics.viewer.readers.source import Source, Wanted
+
+
+def of_duckdb(value: Any, wanted: Wanted) -> Source | None:
+    """Read a relation, or what a connection has of its last query."""
+    import pyarrow as pa
+
+    if not hasattr(value, "limit"):
+        return of_batches(_reader_of(value), wanted) if value.description else None
+    part = _reader_of(value.limit(wanted.one_more))
+    return wanted.first(arrow.frame(pa.Table.from_batches(part, part.schema)))
+
+
+def of_ibis(value: Any, wanted: Wanted) -> Source | None:
+    """Read a table, a column or a value of Ibis."""
+    if hasattr(value, "as_table"):
+        value = value.as_table()
+    if not hasattr(value, "to_pyarrow"):
+        return None
+    return wanted.first(arrow.frame(value.limit(wanted.one_more).to_pyarrow()))
+
+
+def of_dask(value: Any, wanted: Wanted) -> Source:
+    """Read a frame or a series of dask."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that there may be fewer rows
+        frame = value.head(wanted.one_more, npartitions=-1, compute=True)
+    if frame.ndim == 1:
+        frame = frame.to_frame(0 if frame.name is None else frame.name)
+    return wanted.first(frame)
+
+
+def of_batches(reader: Any, wanted: Wanted) -> Source:
+    """Take as many batches out of a reader as are wanted."""
+    import pyarrow as pa
+
+    batches, count = [], 0
+    for batch in reader:
+        batches.append(batch)
+        count += batch.num_rows
+        if count > wanted.rows:
+            break
+    return wanted.first(arrow.frame(pa.Table.from_batches(batches, reader.schema)))
+
+
+def of_cursor(value: Any, wanted: Wanted) -> Source | None:
+    """Read the result of a query (PEP 249)."""
+    fetch = getattr(value, "fetchmany", None)
+    if not callable(fetch):
+        return None
+    described = getattr(value, "description", None)
+    if described is None and callable(getattr(value, "keys", None)):
+        names = list(value.keys())  # SQLAlchemy's result
+    elif described:
+        names = [column[0] for column in described]
+    else:
+        return None
+    return wanted.first(records.frame_of_rows(fetch(wanted.one_more), names))
+
+
+def of_lazy_method(value: Any, wanted: Wanted) -> Source | None:
+    """Read what has a way out of its own, as Spark's frames."""
+    limit = getattr(value, "limit", None)
+    part = limit(wanted.one_more) if callable(limit) else value
+    for method in ("toArrow", "to_arrow"):
+        if callable(getattr(part, method, None)):
+            return wanted.first(arrow.frame(getattr(part, method)()))
+    if callable(getattr(part, "toPandas", None)):
+        return wanted.first(part.toPandas())
+    return None
+
+
+def _reader_of(result: Any) -> Any:
+    """Return what reads a result of DuckDB in batches, by whichever name it goes."""
+    newer = getattr(result, "to_arrow_reader", None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of either name, and of an extra copy
+        return newer() if newer is not None else result.fetch_record_batch()
