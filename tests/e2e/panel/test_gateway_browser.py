@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
-from tests.support import plain_http, pods, processes
+from tests.support import plain_http, processes
 from tests.support.browser import NotebookPage, open_browser
 from tests.support.jupyter import Jupyter
 from tests.support.kernels import environment, port_settings
-from tests.support.pods import Pod
 from tests.support.ports import PortClaims
 from tests.support.tunnel import tunnel
 
@@ -24,9 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from tests.support.pods import Pod
+
 pytestmark = [
     pytest.mark.timeout(300),
-    pytest.mark.skipif(pods.reason_against() is not None, reason=str(pods.reason_against())),
     # Playwright's loop and Jupyter's processes are closed by their own ends.
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
 ]
@@ -34,17 +34,14 @@ pytestmark = [
 MACHINE = "127.0.0.2"
 """The address by which the Jupyter server's machine reaches that of the gateway."""
 
-CELLS = [
-    "%load_ext dtale_magics\nimport pandas as pd\ndf = pd.DataFrame({'a': ['far away']})",
-    "%dtale df",
-    "%dtale_port --check",
-]
+CELL = "%load_ext dtale_magics\nimport pandas as pd\ndf = pd.DataFrame({'a': ['far away']})"
 
 
 @contextmanager
 def gateway(pod: Pod, port: int, ports: range, directory: Path) -> Iterator[None]:
     """Serve kernels from inside the pod at a port of this machine."""
-    environ = {**port_settings(ports), "KG_LIST_KERNELS": "True", "POD_IP": MACHINE}
+    environ = {**port_settings(ports), "POD_IP": MACHINE}
+    environ |= {"KG_LIST_KERNELS": "True", "KG_ENV_PROCESS_WHITELIST": ",".join(environ)}
     command = [sys.executable, "-m", "jupyter", "kernelgateway", "--ip=127.0.0.1"]
     with ExitStack() as stack:
         log = stack.enter_context((directory / "log").open("wb"))
@@ -69,39 +66,32 @@ def gateway(pod: Pod, port: int, ports: range, directory: Path) -> Iterator[None
         yield
 
 
-def test_a_kernel_of_a_gateway_is_named_and_the_advice_works(tmp_path: Path) -> None:
+def test_a_kernel_of_a_gateway_is_named_and_the_advice_works(pod: Pod, tmp_path: Path) -> None:
     with ExitStack() as stack:
-        pod = stack.enter_context(Pod(tmp_path))
         claims = stack.enter_context(PortClaims())
         (entry, lab), ports = claims.take()[:2], claims.take()
         stack.enter_context(gateway(pod, entry, ports, tmp_path))
         stack.enter_context(tunnel(pod, ports[0], "127.0.0.1", ports[0], listen=MACHINE))
         browser = stack.enter_context(open_browser())
         address = {"JUPYTER_GATEWAY_URL": f"http://127.0.0.1:{entry}"}
-        jupyter = Jupyter(lab, ports, address)
 
-        with jupyter:
-            jupyter.write("far.ipynb", CELLS)
-            page = NotebookPage(browser, jupyter, "far.ipynb", unfolded=False)
-            # The browser gets to the Jupyter server alone.
-            page.page.context.route(f"http://{MACHINE}:*/**", lambda route: route.abort())
-            page.run(0)
-            page.run(1)
-            said = page.panel(1)
-            expect(said).to_contain_text(f"A kernel gateway started this kernel, on {MACHINE}")
-            advice = re.search(
-                r"c\.ServerProxy\.host_allowlist = (\[.*?\]).*(%config .*?'.*?')", said.inner_text()
-            )
-            assert advice
-            page.page.context.close()
-
-        with Jupyter(
-            lab, ports, address, more=[f"--ServerProxy.host_allowlist={advice[1]}"]
-        ) as again:
-            again.write("near.ipynb", [CELLS[0], f"{advice[2]}\n%dtale df"])
-            page = NotebookPage(browser, again, "near.ipynb", unfolded=False)
-            page.page.context.route(f"http://{MACHINE}:*/**", lambda route: route.abort())
-            page.run(0)
-            page.run(1)
-            expect(page.grid(1).locator("body")).to_contain_text("far away")
-            assert page.problems == []
+        # As the advice will have it.
+        allowed = f'["localhost", "127.0.0.1", "{MACHINE}"]'
+        more = [f"--ServerProxy.host_allowlist={allowed}"]
+        jupyter = stack.enter_context(Jupyter(lab, ports, address, more=more))
+        jupyter.write("far.ipynb", [CELL, "%dtale df", ""])
+        page = NotebookPage(browser, jupyter, "far.ipynb", unfolded=False)
+        # The browser gets to the Jupyter server alone.
+        page.page.context.route(f"http://{MACHINE}:*/**", lambda route: route.abort())
+        page.run(0)
+        page.run(1)
+        panel = page.panel(1)
+        expect(panel).to_contain_text(f"A kernel gateway started this kernel, on {MACHINE}")
+        expect(panel).to_contain_text(f"Put c.ServerProxy.host_allowlist = {allowed} into")
+        typed = re.search(r"then type: (%config .*?'.*?')", panel.inner_text())
+        assert typed
+        page.cell(2).locator(".cm-content").first.fill(typed[1])
+        page.run(2)
+        page.run(1)
+        expect(page.grid(1).locator("body")).to_contain_text("far away")
+        assert page.problems == []
