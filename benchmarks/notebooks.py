@@ -12,6 +12,7 @@ from benchmarks.rows import Row, Sample
 from tests.support import plain_http
 from tests.support.kernels import Kernel
 from tests.support.ports import PortClaims
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -109,15 +110,10 @@ class Notebook:
         return shown + time.perf_counter() - began
 
     def _wait_for(self, url: str) -> None:
-        deadline = time.perf_counter() + 30
-        while True:
-            try:
-                assert plain_http.grid(url, "0-55")
-            except ConnectionRefusedError:  # plain D-Tale returns before its server listens
-                assert time.perf_counter() < deadline, url
-                time.sleep(0.005)
-            else:
-                return
+        # Plain D-Tale returns before its server listens.
+        wait_until(
+            lambda: plain_http.grid(url, "0-55"), not_yet=ConnectionRefusedError, every=0.005
+        )
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
@@ -22,6 +21,7 @@ from benchmarks.rows import Row, Sample
 from benchmarks.slow_link import slow_link
 from tests.support import plain_http
 from tests.support.browser import Traffic, open_browser
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -99,13 +99,12 @@ def _wait_until_packed(url: str) -> None:
     base = url.replace(_HOSTS[MAGIC], "127.0.0.1")
     (script,) = re.findall(r'src="([^"]*dtale_bundle\.js)"', plain_http.request(base).text)
     parts = urlsplit(base)._replace(path=script)
-    deadline = time.monotonic() + _PACK_SECONDS
-    while True:
+
+    def is_packed() -> bool:
         answer = plain_http.request(parts.geturl(), headers={"Accept-Encoding": "br"})
-        if answer.headers.get("Content-Encoding") == "br":
-            return
-        assert time.monotonic() < deadline, "nothing compresses the script"
-        time.sleep(1)
+        return answer.headers.get("Content-Encoding") == "br"
+
+    wait_until(is_packed, _PACK_SECONDS, every=1.0)
 
 
 class _SlowLinks:

@@ -24,6 +24,7 @@ from dtale_magics.pod.exchange import (
 )
 from dtale_magics.serving.transport.acceptor import Acceptor
 from dtale_magics.serving.transport.connections import Connection
+from dtale_magics.serving.transport.limits import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -80,9 +81,8 @@ class ChannelServer:
 
     def __init__(self, owner: str, handlers: Mapping[str, Handler]) -> None:
         self._handlers = handlers
-        self._acceptor = Acceptor(
-            self._handle, "dtale_magics channel", 32, admission_seconds=SERVER_SECONDS
-        )
+        limits = Limits(served=32, admission_seconds=SERVER_SECONDS)
+        self._acceptor = Acceptor(self._handle, "dtale_magics channel", limits)
         self._acceptor.add(_ChannelListener(owner))
 
     def close(self) -> None:

@@ -7,17 +7,15 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.support import processes
 from tests.support.plain_http import data_url, request
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from tests.support.kernels import Kernel, StartKernel
 
 SECONDS = 30.0
@@ -33,13 +31,6 @@ def two(start_kernel: StartKernel) -> tuple[Kernel, Kernel]:
         kernel.run(f"import pandas as pd; df = pd.DataFrame({{'a': [{number}] * 3}})")
         kernel.run("%dtale df")
     return first, second
-
-
-def wait(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + SECONDS
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def shown_at(url: str) -> Any:
@@ -86,7 +77,7 @@ def test_notebooks_share_the_port_and_a_takeover_changes_who_is_in_front(
     assert first.status()["holds_ingress"]
     first.run("from dtale_magics import session")
     events = "[event.text for event in session.current().events()]"
-    wait(lambda: any(f"gave port {ingress} back" in text for text in first.value(events)))
+    wait_until(lambda: any(f"gave port {ingress} back" in text for text in first.value(events)))
     assert [shown_at(link) for link in links] == [1, 2]
     refused = second.run("%dtale_port --release", ok=False)
     assert "train.ipynb" in refused.traceback
@@ -206,7 +197,7 @@ def test_every_dtale_of_the_pod_is_listed(two: tuple[Kernel, Kernel]) -> None:
         return {one["label"]: one for one in of_all if one["pid"] in (first.pid, second.pid)}
 
     # A kernel that has no time to answer is listed without its frames.
-    wait(lambda: all(one["responding"] and one["url"] for one in listed().values()))
+    wait_until(lambda: all(one["responding"] and one["url"] for one in listed().values()))
     kernels = listed()
     assert kernels["train.ipynb"]["ports"] == [first.ports[0]]
     assert kernels["eda.ipynb"]["frames"][0]["name"] == "df"
@@ -233,7 +224,7 @@ def test_a_stranger_is_named_and_left_alone(start_kernel: StartKernel) -> None:
             except OSError:
                 return False
 
-        wait(answers)
+        wait_until(answers)
         kernel.run("%load_ext dtale_magics")
         kernel.run("import pandas as pd; df = pd.DataFrame({'a': [1]})")
         shown = kernel.run("%dtale_port --take", ok=False)
@@ -273,7 +264,7 @@ def test_a_plain_dtale_is_replaced_and_what_it_loses_is_said(start_kernel: Start
     plain, ours = start_kernel(notebook="plain.ipynb"), start_kernel(notebook="eda.ipynb")
     port = ours.ports[0]
     plain.run(PLAIN % (port, False))
-    wait(lambda: plain.value("inst.is_up()"))
+    wait_until(lambda: plain.value("inst.is_up()"))
     ours.run("%load_ext dtale_magics")
     ours.run("import pandas as pd; df = pd.DataFrame({'a': [2] * 3})")
     ours.run("%dtale df")
@@ -299,12 +290,12 @@ def test_a_plain_dtale_can_force_its_way_in_and_nobody_else(
         assert request(f"{root}/shutdown", headers=headers).status == 404
     assert [one.status()["port"] for one in two] == [port] * 2
     plain.run(PLAIN % (port, True))
-    wait(lambda: plain.value("inst.is_up()"))
+    wait_until(lambda: plain.value("inst.is_up()"))
     theirs = f"http://localhost:{port}/dtale/data/1?ids=%5B%220-1%22%5D"
     assert request(theirs, host="127.0.0.1").json()["results"]["0"]["a"] == 7
     # They go on together at the next one, and their state is kept.
-    wait(lambda: all(one.status()["ports"] == [port + 1] for one in two))
+    wait_until(lambda: all(one.status()["ports"] == [port + 1] for one in two))
     assert [shown_at(url_of(one)) for one in two] == [1, 2]
     plain.kill()
-    wait(lambda: all(one.status()["port"] == port for one in two))
+    wait_until(lambda: all(one.status()["port"] == port for one in two))
     assert [shown_at(url_of(one)) for one in two] == [1, 2]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -27,6 +26,7 @@ from dtale_magics.outcome import (
 from dtale_magics.serving.guard import HEADER
 from dtale_magics.settings import PortRange
 from tests.frontend.panel_session import FakeSession
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -133,9 +133,7 @@ def test_clicks_do_not_pile_up(session: FakeSession) -> None:
     one = Controller(session)
     first = threading.Thread(target=one.act, args=("take",))
     first.start()
-    deadline = time.monotonic() + 10
-    while not session.calls:
-        assert time.monotonic() < deadline
+    wait_until(lambda: session.calls)
     one.act("take")
     assert one.state()["activity"]["doing"] == "Taking ingress port 40000 …"
     session.gate.set()
@@ -160,10 +158,9 @@ def test_watchers_hear_of_changes_and_cost_nothing_afterwards(session: FakeSessi
         stop()
     assert not one.watched
     assert session.subscribers == []
-    deadline = time.monotonic() + 10
-    while any(thread.name == "dtale_magics panel" for thread in threading.enumerate()):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    wait_until(
+        lambda: "dtale_magics panel" not in {thread.name for thread in threading.enumerate()}
+    )
 
 
 def test_a_retired_panel_says_so_and_does_nothing(session: FakeSession) -> None:

@@ -20,7 +20,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dtale_magics.pod import channel, exchange, names, peers
-from tests.support.miniature import eventually, fetch
+from tests.support.miniature import fetch
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -113,8 +114,8 @@ def test_a_thousand_connections_keep_nobody_out_for_long(start_miniature: StartM
             with contextlib.suppress(BlockingIOError):  # its queue is full
                 sock.connect(names.address(peer.name))
         assert kernel.state()["threads"] < before["threads"] + 40
-    eventually(lambda: answers(peer), 30.0)
-    eventually(lambda: kernel.state()["fds"] <= before["fds"] + 1, 30.0)
+    wait_until(lambda: answers(peer))
+    wait_until(lambda: kernel.state()["fds"] <= before["fds"] + 1)
 
 
 def test_a_message_that_is_sent_again_takes_nothing(
@@ -128,7 +129,7 @@ def test_a_message_that_is_sent_again_takes_nothing(
         channel.call(peer, "changed", text="b is in front")
         with connected(peer) as sock:
             sock.sendall(b'{"version": 2, "op": "share", "port": %d}\n' % port)
-    eventually(lambda: fetch(port) == "a")
+    wait_until(lambda: fetch(port) == "a")
     assert owner.state()["ports"] == [port]
 
 

@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -23,6 +22,7 @@ from dtale_magics.session import Session
 from dtale_magics.settings import PortRange, Settings, resolve
 from tests.support import plain_http
 from tests.support.kernels import environment, port_settings
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -129,12 +129,12 @@ def test_the_check_of_a_kernel_on_three_faces(start_kernel: StartKernel) -> None
         "import subprocess, sys; print(subprocess.run([sys.executable, '-m', 'dtale_magics', "
         "'check', '--json'], capture_output=True, text=True, check=False).stdout)"
     )
-    deadline = time.monotonic() + 60
-    told = None
-    while told is None:  # a kernel that has no time to answer is left out
-        assert time.monotonic() < deadline
+
+    def own() -> dict[str, Any] | None:
         of_all = json.loads(kernel.run(code).stdout)["kernels"]  # other test runs may be at work
-        told = next((one for one in of_all if one["pid"] == kernel.pid), None)
+        return next((one for one in of_all if one["pid"] == kernel.pid), None)
+
+    told = wait_until(own, 60)  # a kernel that has no time to answer is left out
     assert told["reachable"] is None  # no page has told
     assert told["ways"][0]["way"] == "ingress"
     assert told["ways"][0]["kernel"] == "name-not-found"

@@ -14,9 +14,10 @@ import pytest
 
 from dtale_magics.serving.activity import Activity
 from tests.support import plain_http
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from typing_extensions import Self
 
@@ -86,13 +87,6 @@ def hub() -> Iterator[Hub]:
         yield one
 
 
-def _wait_until(true: Callable[[], object]) -> None:
-    deadline = time.monotonic() + SECONDS
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
 def _ended(activity: Activity) -> bool:
     return activity._thread is not None and not activity._thread.is_alive()
 
@@ -100,7 +94,7 @@ def _ended(activity: Activity) -> bool:
 def test_a_report_is_what_the_single_user_server_sends(hub: Hub) -> None:
     before = datetime.now(timezone.utc)
     Activity(hub.environ).note()
-    _wait_until(lambda: hub.reports)
+    wait_until(lambda: hub.reports)
     when = hub.reports[0]["last_activity"]
     assert hub.reports == [{"servers": {"second": {"last_activity": when}}, "last_activity": when}]
     assert hub.authorizations == [f"token {TOKEN}"]
@@ -128,7 +122,7 @@ def test_reports_keep_the_interval_of_jupyterhub(hub: Hub) -> None:
         return len(hub.reports) >= 4
 
     begin = time.monotonic()
-    _wait_until(use_all)
+    wait_until(use_all)
     seconds = time.monotonic() - begin
     servers = [name for report in hub.reports for name in report["servers"]]
     assert servers.count("rarely") == 1
@@ -147,22 +141,22 @@ def test_a_hub_that_does_not_take_it(
     )
     with caplog.at_level(logging.DEBUG, "dtale_magics"):
         activity.note()
-        _wait_until(lambda: _ended(activity))
+        wait_until(lambda: _ended(activity))
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     assert (str(status) if status else "Timeout") in caplog.text
     assert TOKEN not in caplog.text
-    _wait_until(lambda: hub.reports)
+    wait_until(lambda: hub.reports)
     assert len(hub.reports) == 1  # the redirect was not followed
     hub.status = 200
     activity.note()
-    _wait_until(lambda: len(hub.reports) == 2)
+    wait_until(lambda: len(hub.reports) == 2)
 
 
 def test_one_report_at_a_time_to_a_silent_hub(hub: Hub) -> None:
     hub.status = None
     activity = Activity({**hub.environ, "JUPYTERHUB_ACTIVITY_INTERVAL": "0.001"})
     activity.note()
-    _wait_until(lambda: hub.reports)
+    wait_until(lambda: hub.reports)
     for _ in range(100):
         activity.note()
         time.sleep(0.002)
@@ -175,7 +169,7 @@ def test_no_hub_and_an_unusable_token(hub: Hub, caplog: pytest.LogCaptureFixture
     assert alone._thread is None
     broken = Activity({**hub.environ, "JUPYTERHUB_API_TOKEN": f"{TOKEN}\n"})
     broken.note()
-    _wait_until(lambda: _ended(broken))
+    wait_until(lambda: _ended(broken))
     assert "ValueError" in caplog.text
     assert TOKEN not in caplog.text
 
@@ -191,7 +185,7 @@ def test_only_the_use_of_d_tale_counts(hub: Hub, start_kernel: StartKernel) -> N
     before = datetime.now(timezone.utc)
     frame = f"{status['url']}dtale/main/{status['frames'][0]['data_id']}"
     assert [row["a"] for row in plain_http.grid(frame)] == [7]
-    _wait_until(lambda: hub.reports)
+    wait_until(lambda: hub.reports)
     # Had an earlier request counted, its report would have been the only one for five minutes.
     when = datetime.fromisoformat(hub.reports[0]["last_activity"].replace("Z", "+00:00"))
     assert when >= before

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 
-from dtale_magics.serving.transport import connections
 from dtale_magics.serving.transport.connections import Connection, Connections
+from dtale_magics.serving.transport.limits import Limits
 from tests.support import plain_http
 from tests.support.kernels import Kernel
 from tests.support.ports import PortClaims
@@ -131,11 +131,12 @@ def _connection() -> Connection:
 
 
 def test_the_download_that_takes_least_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "MOST_DOWNLOADS", 3)
     now = 1000.0
     monkeypatch.setattr(time, "monotonic", lambda: now)
     rooms: list[int] = []
-    pool = Connections(2, 15.0, lambda: rooms.append(1))
+    pool = Connections(
+        Limits(served=2, downloads=3, download_seconds=300.0), lambda: rooms.append(1)
+    )
     slow, fast, third, fourth = (_connection() for _ in range(4))
     for one in (slow, fast, third):
         pool.add(one)
@@ -147,7 +148,7 @@ def test_the_download_that_takes_least_makes_room(monkeypatch: pytest.MonkeyPatc
     pool.add(fourth)
     fourth.begin_download()
     assert [one.socket.ended for one in (slow, fast, third, fourth)] == [True, False, False, False]  # type: ignore[attr-defined]
-    assert pool.next_deadline == 1000 + connections.DOWNLOAD_SECONDS
-    now = 1000 + connections.DOWNLOAD_SECONDS
+    assert pool.next_deadline == 1300
+    now = 1300
     pool.cut_late()
     assert [one.socket.ended for one in (fast, third, fourth)] == [True, True, False]  # type: ignore[attr-defined]

@@ -19,6 +19,7 @@ import pytest
 from dtale_magics.errors import PortUnavailableError
 from dtale_magics.serving.transport import listener
 from tests.support import pods
+from tests.support.waiting import wait_until
 from tests.support.workers import WorkerError
 
 if TYPE_CHECKING:
@@ -246,24 +247,11 @@ def test_threads_of_one_kernel_do_not_meet_either(ports: range) -> None:
 
 def _reserve_soon(port: int) -> listener.Listener:
     """Reserve a port whose owner was killed a moment ago."""
-    deadline = time.monotonic() + 2
-    while True:
-        try:
-            return listener.reserve([port])
-        except PortUnavailableError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.02)
+    return wait_until(lambda: listener.reserve([port]), not_yet=PortUnavailableError)
 
 
 def _accept_soon(one: listener.Listener) -> Connection:
-    deadline = time.monotonic() + 5
-    while True:
-        try:
-            return one.accept()
-        except BlockingIOError:
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+    return wait_until(one.accept, not_yet=BlockingIOError)
 
 
 def _has_time_wait(port: int) -> bool:

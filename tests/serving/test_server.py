@@ -19,8 +19,10 @@ import pytest
 
 from dtale_magics.serving.transport import listener
 from dtale_magics.serving.transport.acceptor import Acceptor
+from dtale_magics.serving.transport.limits import Limits
 from dtale_magics.serving.transport.server import CONNECTION_KEY, Server
 from tests.support import plain_http, processes
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -38,6 +40,8 @@ class App:
     def __init__(self) -> None:
         self.slow_began = threading.Event()
         self.slow_may_end = threading.Event()
+        self.slow = 0
+        """How many requests for ``/slow`` were admitted."""
         self.environ: dict[str, Any] = {}
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -46,6 +50,7 @@ class App:
         match environ["PATH_INFO"]:
             case "/slow":
                 connection.admit()
+                self.slow += 1
                 self.slow_began.set()
                 assert self.slow_may_end.wait(30)
             case "/outsider":
@@ -74,8 +79,18 @@ def app() -> Iterator[App]:
 
 
 @pytest.fixture
-def server(app: App) -> Iterator[Server]:
-    one = Server(app, max_connections=16)
+def limits() -> Limits:
+    """Of `server`; `limited` gives a test others."""
+    return Limits(served=16)
+
+
+def limited(**limits: Any) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("limits", [Limits(**limits)], ids=[""])
+
+
+@pytest.fixture
+def server(app: App, limits: Limits) -> Iterator[Server]:
+    one = Server(app, limits)
     yield one
     app.slow_may_end.set()
     one.stop()
@@ -162,7 +177,7 @@ def test_neither_server_nor_versions_are_told(port: int, app: App) -> None:
 
 def test_a_failure_is_logged_under_our_name(port: int, caplog: pytest.LogCaptureFixture) -> None:
     assert _get(port, "/raise").status == 500
-    _wait_until(lambda: "ZeroDivisionError" in caplog.text)
+    wait_until(lambda: "ZeroDivisionError" in caplog.text)
     assert {record.name.partition(".")[0] for record in caplog.records} == {"dtale_magics"}
 
 
@@ -191,7 +206,7 @@ time.sleep(60)
         start_new_session=True,
     ) as process:
         try:
-            _wait_until(lambda: not _refuses(ports[0]))
+            wait_until(lambda: not _refuses(ports[0]))
             assert _get(ports[0]).status == 200
             assert _get(ports[0], "/raise").status == 500
             with socket.create_connection(("127.0.0.1", ports[0]), 10) as client:
@@ -211,17 +226,13 @@ def test_a_request_that_fails_tells_the_client_no_details(port: int) -> None:
     assert __file__ not in answer.text
 
 
-def test_five_hundred_half_open_connections_neither_pile_up_nor_keep_others_out(
-    ports: range, app: App, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # The others do not get through because these are cut at last.
-    monkeypatch.setattr("dtale_magics.serving.transport.connections._CROWDED_SECONDS", 600.0)
-    server = Server(app)
-    assert server._acceptor._arrivals is not None
-    server._acceptor._arrivals._seconds = 600.0
-    port = _serve(server, ports).port
+NOTHING_IS_CUT = {"admission_seconds": 600.0, "crowded_seconds": 600.0}
+"""A request that gets through does so although others stay."""
+
+
+@limited(**NOTHING_IS_CUT)
+def test_five_hundred_half_open_connections_neither_pile_up_nor_keep_others_out(port: int) -> None:
     with contextlib.ExitStack() as stack:
-        stack.callback(server.stop)
         for _ in range(500):
             client = stack.enter_context(socket.create_connection(("127.0.0.1", port), 10))
             client.sendall(b"GET / HTTP/1.1\r\nHost: half-open")
@@ -257,11 +268,10 @@ def test_a_request_may_arrive_in_pieces(port: int, pieces: int) -> None:
         (b"GET / HTTP/1.1\r\nHost: x\r\n", b""),  # and no more
     ],
 )
+@limited(**NOTHING_IS_CUT)
 def test_what_is_no_head_waits_for_nothing(
     server: Server, port: int, sent: bytes, status: bytes
 ) -> None:
-    assert server._acceptor._arrivals is not None
-    server._acceptor._arrivals._seconds = 600.0
     with (
         socket.create_connection(("127.0.0.1", port), 10) as client,
         contextlib.suppress(ConnectionError),
@@ -270,17 +280,13 @@ def test_what_is_no_head_waits_for_nothing(
         if sent.endswith(b"\n"):
             client.shutdown(socket.SHUT_WR)
         assert status in client.recv(100)
-    _wait_until(lambda: len(server._acceptor._arrivals or "") == 0)
+    wait_until(lambda: server.arriving == 0)
     assert server.drain(10)
     assert _get(port).status == 200
 
 
-def test_the_oldest_of_too_many_that_wait_makes_room(
-    server: Server, port: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("dtale_magics.serving.transport.arrivals.MOST", 10)
-    assert server._acceptor._arrivals is not None
-    server._acceptor._arrivals._seconds = 600.0
+@limited(heads=10, **NOTHING_IS_CUT)
+def test_the_oldest_of_too_many_that_wait_makes_room(port: int) -> None:
     with contextlib.ExitStack() as stack:
         waiting = []
         for _ in range(30):
@@ -294,59 +300,46 @@ def test_the_oldest_of_too_many_that_wait_makes_room(
         assert waiting[-1].recv(100).startswith(b"HTTP/1.1 200 ")
 
 
+@limited(served=2, admission_seconds=2.0)  # from when they have got a place
 def test_requests_that_arrive_while_all_places_are_taken_wait_for_one(
-    ports: range, app: App
+    server: Server, port: int, app: App
 ) -> None:
-    server = Server(app, max_connections=2)
-    server._acceptor._connections._admission_seconds = 2.0  # from when they have got one
-    try:
-        port = _serve(server, ports).port
-        halves = [socket.create_connection(("127.0.0.1", port), 10) for _ in range(6)]
-        for half in halves:
-            half.sendall(b"GET / HTTP/1.1\r\n")
-        _wait_until(lambda: len(server._acceptor._arrivals or "") == len(halves))
-        slow = [Background(port) for _ in range(2)]
-        _wait_until(lambda: server.active == 2)
-        for half in halves:
-            half.sendall(b"Host: x\r\n\r\n")
-        time.sleep(3)
-        app.slow_may_end.set()
-        for half in halves:
-            assert half.recv(100).startswith(b"HTTP/1.1 200 ")
-            half.close()
-        assert all(getattr(one.result(), "status", None) == 200 for one in slow)
-    finally:
-        server.stop()
+    halves = [socket.create_connection(("127.0.0.1", port), 10) for _ in range(6)]
+    for half in halves:
+        half.sendall(b"GET / HTTP/1.1\r\n")
+    wait_until(lambda: server.arriving == len(halves))
+    slow = [Background(port) for _ in range(2)]
+    wait_until(lambda: app.slow == 2)
+    for half in halves:
+        half.sendall(b"Host: x\r\n\r\n")
+    time.sleep(3)
+    app.slow_may_end.set()
+    for half in halves:
+        assert half.recv(100).startswith(b"HTTP/1.1 200 ")
+        half.close()
+    assert all(getattr(one.result(), "status", None) == 200 for one in slow)
 
 
+@limited(served=4, crowded_seconds=1.0)
 def test_a_full_house_of_admitted_requests_is_left_alone(
-    ports: range, app: App, monkeypatch: pytest.MonkeyPatch
+    server: Server, port: int, app: App
 ) -> None:
     """Somebody who has the link may wait for a slow answer, however many knock meanwhile."""
-    server = Server(app, max_connections=4)
-    try:
-        port = _serve(server, ports).port
-        admitted = [Background(port) for _ in range(4)]
-        served = server._acceptor._connections._served
-        _wait_until(lambda: sum(one.admitted for one in tuple(served)) == 4)
-        monkeypatch.setattr("dtale_magics.serving.transport.connections._CROWDED_SECONDS", 0.3)
-        waiting = [Background(port, "/") for _ in range(20)]
-        time.sleep(1)
-        assert server._acceptor._connections.full
-        assert [one.outcome for one in (*admitted, *waiting)] == [None] * 24
-        monkeypatch.setattr("dtale_magics.serving.transport.connections._CROWDED_SECONDS", 600.0)
-        app.slow_may_end.set()
-        for request in (*admitted, *waiting):
-            answer = request.result()
-            assert isinstance(answer, plain_http.Response), answer
-            assert answer.status == 200
-    finally:
-        server.stop()
+    admitted = [Background(port) for _ in range(4)]
+    wait_until(lambda: app.slow == 4)
+    waiting = [Background(port) for _ in range(20)]
+    time.sleep(2)
+    assert server.active == 4
+    assert [one.outcome for one in (*admitted, *waiting)] == [None] * 24
+    app.slow_may_end.set()
+    for request in (*admitted, *waiting):
+        answer = request.result()
+        assert isinstance(answer, plain_http.Response), answer
+        assert answer.status == 200
 
 
+@limited(admission_seconds=1.0)
 def test_a_client_that_sends_a_byte_now_and_then_is_cut(server: Server, port: int) -> None:
-    assert server._acceptor._arrivals is not None
-    server._acceptor._arrivals._seconds = 1.0
     began = time.monotonic()
     with socket.create_connection(("127.0.0.1", port), 10) as client:
         client.sendall(b"GET / HTTP/1.1\r\n")
@@ -362,10 +355,8 @@ def test_a_client_that_sends_a_byte_now_and_then_is_cut(server: Server, port: in
     assert _get(port).status == 200
 
 
-def test_a_request_without_the_capability_cannot_hold_its_place(
-    server: Server, port: int, app: App
-) -> None:
-    server._acceptor._connections._admission_seconds = 1.0
+@limited(admission_seconds=1.0)
+def test_a_request_without_the_capability_cannot_hold_its_place(port: int, app: App) -> None:
     outsider = Background(port, "/outsider")
     assert app.slow_began.wait(10)
     began = time.monotonic()
@@ -373,10 +364,8 @@ def test_a_request_without_the_capability_cannot_hold_its_place(
     assert time.monotonic() - began < 10
 
 
-def test_an_admitted_request_may_take_longer_than_the_admission(
-    server: Server, port: int, app: App
-) -> None:
-    server._acceptor._connections._admission_seconds = 2.0
+@limited(admission_seconds=2.0)
+def test_an_admitted_request_may_take_longer_than_the_admission(port: int, app: App) -> None:
     request = Background(port)
     assert app.slow_began.wait(10)
     time.sleep(3)
@@ -387,13 +376,14 @@ def test_an_admitted_request_may_take_longer_than_the_admission(
 
 
 @pytest.fixture(params=["by the system", "by Python"])
-def short_patience(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dtale_magics.serving.transport.server.IDLE_SECONDS", 1)
+def watched(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who sees that a client stands still: the system, where it can."""
     if request.param == "by Python":
         monkeypatch.delattr(socket, "TCP_USER_TIMEOUT", raising=False)
 
 
-@pytest.mark.usefixtures("short_patience")
+@limited(idle_seconds=1)
+@pytest.mark.usefixtures("watched")
 @pytest.mark.parametrize(
     "head",
     [b"GET /large HTTP/1.1\r\n", b"POST /body HTTP/1.1\r\nContent-Length: 9\r\n"],
@@ -410,10 +400,8 @@ def test_a_client_that_stands_still_is_dropped(
     assert _get(port).status == 200
 
 
-def test_a_client_that_takes_its_time_gets_the_whole_answer(
-    port: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("dtale_magics.serving.transport.server.IDLE_SECONDS", 5)
+@limited(idle_seconds=5)
+def test_a_client_that_takes_its_time_gets_the_whole_answer(port: int) -> None:
     took = 0
     with socket.create_connection(("127.0.0.1", port), 10) as client:
         client.sendall(b"GET /large HTTP/1.0\r\n\r\n")
@@ -449,7 +437,7 @@ def test_a_listener_that_is_removed_gives_its_port_back_and_the_others_go_on(
 ) -> None:
     first, second = _serve(server, ports), _serve(server, ports)
     server.remove(first, linger=0.0)
-    _wait_until(lambda: _refuses(first.port))
+    wait_until(lambda: _refuses(first.port))
     listener.bind(first.port).close()
     assert _get(second.port).status == 200
     again = _serve(server, ports)
@@ -480,7 +468,7 @@ def test_a_request_in_flight_survives_the_removal_of_its_listener(
     request = Background(one.port)
     assert app.slow_began.wait(10)
     server.remove(one, linger=0.0)
-    _wait_until(lambda: _refuses(one.port))
+    wait_until(lambda: _refuses(one.port))
     assert not server.drain(0.2)
     app.slow_may_end.set()
     assert server.drain(10)
@@ -601,10 +589,3 @@ def test_an_acceptor_survives_a_handler_that_raises(
     finally:
         acceptor.stop()
     assert "LookupError" in caplog.text
-
-
-def _wait_until(condition: Any, timeout: float = 10.0) -> None:
-    deadline = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)

@@ -10,10 +10,11 @@ from playwright.sync_api import expect, sync_playwright
 
 from tests.support import chromium
 from tests.support.jupyter import TOKEN
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     import re
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from playwright.sync_api import (
@@ -83,10 +84,12 @@ class Traffic:
 
     def wait_until_idle(self, quiet_seconds: float = 0.5) -> None:
         """Wait until nothing has been under way for so long."""
-        deadline = time.monotonic() + SECONDS
-        while self._under_way or time.monotonic() < self._changed + quiet_seconds:
-            assert time.monotonic() < deadline, [request.url for request in self._under_way]
-            self._page.wait_for_timeout(50)
+        wait_until(
+            lambda: not self._under_way and time.monotonic() > self._changed + quiet_seconds,
+            SECONDS,
+            explain=lambda: [request.url for request in self._under_way],
+            pause=pause_of(self._page),
+        )
 
     def _begin(self, request: Request) -> None:
         self._under_way.add(request)
@@ -95,6 +98,11 @@ class Traffic:
     def _end(self, request: Request) -> None:
         self._under_way.discard(request)
         self._changed = time.monotonic()
+
+
+def pause_of(page: Page) -> Callable[[float], object]:
+    """What `wait_until` does between two questions so that `page` goes on meanwhile."""
+    return lambda seconds: page.wait_for_timeout(1000 * seconds)
 
 
 class Server(Protocol):
@@ -145,13 +153,16 @@ class NotebookPage:
         self.wait_for_kernel()
 
     def wait_for_kernel(self) -> None:
-        deadline = time.monotonic() + SECONDS
-        while time.monotonic() < deadline:
+        def is_ready() -> bool:
             kernel = self._jupyter.kernel(self.name)
-            if kernel and kernel["connections"] and kernel["execution_state"] == "idle":
-                return
-            self.page.wait_for_timeout(100)
-        raise AssertionError(f"the kernel of {self.name} is not ready: {kernel}")
+            return bool(kernel and kernel["connections"] and kernel["execution_state"] == "idle")
+
+        wait_until(
+            is_ready,
+            SECONDS,
+            explain=lambda: f"the kernel of {self.name}: {self._jupyter.kernel(self.name)}",
+            pause=pause_of(self.page),
+        )
 
     def cell(self, index: int) -> Locator:
         return self.page.locator(".jp-Notebook .jp-Cell").nth(index)

@@ -8,13 +8,13 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.support import plain_http, processes
 from tests.support.kernels import environment, port_settings
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -125,11 +125,11 @@ class Hub:
                 stderr=log,
                 start_new_session=True,
             )
-        deadline = time.monotonic() + SECONDS
-        while not self._up():
-            assert self._process.poll() is None, self.log
-            assert time.monotonic() < deadline, self.log
-            time.sleep(0.1)
+        process = self._process
+        wait_until(
+            lambda: process.poll() is not None or self._up(), SECONDS, explain=lambda: self.log
+        )
+        assert process.poll() is None, self.log
         return self
 
     def __exit__(self, *_: object) -> None:

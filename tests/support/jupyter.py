@@ -7,12 +7,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.support import plain_http, processes
 from tests.support.kernels import environment, port_settings
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -111,16 +111,12 @@ class Jupyter:
             processes.end(process)
 
     def _wait_until_up(self, process: subprocess.Popen[bytes]) -> None:
-        deadline = time.monotonic() + START_SECONDS
-        while True:
-            try:
-                self.api("status")
-            except OSError:
-                assert process.poll() is None, self.log.read_text()
-                assert time.monotonic() < deadline, self.log.read_text()
-                time.sleep(0.1)
-            else:
-                return
+        wait_until(
+            lambda: process.poll() is not None or self.api("status"),
+            START_SECONDS,
+            explain=self.log.read_text,
+        )
+        assert process.poll() is None, self.log.read_text()
 
     def api(self, path: str, method: str = "GET") -> Any:
         headers = {"Authorization": f"token {TOKEN}"}

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypedDict
 from tests.support import ROOT, processes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from typing_extensions import Self
 
@@ -136,21 +136,6 @@ def ask(
         return response.status, response.read().decode()
     finally:
         connection.close()
-
-
-def eventually(check: Callable[[], bool], seconds: float = 10.0) -> None:
-    end = time.monotonic() + seconds
-    while not _holds(check):
-        assert time.monotonic() < end, "did not become true"
-        time.sleep(0.02)
-
-
-def _holds(check: Callable[[], bool]) -> bool:
-    """Whether it is true; a request that fails is no answer yet."""
-    try:
-        return check()
-    except (OSError, http.client.HTTPException):
-        return False
 
 
 class Request(NamedTuple):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import random
 import socket
 import sys
-import time
 from typing import TYPE_CHECKING
 
 from dtale_magics.serving.transport import listener
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -51,11 +51,11 @@ class PortClaims:
 
     def take_thousands(self) -> range:
         """Claim thousands of ports, most of them free; waits for another test run that has them."""
-        deadline = time.monotonic() + _WAIT_SECONDS
-        while (lock := machine_lock("thousands")) is None:
-            assert time.monotonic() < deadline, "another test run keeps them"
-            time.sleep(0.2)
-        self._locks[_THOUSANDS.start] = lock
+        self._locks[_THOUSANDS.start] = wait_until(
+            lambda: machine_lock("thousands"),
+            _WAIT_SECONDS,
+            explain=lambda: "another test run keeps them",
+        )
         return _THOUSANDS
 
     def _claim(self, blocks: list[int]) -> bool:

@@ -6,9 +6,10 @@ import contextlib
 import os
 import signal
 import subprocess
-import time
 
 import psutil
+
+from tests.support.waiting import wait_until
 
 STOP_SECONDS = 10.0
 POLITE_SECONDS = 3.0
@@ -39,10 +40,7 @@ def stop(pid: int) -> None:
     """Suspend a process, and return when it is: a signal takes its time on a busy machine."""
     os.kill(pid, signal.SIGSTOP)
     process = psutil.Process(pid)
-    deadline = time.monotonic() + STOP_SECONDS
-    while process.status() != psutil.STATUS_STOPPED:
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
+    wait_until(lambda: process.status() == psutil.STATUS_STOPPED, STOP_SECONDS, every=0.002)
 
 
 def _signal(group: int, number: signal.Signals) -> None:

@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sysconfig
 import tempfile
-import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.support import debian, processes
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -147,11 +147,12 @@ def _running(command: list[str], directory: Path, ports: list[int]) -> Iterator[
             env={**debian.environment(), "HOME": str(directory)},
         )
     try:
-        deadline = time.monotonic() + START_SECONDS
-        while not all(map(_answers, ports)):
-            assert process.poll() is None, log.read_text()
-            assert time.monotonic() < deadline, log.read_text()
-            time.sleep(0.05)
+        wait_until(
+            lambda: process.poll() is not None or all(map(_answers, ports)),
+            START_SECONDS,
+            explain=log.read_text,
+        )
+        assert process.poll() is None, log.read_text()
         yield
     finally:
         processes.end(process)

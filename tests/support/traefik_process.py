@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import sysconfig
-import time
 import urllib.error
 import urllib.request
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.support.ports import PortClaims
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -73,12 +73,10 @@ class Traefik:
                 return Answer(error.code, error.read().decode(), dict(error.headers))
 
     def until(self, good: Callable[[], bool], what: str) -> None:
-        end = time.monotonic() + DEADLINE
-        while not good():
-            if time.monotonic() > end:
-                lines = self.log.read_text().splitlines()[-20:]
-                pytest.fail("\n".join([f"not within {DEADLINE:.0f} s: {what}", *lines]))
-            time.sleep(0.05)
+        def explain() -> str:
+            return "\n".join([what, *self.log.read_text().splitlines()[-20:]])
+
+        wait_until(good, DEADLINE, explain=explain)
 
     def until_status(self, status: int, host: str, path: str = "/") -> None:
         def answers() -> bool:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
-from tests.support.miniature import eventually
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,10 +72,10 @@ def test_the_name_follows_the_server_and_is_known_when_that_has_no_time(
         (runtime / "jpserver-1.json").write_text(json.dumps({"pid": 1, "url": url, "token": ""}))
         for kernel in (train, eda):
             kernel.run("%load_ext dtale_magics\n%dtale {'a': [1]}")
-        eventually(lambda: seen() == [("train.ipynb", True)], 30.0)
+        wait_until(lambda: seen() == [("train.ipynb", True)], explain=seen)
         jupyter.name = "renamed.ipynb"
-        eventually(lambda: seen() == [("renamed.ipynb", True)], 30.0)
+        wait_until(lambda: seen() == [("renamed.ipynb", True)], explain=seen)
         jupyter.has_time.clear()
         time.sleep(2)  # an answer under way, and the rest after one that did not come
-        eventually(lambda: seen() == [("renamed.ipynb", True)], 30.0)
+        wait_until(lambda: seen() == [("renamed.ipynb", True)], explain=seen)
         assert f"renamed.ipynb  pid {train.pid}" in train.run("%dtale --list").text

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 from dtale_magics.serving.transport.arrivals import Arrivals
 from dtale_magics.serving.transport.connections import Connection, Connections
+from dtale_magics.serving.transport.limits import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -85,10 +86,8 @@ class Acceptor:
         Serves one connection, in a thread of its own.
     name
         Of the threads.
-    max_connections
-        At most so many are served at once; further ones wait in the system's queue.
-    admission_seconds
-        How soon a connection must be admitted; see `Connections`.
+    limits
+        How many connections it has at once, and for how long.
     http
         Whether a connection is served as soon as the head of a request has arrived, and not
         before; otherwise it is at once.
@@ -102,8 +101,7 @@ class Acceptor:
         self,
         handle: Callable[[Connection], None],
         name: str,
-        max_connections: int = 64,
-        admission_seconds: float = 15.0,
+        limits: Limits = DEFAULT_LIMITS,
         *,
         http: bool = False,
         router: Router | None = None,
@@ -113,7 +111,7 @@ class Acceptor:
         self._name = name
         self._pid = os.getpid()
         self._commands: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-        self._connections = Connections(max_connections, admission_seconds, self._resume_soon)
+        self._connections = Connections(limits, self._resume_soon)
         self._accepting: set[Accepting] = set()
         self._leaving: dict[Accepting, _Leaving] = {}
         self._paused_until: float | None = None
@@ -127,7 +125,7 @@ class Acceptor:
         for end in (self._wake_receiver, self._wake_sender):
             end.setblocking(False)
         self._selector.register(self._wake_receiver, selectors.EVENT_READ)
-        self._arrivals = Arrivals(self._selector, admission_seconds) if http else None
+        self._arrivals = Arrivals(self._selector, limits) if http else None
         self._arrived: collections.deque[Connection] = collections.deque()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
@@ -141,6 +139,11 @@ class Acceptor:
     def active(self) -> int:
         """How many connections are being served."""
         return len(self._connections)
+
+    @property
+    def arriving(self) -> int:
+        """How many connections wait for the rest of their request's head."""
+        return 0 if self._arrivals is None else len(self._arrivals)
 
     def add(self, *listeners: Accepting, wait: bool = True) -> None:
         """Accept from `listeners`; takes back a removal that still lingers.

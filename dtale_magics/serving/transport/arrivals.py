@@ -11,12 +11,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from dtale_magics.serving.transport.connections import Connection
+    from dtale_magics.serving.transport.limits import Limits
 
 LONGEST_HEAD = 64 * 1024
 """Bytes after which the handler may say that this is too much."""
-
-MOST = 256
-"""So many wait at once; one more drops the one that has waited longest."""
 
 _END = b"\r\n\r\n"
 
@@ -30,13 +28,13 @@ class Arrivals:
     ----------
     selector
         Of the accepting thread. The key of a connection that waits has it as its data.
-    seconds
-        How long a head may take since the connection was opened.
+    limits
+        How many may wait at once, and for how long after their connection was opened.
     """
 
-    def __init__(self, selector: selectors.BaseSelector, seconds: float) -> None:
+    def __init__(self, selector: selectors.BaseSelector, limits: Limits) -> None:
         self._selector = selector
-        self._seconds = seconds
+        self._limits = limits
         self._seen: OrderedDict[Connection, int] = OrderedDict()
 
     def __len__(self) -> int:
@@ -68,7 +66,7 @@ class Arrivals:
     def next_deadline(self) -> float | None:
         """``time.monotonic()`` at which the oldest is due to be closed; None if there is none."""
         oldest = next(iter(self._seen), None)
-        return None if oldest is None else oldest.opened + self._seconds
+        return None if oldest is None else oldest.opened + self._limits.admission_seconds
 
     def close_late(self) -> None:
         """Close those whose head has not arrived in time."""
@@ -82,7 +80,7 @@ class Arrivals:
             self._drop_oldest()
 
     def _make_room(self) -> None:
-        if len(self._seen) >= MOST:
+        if len(self._seen) >= self._limits.heads:
             self._drop_oldest()
 
     def _drop_oldest(self) -> None:

@@ -19,13 +19,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-_CROWDED_SECONDS = 1.0
-
-MOST_DOWNLOADS = 64
-"""Beyond it, the one to which least was sent for its age makes room."""
-
-DOWNLOAD_SECONDS = 300.0
-"""How long one may take: for the two megabytes of D-Tale's script, 7 kB/s."""
+    from dtale_magics.serving.transport.limits import Limits
 
 _GRACE_SECONDS = 2.0
 """How long the speed of a download says nothing."""
@@ -131,21 +125,15 @@ class Connections:
 
     Parameters
     ----------
-    limit
-        Beyond it, the set is `full`.
-    admission_seconds
-        A connection that was not admitted (`Connection.admit`) within so many seconds of its being
-        served is cut; within one second when others wait for its place.
+    limits
+        How many there may be, and after how long each is cut.
     on_room
         Called, by whatever thread, when a place has become free.
     """
 
-    def __init__(
-        self, limit: int, admission_seconds: float, on_room: Callable[[], None] = _do_nothing
-    ) -> None:
-        self._limit = limit
+    def __init__(self, limits: Limits, on_room: Callable[[], None] = _do_nothing) -> None:
+        self._limits = limits
         self._on_room = on_room
-        self._admission_seconds = admission_seconds
         self._changed = threading.Condition()
         self._served: dict[Connection, float] = {}
         """Since when, as `time.monotonic` has it; before, they may have waited for a place."""
@@ -157,7 +145,7 @@ class Connections:
     @property
     def full(self) -> bool:
         """Whether further ones have to wait."""
-        return len(self._served) >= self._limit
+        return len(self._served) >= self._limits.served
 
     def add(self, connection: Connection) -> None:
         """Enter a connection that is served from now on."""
@@ -181,7 +169,7 @@ class Connections:
             connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
         with self._changed:
             self._served.pop(connection, None)
-            if len(self._downloads) >= MOST_DOWNLOADS:
+            if len(self._downloads) >= self._limits.downloads:
                 slowest = min(self._downloads, key=self._standing)
                 del self._downloads[slowest]
                 slowest.reset()
@@ -222,9 +210,11 @@ class Connections:
         return min(self._deadlines().values(), default=None)
 
     def _deadlines(self) -> dict[Connection, float]:
-        seconds = self._admission_seconds
+        limits = self._limits
+        seconds = limits.admission_seconds
         if self.full:
-            seconds = min(seconds, _CROWDED_SECONDS)
+            seconds = min(seconds, limits.crowded_seconds)
         with self._changed:
             served = {one: at + seconds for one, at in self._served.items() if not one.admitted}
-            return served | {one: at + DOWNLOAD_SECONDS for one, at in self._downloads.items()}
+            downloads = {one: at + limits.download_seconds for one, at in self._downloads.items()}
+        return served | downloads

@@ -17,6 +17,7 @@ from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
 from dtale_magics.serving.transport import listener
 from dtale_magics.serving.transport.acceptor import LINGER_SECONDS, Acceptor
+from dtale_magics.serving.transport.limits import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,10 +33,6 @@ logging.getLogger("dtale_magics").addHandler(logging.NullHandler())
 
 CONNECTION_KEY = "dtale_magics.connection"
 """Key of the `Connection` in the WSGI environment; the guard admits it."""
-
-IDLE_SECONDS = 60
-"""A peer that neither sends nor takes a byte for so long is gone."""
-
 
 _MOST_LEFTOVERS = 256 * 1024
 
@@ -88,10 +85,10 @@ class _RequestHandler(WSGIRequestHandler):
     def setup(self) -> None:
         super().setup()
         try:  # by the system: Python's own timeout waits before each read and each write
-            milliseconds = 1000 * IDLE_SECONDS
+            milliseconds = 1000 * self.server.idle_seconds
             self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
         except (AttributeError, OSError):  # not on Linux, or in a sandbox
-            self.connection.settimeout(IDLE_SECONDS)
+            self.connection.settimeout(self.server.idle_seconds)
 
     def make_environ(self) -> WSGIEnvironment:
         try:
@@ -105,7 +102,9 @@ class _RequestHandler(WSGIRequestHandler):
         environ["SERVER_PORT"] = str(connection.port)
         environ[CONNECTION_KEY] = connection
         if self._announces_body():
-            self.connection.settimeout(IDLE_SECONDS)  # the system has none for what does not come
+            self.connection.settimeout(
+                self.server.idle_seconds
+            )  # the system has none for what does not come
             self.rfile = _Leftovers(self.rfile, connection)  # type: ignore[assignment]
         else:
             # Werkzeug waits 10 ms after each answer for the rest of a body, unless it sees the end
@@ -143,7 +142,8 @@ class _RequestMachinery(ThreadedWSGIServer):
     One for all listeners: to make one takes Werkzeug milliseconds, which a takeover does not have.
     """
 
-    def __init__(self, app: WSGIApplication) -> None:
+    def __init__(self, app: WSGIApplication, idle_seconds: int) -> None:
+        self.idle_seconds = idle_seconds
         with listener.new_socket() as unbound:
             host = "::" if unbound.family == socket.AF_INET6 else "0.0.0.0"  # noqa: S104
             super().__init__(host, 0, app, _RequestHandler, fd=unbound.fileno())
@@ -180,8 +180,8 @@ class Server:
     ----------
     app
         Answers all requests.
-    max_connections
-        At most so many requests run at once; see `Acceptor`.
+    limits
+        How many requests run at once, and for how long.
     router, is_busy
         See `Acceptor`.
     """
@@ -189,16 +189,16 @@ class Server:
     def __init__(
         self,
         app: WSGIApplication,
-        max_connections: int = 64,
+        limits: Limits = DEFAULT_LIMITS,
         *,
         router: Router | None = None,
         is_busy: Callable[[], bool] = lambda: False,
     ) -> None:
-        self._machinery = _RequestMachinery(app)
+        self._machinery = _RequestMachinery(app, limits.idle_seconds)
         self._acceptor = Acceptor(
             self._handle,
             "dtale_magics server",
-            max_connections,
+            limits,
             http=True,
             router=router,
             is_busy=is_busy,
@@ -213,6 +213,11 @@ class Server:
     def active(self) -> int:
         """How many connections are being served."""
         return self._acceptor.active
+
+    @property
+    def arriving(self) -> int:
+        """How many connections wait for the rest of their request's head."""
+        return self._acceptor.arriving
 
     def add(self, *listeners: Accepting, wait: bool = True) -> None:
         """Serve `listeners` as well; see `Acceptor.add`."""

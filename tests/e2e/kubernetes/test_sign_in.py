@@ -6,7 +6,6 @@ import dataclasses
 import itertools
 import re
 import socket
-import time
 import urllib.error
 import urllib.request
 from contextlib import ExitStack
@@ -24,13 +23,14 @@ from dtale_magics.kubernetes.server import url_template
 from dtale_magics.kubernetes.sign_in_service import Asked, Sessions
 from tests.support import ROOT, proxies
 from tests.support.api_stub import ApiStub
-from tests.support.browser import open_browser
+from tests.support.browser import open_browser, pause_of
 from tests.support.cluster import ECHO_IPS, pod_object
 from tests.support.hub_page import HubPage, HubServer
 from tests.support.hub_process import Hub
 from tests.support.jupyter import write_notebook
 from tests.support.ports import PortClaims
 from tests.support.traefik_process import OPENER, Answer, Traefik, run_traefik
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -250,10 +250,7 @@ def test_it_ends_when_its_owner_logs_out_of_the_hub(stage: Stage) -> None:
     session = stage.cookie(ada, "ada")
     assert stage.get("ada", Cookie=session).status == 200
     page.goto(f"http://{HUB}:{stage.public}/hub/logout")
-    deadline = time.monotonic() + 30
-    while stage.get("ada", Cookie=session).status != 401:
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
+    wait_until(lambda: stage.get("ada", Cookie=session).status == 401)
 
 
 def test_in_a_frame_of_the_hubs_page_nothing_is_to_be_clicked(stage: Stage) -> None:
@@ -264,13 +261,9 @@ def test_in_a_frame_of_the_hubs_page_nothing_is_to_be_clicked(stage: Stage) -> N
         " document.body.append(f); }",
         stage.url("ada", "/slug/dtale/iframe/1"),
     )
-    deadline = time.monotonic() + 30
-    while True:
-        frame = page.frame("grid")
-        if frame is not None and frame.url == stage.url("ada", "/slug/dtale/iframe/1"):
-            break
-        assert time.monotonic() < deadline, frame and frame.url
-        page.wait_for_timeout(100)
+    frame = wait_until(
+        lambda: page.frame(url=stage.url("ada", "/slug/dtale/iframe/1")), pause=pause_of(page)
+    )
     frame.wait_for_function("document.body.innerText.includes('/slug/dtale/iframe/1')")
 
 

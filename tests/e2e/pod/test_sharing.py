@@ -23,7 +23,8 @@ from dtale_magics.pod import inbox, passing, peers, steering
 from dtale_magics.serving.transport import listener
 from dtale_magics.system import procfs
 from tests.support import proxies
-from tests.support.miniature import Load, MiniatureKernel, ask, eventually, fetch
+from tests.support.miniature import Load, MiniatureKernel, ask, fetch
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -85,7 +86,7 @@ def test_eight_that_begin_at_the_same_instant_share_one_port(
         assert in_front(port, eight) in "abcdefgh"
         for one in eight:
             one.do("leave")
-        eventually(lambda: is_free(port))  # and nothing is left over
+        wait_until(lambda: is_free(port))  # and nothing is left over
 
 
 def test_a_further_port_is_used_only_where_a_stranger_has_the_first_and_is_shared_as_well(
@@ -97,7 +98,7 @@ def test_a_further_port_is_used_only_where_a_stranger_has_the_first_and_is_share
     each_answers(port + 1, three)
     stranger.close()
     # Nobody presses anything.
-    eventually(lambda: all(port in one.state()["ports"] for one in three))
+    wait_until(lambda: all(port in one.state()["ports"] for one in three))
     each_answers(port, three)
     each_answers(port + 1, three)  # for open tabs
     assert {one.state()["named"] for one in three} == {port}
@@ -127,7 +128,7 @@ def test_a_killed_one_takes_nothing_with_it_and_comes_back(
 def test_the_last_one_leaves_nothing(four: list[MiniatureKernel], port: int) -> None:
     for one in four:
         one.kill()
-    eventually(lambda: is_free(port))
+    wait_until(lambda: is_free(port))
 
 
 def test_forked_children_answer_nothing_and_keep_nothing(
@@ -138,12 +139,12 @@ def test_forked_children_answer_nothing_and_keep_nothing(
     try:
         assert {fetch(port, four[0].path()) for _ in range(20)} == {"a"}
         four[0].kill()
-        eventually(lambda: ask(port, four[0].path())[0] == 404)
+        wait_until(lambda: ask(port, four[0].path())[0] == 404)
         each_answers(port, four[1:])
         assert in_front(port, four[1:]) == "b"
         for one in four[1:]:
             one.kill()
-        eventually(lambda: is_free(port))
+        wait_until(lambda: is_free(port))
         assert all(map(psutil.pid_exists, children))
     finally:
         for child in children:
@@ -206,7 +207,7 @@ def test_500_joins_and_leaves_grow_nothing(start_miniature: StartMiniature, port
             for now, was in zip(after, before, strict=True)
         )
 
-    eventually(grown_nothing, 20.0)
+    wait_until(grown_nothing, 20.0)
 
 
 # ------------------------------------------------------------- under load
@@ -242,7 +243,7 @@ def test_whatever_happens_to_the_others_no_request_is_lost(
     steady, other = four[:2]
     restless = four[2:]
     chance = random.Random(clients)
-    eventually(lambda: fetch(entry, steady.path()) == "a", 30.0)
+    wait_until(lambda: fetch(entry, steady.path()) == "a")
     deaths = 0
     with Load(entry, clients, paths([steady, other])) as load:
         for number in range(TIMES):
@@ -358,10 +359,10 @@ def test_a_newcomer_gets_the_port_when_all_the_others_are_suspended(
     for one in old:
         one.resume()
     four = [*old, new, another]
-    eventually(lambda: len({str(one.state()["sockets"]) for one in four}) == 1)
+    wait_until(lambda: len({str(one.state()["sockets"]) for one in four}) == 1)
     each_answers(port, four, 20)
     assert in_front(port, four) == "n"
-    eventually(lambda: len(steering.members(port)) == len(new.state()["sockets"][0]))
+    wait_until(lambda: len(steering.members(port)) == len(new.state()["sockets"][0]))
 
 
 @steers
@@ -376,7 +377,7 @@ def test_a_newcomer_gets_the_port_when_the_only_other_one_holds_the_gil(
     assert new.take(port)["outcome"] == "Steered"
     assert {fetch(port, new.path()) for _ in range(40)} == {"n"}
     old.answer()
-    eventually(lambda: old.state()["sockets"] == new.state()["sockets"])
+    wait_until(lambda: old.state()["sockets"] == new.state()["sockets"])
     each_answers(port, [old, new], 20)
 
 
@@ -395,7 +396,7 @@ def test_others_may_be_suspended_one_after_the_other(
     order = random.Random(4).sample(found[:-1], 3)
     for one in order:
         one.resume()
-        eventually(partial(have_the_same_sockets, one, found[-1]))
+        wait_until(partial(have_the_same_sockets, one, found[-1]))
         each_answers(port, [one, found[-1]], 10)
     order[0].kill()
     found[-1].kill()
@@ -414,7 +415,7 @@ def test_newcomers_at_the_same_instant_find_each_other(
     assert [one.answer()["ports"] for one in new] == [[port]] * 4
     each_answers(port, new, 10)
     old.resume()
-    eventually(lambda: len({str(one.state()["sockets"]) for one in (old, *new)}) == 1)
+    wait_until(lambda: len({str(one.state()["sockets"]) for one in (old, *new)}) == 1)
     each_answers(port, [old, *new], 10)
 
 
@@ -423,7 +424,7 @@ def test_a_program_of_this_user_that_binds_beside_us_gets_nothing(
 ) -> None:
     a, b = sharing(start_miniature, "ab")
     time.sleep(1.5)  # the port is fenced a moment after it was bound
-    eventually(lambda: len(steering.members(port)) == 1)
+    wait_until(lambda: len(steering.members(port)) == 1)
     stranger = listener.listen(listener.new_socket(beside_owner=True), port)
     try:
         each_answers(port, [a, b], 20)
@@ -443,13 +444,13 @@ def test_all_leave_for_a_plain_dtale_and_come_back_when_it_has_ended(
     four: list[MiniatureKernel], port: int
 ) -> None:
     four[2].do("give_up", port=port)
-    eventually(lambda: is_free(port))
+    wait_until(lambda: is_free(port))
     with socket.create_server(("", port)):
-        eventually(lambda: all(one.state()["ports"] == [port + 1] for one in four))
+        wait_until(lambda: all(one.state()["ports"] == [port + 1] for one in four))
         each_answers(port + 1, four)
         time.sleep(2)
         assert all(one.state()["ports"] == [port + 1] for one in four)
-    eventually(lambda: all(port in one.state()["ports"] for one in four), 30.0)
+    wait_until(lambda: all(port in one.state()["ports"] for one in four))
     each_answers(port, four)
 
 
@@ -589,7 +590,7 @@ def test_another_user_that_knows_the_names_gets_and_gives_nothing(
         squatter.wait(10)
         squatter.stdout.close()
     each_answers(port, four)
-    eventually(lambda: four[0].state()["fds"] <= before["fds"] + 4)
+    wait_until(lambda: four[0].state()["fds"] <= before["fds"] + 4)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="abstract names are Linux's")
@@ -622,7 +623,7 @@ def test_garbage_wrong_descriptors_and_thousands_of_them_on_the_passing_socket(
                     for _ in range(100):
                         socket.send_fds(sock, [frame or b"y"], some)
     each_answers(port, four)
-    eventually(lambda: kernel.state()["fds"] <= before["fds"] + 4)
+    wait_until(lambda: kernel.state()["fds"] <= before["fds"] + 4)
     assert kernel.state()["threads"] <= before["threads"] + 2
 
 

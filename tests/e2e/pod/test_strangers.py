@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Protocol
 import pytest
 
 from tests.support import processes
-from tests.support.miniature import eventually, fetch
+from tests.support.miniature import fetch
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -122,7 +123,7 @@ def test_a_program_with_a_shutdown_of_its_own_is_not_shut_down(
             except OSError:
                 return False
 
-        eventually(answers)
+        wait_until(answers)
         done = start_miniature("a").take(port, deadline=2.0)
         assert done["outcome"] == "Refused"
         assert f"process {process.pid}" in done["text"]
