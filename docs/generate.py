@@ -58,9 +58,11 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Fill in lists, and rewrite links."""
     del config
-    for marker, make in GENERATED.items():
-        if f"<!-- {marker} -->" in markdown:
-            markdown = markdown.replace(f"<!-- {marker} -->", make())
+    for name, make in GENERATED.items():
+        begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
+        if begin in markdown:
+            before, _, rest = markdown.partition(begin)
+            markdown = f"{before}{make()}{rest.partition(end)[2]}"
     source = SOURCES.get(page.file.src_uri, f"docs/{page.file.src_uri}")
     return LINK.sub(lambda match: _link(match, source, page.file.src_uri, files), markdown)
 
@@ -119,7 +121,7 @@ GENERATED: dict[str, Callable[[], str]] = {
     "settings": settings,
     "command line": commands,
 }
-"""What stands in place of ``<!-- … -->``."""
+"""What stands between ``<!-- … -->`` and ``<!-- /… -->``: who reads the file has a hint there."""
 
 
 def tutorial(path: Path) -> str:

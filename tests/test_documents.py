@@ -1,10 +1,15 @@
-"""SECURITY.md names the tests that show what it says."""
+"""What documents name is there: tests, files and headings."""
 
 from __future__ import annotations
 
 import re
+import subprocess
+from typing import TYPE_CHECKING
 
 from tests.support import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_every_test_that_the_security_document_names_is_there() -> None:
@@ -13,3 +18,31 @@ def test_every_test_that_the_security_document_names_is_there() -> None:
     defined = {name for file in files for name in re.findall(r"def (test_\w+)", file.read_text())}
     assert named
     assert named <= defined, named - defined
+
+
+def test_every_link_within_the_repository_leads_somewhere() -> None:
+    listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.md"]
+    files = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True)
+    pages = [ROOT / name for name in files.stdout.splitlines()]
+    assert ROOT / "docs" / "index.md" in pages
+    dead = [f"{page.relative_to(ROOT)}: {link}" for page in pages for link in _dead_links(page)]
+    assert not dead, dead
+
+
+def _dead_links(page: Path) -> list[str]:
+    text = re.sub(r"(?ms)^```.*?^```$|`[^`\n]*`", "", page.read_text(encoding="utf-8"))
+    links = re.findall(r"\]\((?!https?:|mailto:)([^)\s]*)\)", text)
+    return [link for link in links if not _is_there(page, link)]
+
+
+def _is_there(page: Path, link: str) -> bool:
+    name, _, anchor = link.partition("#")
+    target = (page.parent / name) if name else page
+    return target.exists() and (not anchor or anchor in _anchors(target))
+
+
+def _anchors(page: Path) -> set[str]:
+    """Headings as GitHub and the site name them."""
+    headings = re.findall(r"(?m)^#+ (.+)$", page.read_text(encoding="utf-8"))
+    plain = (re.sub(r"[^\w\s-]", "", heading.lower()) for heading in headings)
+    return {re.sub(r"\s", "-", heading.strip()) for heading in plain}
