@@ -16,6 +16,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+from dtale_magics import deadlines
 from dtale_magics.errors import PortUnavailableError, SettingError
 from dtale_magics.outcome import (
     AlreadyOurs,
@@ -353,7 +354,7 @@ class Ports:
 
 def _ask_to_vacate(peer: peers.Peer, port: int) -> None:
     with contextlib.suppress(exchange.ChannelError):  # one that is suspended keeps its sockets
-        channel.call(peer, "vacate", timeout=0.5, port=port)
+        channel.call(peer, "vacate", timeout=deadlines.SIBLING, port=port)
 
 
 def _answering(name: str, report: Callable[[], dict[str, Any]]) -> channel.Handler:

@@ -58,8 +58,8 @@ _ELSEWHERE = "This was asked by a page of another site, which may open D-Tale's 
 
 _SAFE_HEADERS = [("X-Content-Type-Options", "nosniff"), ("Referrer-Policy", "no-referrer")]
 
-_MOST_NOTEBOOKS = 16
-"""So many origins of notebooks are remembered, the latest."""
+_MAX_NOTEBOOKS = 16
+"""Maximum number of origins of notebooks that are remembered, the latest."""
 
 
 class Web:
@@ -115,7 +115,7 @@ class Web:
         self._used = used
         self._assets = assets
         self._pages = pages
-        self._notebooks: collections.deque[str] = collections.deque(maxlen=_MOST_NOTEBOOKS)
+        self._notebooks: collections.deque[str] = collections.deque(maxlen=_MAX_NOTEBOOKS)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request (PEP 3333)."""
