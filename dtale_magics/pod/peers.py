@@ -23,7 +23,6 @@ from dtale_magics.system import holders, procfs
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_ASK_SECONDS = 0.5
 _CHECK_SECONDS = 4.5
 """A check takes three; the channel ends what takes five."""
 
@@ -59,8 +58,8 @@ def siblings() -> list[Peer]:
     return sorted(found, key=lambda peer: (peer.pid, peer.owner))
 
 
-def statuses(timeout: float = _ASK_SECONDS, of: Iterable[Peer] | None = None) -> list[Any]:
-    """Ask all siblings, or those in `of`, for their status at the same time.
+def statuses(timeout: float = 0.5, of: Iterable[Peer] | None = None, what: str = "") -> list[Any]:
+    """Ask all siblings, or those in `of`, for their status or another report at the same time.
 
     Of one that does not answer, the system says something; then ``responding`` is false.
     """
@@ -68,16 +67,16 @@ def statuses(timeout: float = _ASK_SECONDS, of: Iterable[Peer] | None = None) ->
     if not found:
         return []
     with ThreadPoolExecutor(min(len(found), 16), "dtale_magics statuses") as pool:
-        answers = list(pool.map(lambda peer: status(peer, timeout), found))
+        answers = list(pool.map(lambda peer: status(peer, timeout, what), found))
     return [answer for answer in answers if answer is not None]
 
 
-def status(peer: Peer, timeout: float = _ASK_SECONDS) -> dict[str, Any] | None:
+def status(peer: Peer, timeout: float = 0.5, what: str = "") -> dict[str, Any] | None:
     """Return the status of `peer`, or what the system knows; None when it ended."""
     if time.monotonic() < _silent_until.get(peer, 0.0) or procfs.is_stopped(peer.pid):
         return look_up(peer)
     try:
-        found = ask(peer, "status", timeout)
+        found = ask(peer, what or "status", timeout)
     except exchange.PeerGoneError:
         return None
     except exchange.PeerSilentError:

@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 from dtale_magics.frontend.panel import script as panel_module
+from tests.support.node import node, run_tests
 
 TESTS = Path(__file__).parent / "static"
 STATIC = Path(panel_module.__file__).parents[1] / "static"
-NODE = Path(sys.executable).with_name("node")
-
-
-def node(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [NODE, "--disable-warning=MODULE_TYPELESS_PACKAGE_JSON", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
 
 
 def test_what_decides_in_the_page() -> None:
-    tests = sorted(TESTS.glob("*.test.js"))
-    done = node("--test", "--test-reporter=tap", *tests)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "\n# pass 0" not in done.stdout
+    run_tests(TESTS)
 
 
 def test_all_parts_join_into_one_module(tmp_path: Path) -> None:
