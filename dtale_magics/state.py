@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import enum
 import re
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -49,6 +50,14 @@ def clock(seconds: float) -> str:
     moment = time.localtime(seconds)
     today = moment[:3] == time.localtime()[:3]
     return time.strftime("%H:%M" if today else "%Y-%m-%d %H:%M", moment)
+
+
+class Audience(enum.Enum):
+    """Who asks for the ingress port, and so has to know which notebook is in front there."""
+
+    INGRESS = "those who come through an ingress"
+    MACHINE = "those who are on this machine, or come through a tunnel to it"
+    NOBODY = "nobody: each notebook has an address of its own"
 
 
 class Frame(NamedTuple):
