@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dtale_magics.kubernetes import sign_in
-from dtale_magics.kubernetes.bundle import TARGET, extra_files
+from dtale_magics.kubernetes.command.bundle import TARGET, extra_files
 from dtale_magics.kubernetes.options import FIRST_PORT, LAST_PORT, Options
 from dtale_magics.kubernetes.policy import Controller, rule
 from dtale_magics.version import VERSION

@@ -23,6 +23,8 @@ WAYS = {
 }
 """How one gets to a D-Tale by each source of URLs."""
 
+_OF_THE_SERVER = ("hub", "server", "page")
+
 
 @dataclass(frozen=True)
 class Place:
@@ -38,6 +40,8 @@ class Place:
         Of the page that told; empty if none has.
     kernel_reaches
         Whether the kernel gets to its own D-Tale there.
+    machine
+        Address of the kernel's machine, where a gateway started the kernel there; else empty.
     """
 
     source: str
@@ -45,6 +49,12 @@ class Place:
     port: int
     origin: str = ""
     kernel_reaches: bool = False
+    machine: str = ""
+
+    @property
+    def is_proxy_of_another_machine(self) -> bool:
+        """Whether it is the proxy of a Jupyter server that had the kernel started elsewhere."""
+        return bool(self.machine) and self.source in _OF_THE_SERVER
 
     @property
     def is_another_site(self) -> bool:
@@ -64,6 +74,8 @@ class Place:
             "port": self.port,
             "server": f"{parts.scheme}://{parts.netloc}" if parts.netloc else self.base,
             "page": urlsplit(self.origin).hostname,
+            "machine": self.machine,
+            "path": f"{parts.path.removesuffix(str(self.port))}{self.machine}:{{port}}",
         }
 
 
@@ -165,6 +177,14 @@ NO_ROUTE = Cause(
         ),
     ),
 )
+_ON_ANOTHER_MACHINE = Special(
+    lambda place: place.is_proxy_of_another_machine,
+    "A kernel gateway started this kernel, on {machine}; the Jupyter server's proxy looks for "
+    "D-Tale on the server's own machine.",
+    'Put c.ServerProxy.host_allowlist = ["localhost", "127.0.0.1", "{machine}"] into '
+    "jupyter_server_config.py and start the server again, then type: "
+    "%config DtaleMagics.proxy_url = '{path}'",
+)
 BAD_GATEWAY = Cause(
     "bad-gateway",
     "502 bad gateway",
@@ -172,6 +192,7 @@ BAD_GATEWAY = Cause(
     "Show a frame on port {port} with %dtale_port --take; the Service's target port has to be "
     "{port}.",
     statuses=(502,),
+    specials=(_ON_ANOTHER_MACHINE,),
 )
 UNAVAILABLE = Cause(
     "unavailable",
@@ -186,6 +207,7 @@ GATEWAY_TIMEOUT = Cause(
     "The proxy gets no answer from the pod: a NetworkPolicy drops the connection.",
     "Admit the ingress controller's namespace to port {port} in the NetworkPolicy.",
     statuses=(504,),
+    specials=(_ON_ANOTHER_MACHINE,),
 )
 SIGN_IN = Cause(
     "sign-in",
@@ -217,7 +239,7 @@ SOMETHING_ELSE = Cause(
     "A server that is not D-Tale answers {way}.",
     "Type %dtale_port to see who has port {port}, the Service's target port.",
     fields=("status",),
-    specials=(_MET_BY_THE_PAGE,),
+    specials=(_ON_ANOTHER_MACHINE, _MET_BY_THE_PAGE),
 )
 ANSWERS = Cause(
     "answers",
@@ -225,7 +247,7 @@ ANSWERS = Cause(
     "A server that is not D-Tale answers {way}.",
     "Type %dtale_port to see who has port {port}, the Service's target port.",
     vague=True,
-    specials=(_MET_BY_THE_PAGE,),
+    specials=(_ON_ANOTHER_MACHINE, _MET_BY_THE_PAGE),
 )
 BAD_CERTIFICATE = Cause(
     "bad-certificate",
@@ -259,6 +281,7 @@ TIMED_OUT = Cause(
     "no answer in time",
     "Nothing answers there: a firewall or a NetworkPolicy drops it, or it is too slow.",
     "Admit port {port} in the NetworkPolicy, and check the route to the ingress.",
+    specials=(_ON_ANOTHER_MACHINE,),
 )
 _LOOK = (
     "Open {server} in a tab: the browser says whether name, certificate or network is the matter."
@@ -278,6 +301,7 @@ NO_CONNECTION = Cause(
     _LOOK,
     vague=True,
     specials=(
+        _ON_ANOTHER_MACHINE,
         Special(
             lambda place: place.kernel_reaches,
             "The kernel gets there and the browser does not.",

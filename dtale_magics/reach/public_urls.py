@@ -142,6 +142,17 @@ def pod_address() -> str:
     return os.environ.get("POD_IP") or _address_of(socket.gethostname())
 
 
+def machine_of_a_gateway() -> str:
+    """Address of this machine, if a kernel gateway started this kernel; otherwise "".
+
+    Jupyter's kernel gateway and Enterprise Gateway tell their kernels; they run most often on
+    another machine than the Jupyter server.
+    """
+    if not os.environ.get("KERNEL_GATEWAY"):
+        return ""
+    return pod_address() or socket.gethostname()
+
+
 @functools.cache
 def _address_of(hostname: str) -> str:
     try:

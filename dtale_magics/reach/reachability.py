@@ -142,7 +142,8 @@ class Reachability:
         with self._changed:
             self._current_round(urls)
             running = bool(self._session.ports)
-            found = verdict.judge(self._rows(urls), running=running, origin=self._origin)
+            rows, machine = self._rows(urls), public_urls.machine_of_a_gateway()
+            found = verdict.judge(rows, running=running, origin=self._origin, machine=machine)
         mistake = self._mistake()
         if mistake is None or not running:
             return found

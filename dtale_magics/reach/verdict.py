@@ -112,7 +112,9 @@ class Verdict:
         }
 
 
-def judge(rows: Iterable[Row], *, running: bool = True, origin: str = "") -> Verdict:
+def judge(
+    rows: Iterable[Row], *, running: bool = True, origin: str = "", machine: str = ""
+) -> Verdict:
     """Say where D-Tale is seen, and what is broken.
 
     Parameters
@@ -123,6 +125,8 @@ def judge(rows: Iterable[Row], *, running: bool = True, origin: str = "") -> Ver
         Whether this notebook has a port at all.
     origin
         Of the page that told, if one has.
+    machine
+        See `dtale_magics.reach.causes.Place`.
     """
     rows = tuple(rows)
     if not running:
@@ -141,7 +145,7 @@ def judge(rows: Iterable[Row], *, running: bool = True, origin: str = "") -> Ver
         summary = f"The browser reaches this notebook {WAYS[seen.source]}: {seen.base}"
         if ingress is None or _is_ours(ingress.browser):
             return Verdict(True, summary, rows=rows, aside=_only_browser(seen))
-        return Verdict(True, summary, *_explained(ingress, origin), rows)
+        return Verdict(True, summary, *_explained(ingress, origin, machine), rows)
     first = next((row for row in outer if row.finding is not None), None)
     if first is None:
         return Verdict(
@@ -155,7 +159,7 @@ def judge(rows: Iterable[Row], *, running: bool = True, origin: str = "") -> Ver
         reached = _is_ours(first.kernel)
         word = "reaches" if reached else "does not reach"
         summary = f"The kernel {word} this notebook {WAYS[first.source]}: {first.base}"
-        meaning, advice = _explained(first, origin)
+        meaning, advice = _explained(first, origin, machine)
         if reached:
             meaning, advice = (
                 "No page has told yet what the browser sees.",
@@ -163,7 +167,7 @@ def judge(rows: Iterable[Row], *, running: bool = True, origin: str = "") -> Ver
             )
         return Verdict(None, summary, meaning, advice, rows)
     summary = f"The browser does not reach this notebook: {first.base}: {first.finding}."
-    return Verdict(False, summary, *_explained(first, origin), rows)
+    return Verdict(False, summary, *_explained(first, origin, machine), rows)
 
 
 def _is_ours(found: Finding | None) -> bool:
@@ -182,14 +186,14 @@ def _only_browser(row: Row) -> str:
     return f"The kernel itself does not get there ({row.kernel}), {why}. Nothing is to be done."
 
 
-def _explained(row: Row, origin: str) -> tuple[str, str]:
-    one = explain(row, origin)
+def _explained(row: Row, origin: str, machine: str) -> tuple[str, str]:
+    one = explain(row, origin, machine)
     return one.meaning, one.advice
 
 
-def explain(row: Row, origin: str = "") -> Explanation:
+def explain(row: Row, origin: str = "", machine: str = "") -> Explanation:
     """Say what the finding of `row` means and what to do, where nothing better is reached."""
     if row.finding is None:
         return Explanation("Nobody has asked there.", "Type: %dtale_port --check")
     reaches = row.kernel is not None and row.kernel.is_ours
-    return row.finding.explain(Place(row.source, row.base, row.port, origin, reaches))
+    return row.finding.explain(Place(row.source, row.base, row.port, origin, reaches, machine))

@@ -62,14 +62,15 @@ def test_loading_imports_nothing_heavy_in_the_cell(start_kernel: StartKernel) ->
     heavy = {"dtale", "pandas", "flask", "ipywidgets", "anywidget", "werkzeug"}
     kernel = start_kernel()
     kernel.run(RECORD_IMPORTS)
-    kernel.run("%load_ext dtale_magics")
-    imported = set(kernel.value("sorted(Recorder.names)"))
+    # In one cell: after it, the kernel imports D-Tale as soon as it is idle.
+    kernel.run("%load_ext dtale_magics\nimported = sorted(Recorder.names)")
+    imported = set(kernel.value("imported"))
     assert "dtale_magics" in imported
     assert not imported & heavy
 
 
 def test_a_frame_is_shown_with_its_data_and_its_link(kernel: Kernel) -> None:
-    shown = kernel.run("%dtale df")
+    shown = kernel.run("%dtale df", cell="one")
     status = kernel.status()
     assert status["label"] == "eda.ipynb"
     assert status["port"] in kernel.ports
@@ -129,7 +130,9 @@ def test_what_dtale_says_of_a_column_follows_its_values(kernel: Kernel) -> None:
         columns = api(kernel, "df", "dtypes/{id}")["dtypes"]
         return {one["name"]: one["max"] for one in columns if "max" in one}
 
-    kernel.run("from dtale_magics.viewer import column_analysis; column_analysis._MANY_VALUES = 1")
+    kernel.run(
+        "from dtale_magics.viewer.patches import column_analysis; column_analysis._MANY_VALUES = 1"
+    )
     kernel.run("df['c'] = [7, 8, 9]")
     kernel.run("%dtale df")
     assert greatest() == {"a": 3, "c": 9}
@@ -148,7 +151,8 @@ def test_what_dtale_says_of_a_column_follows_its_values(kernel: Kernel) -> None:
     kernel.run("%dtale df")
     assert greatest() == {"a": 100, "c": 50}
     kernel.run(
-        "from dtale_magics.viewer import column_analysis; column_analysis._MANY_VALUES = 100_000"
+        "from dtale_magics.viewer.patches import column_analysis\n"
+        "column_analysis._MANY_VALUES = 100_000"
     )
 
 

@@ -11,8 +11,8 @@ import pytest
 
 from dtale_magics.frontend.panel.model import Activity, Button, Facts, Line, Said
 from dtale_magics.frontend.panel.names import Names
-from dtale_magics.frontend.panel.preview import Preview
-from dtale_magics.frontend.panel.static_form import StaticPanel
+from dtale_magics.frontend.panel.saved.preview import Preview
+from dtale_magics.frontend.panel.saved.static_form import StaticPanel
 from dtale_magics.frontend.panel.view import broken, describe
 from dtale_magics.news import Event
 from dtale_magics.reach import causes

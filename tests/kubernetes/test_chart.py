@@ -17,7 +17,7 @@ from traitlets.config import Config
 
 from dtale_magics.__main__ import main
 from dtale_magics.kubernetes import expose
-from dtale_magics.kubernetes.bundle import TARGET
+from dtale_magics.kubernetes.command.bundle import TARGET
 from dtale_magics.version import VERSION
 from tests.support import ROOT
 

@@ -40,9 +40,11 @@ class Jupyter:
         ports: range,
         environ: Mapping[str, str] | None = None,
         pod: Pod | None = None,
+        more: Sequence[str] = (),
     ) -> None:
         self.port = port
         self._pod = pod
+        self._more = more
         self.directory = Path(tempfile.mkdtemp(prefix="dtale-magics-jupyter-"))
         self.root = self.directory / "notebooks"
         self.root.mkdir()
@@ -73,6 +75,7 @@ class Jupyter:
         }
         command += [f"--ServerApp.{name}={value}" for name, value in settings.items()]
         # So that a test can run commands that have no key.
+        command += self._more
         command += [f"--{app}.expose_app_in_browser=True" for app in _APPLICATIONS]
         with self.log.open("ab") as log:
             command += [f"--IdentityProvider.token={TOKEN}"]

@@ -195,7 +195,8 @@ class Kernel:
             "silent": False,
             "store_history": True,
             "user_expressions": {},
-            "allow_stdin": self.takes_input,
+            "allow_stdin": self.takes_input
+            or bool(cell),  # a page tells the cell, and can be asked
             "stop_on_error": True,
         }
         metadata = {"cellId": cell} if cell else {}

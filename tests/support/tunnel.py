@@ -15,8 +15,10 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def tunnel(pod: Pod, port: int, host: str, target: int) -> Iterator[None]:
-    """Pass connections to 127.0.0.1:`port` on to `host`:`target` as seen from inside the pod."""
+def tunnel(
+    pod: Pod, port: int, host: str, target: int, listen: str = "127.0.0.1"
+) -> Iterator[None]:
+    """Pass connections to `listen`:`port` on to `host`:`target` as seen from inside the pod."""
 
     class Handler(socketserver.BaseRequestHandler):
         def handle(self) -> None:
@@ -35,7 +37,7 @@ def tunnel(pod: Pod, port: int, host: str, target: int) -> Iterator[None]:
         allow_reuse_address = True
         daemon_threads = True
 
-    with Server(("127.0.0.1", port), Handler) as server:
+    with Server((listen, port), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
         thread.start()
         yield

@@ -23,7 +23,7 @@ from dtale_magics.frontend.panel import controller
 from dtale_magics.frontend.panel import script as panel_module
 from dtale_magics.frontend.panel.frame_view import HEIGHT, frame_state, length
 from dtale_magics.frontend.panel.hub import Hub
-from dtale_magics.frontend.panel.static_form import Printed, StaticPanel
+from dtale_magics.frontend.panel.saved.static_form import Printed, StaticPanel
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -32,8 +32,8 @@ CELLS = [
     "%dtale things",
     "%dtale",
     (
-        "from dtale_magics import session; from dtale_magics.frontend import panel\n"
-        "panel.of(session.current())"
+        "from dtale_magics import session; from dtale_magics.frontend.panel import widget\n"
+        "widget.of(session.current())"
     ),
     "%config DtaleMagics.preview = 0\n%dtale df --name bare",
     "wide = pd.DataFrame({f'c{n}': [n] for n in range(30)})",

@@ -39,7 +39,7 @@ def kernel(request: pytest.FixtureRequest) -> Iterator[Kernel]:
         kernel.start()
         kernel.run("%load_ext dtale_magics\nimport pandas as pd, dtale, dtale.global_state as gs")
         kernel.run("df = pd.DataFrame({'a': [1, 2], 'b': [3, 4]})")
-        kernel.run("inst = %dtale df")
+        kernel.run("inst = %dtale df", cell="one")
         kernel.run("import dtale.env_util; dtale.env_util.open_browser = print")  # none runs here
         yield kernel
 
@@ -104,9 +104,9 @@ def test_an_instance_shows_panel_and_grid_wherever_it_is_displayed(
     kernel: Kernel, code: str
 ) -> None:
     for _ in range(2):
-        shown: list[dict[str, Any]] = kernel.run(code).displays
+        shown: list[dict[str, Any]] = kernel.run(code, cell="one").displays
         assert len([one for one in shown if VIEW in one]) == 1
-    once = kernel.run("inst = %dtale df\ninst")
+    once = kernel.run("inst = %dtale df\ninst", cell="one")
     assert len([one for one in once.displays if VIEW in one]) == 1, "not twice in one cell"
 
 

@@ -161,7 +161,7 @@ def test_panels_go_with_their_frames(kernel: Kernel) -> None:
 def test_the_panel_comes_back_after_all_widgets_were_closed(kernel: Kernel) -> None:
     kernel.run("%dtale one")
     kernel.run("import ipywidgets; ipywidgets.Widget.close_all()")
-    shown: list[dict[str, Any]] = kernel.run("%dtale one").displays
+    shown: list[dict[str, Any]] = kernel.run("%dtale one", cell="one").displays
     mime = "application/vnd.jupyter.widget-view+json"
     views = [one[mime] for one in shown if mime in one]
     assert views

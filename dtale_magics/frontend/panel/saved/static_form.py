@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.display import display
 
-from dtale_magics.frontend.panel.preview import Preview
+from dtale_magics.frontend.panel.saved.preview import Preview
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
