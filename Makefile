@@ -51,7 +51,7 @@ demo: $(VENV)/stamp-demo
 	exec $(BIN)/jupyter lab --LabApp.default_url=/lab/tree/$(NOTEBOOK) $(QUIET_LAB) "$$@"
 
 check: lint
-	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal --ignore tests/e2e --cov $(PYTEST)
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal --ignore tests/e2e --cov --cov-report= $(PYTEST)
 
 test: lint $(VENV)/stamp-chromium
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist worksteal $(PYTEST)
