@@ -318,7 +318,7 @@ def test_requests_of_a_suspended_one_wait_and_are_then_answered_with_a_sentence(
     def wait() -> None:
         answers.append(ask(port, four[1].path(), timeout=60))
 
-    waiting = [threading.Thread(target=wait) for _ in range(passing._MOST_WAITING + 20)]
+    waiting = [threading.Thread(target=wait) for _ in range(passing._MAX_WAITING + 20)]
     for thread in waiting:
         thread.start()
     each_answers(port, [four[0], *four[2:]], 10)
