@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dtale_magics.deadlines import TAKEOVER
 from dtale_magics.version import VERSION
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def status() -> Status:
     return session.current().status()
 
 
-def take_over(port: int | None = None, *, deadline_seconds: float = 5.0) -> Outcome:
+def take_over(port: int | None = None, *, deadline_seconds: float = TAKEOVER) -> Outcome:
     """Get a port for this kernel's D-Tale, by default the ingress port, from whoever has it.
 
     Parameters

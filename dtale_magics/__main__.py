@@ -51,6 +51,11 @@ def parser() -> argparse.ArgumentParser:
         "--json", action="store_true", help="for programs and for issues: no links, no names"
     )
     checking.set_defaults(run=_check)
+    paging = commands.add_parser(
+        "page", help="print the link of the pod's page, which shows every notebook and frame"
+    )
+    paging.add_argument("--new-link", action="store_true", help="replace it; the old one is dead")
+    paging.set_defaults(run=_page)
     rendering = commands.add_parser("manifests", help=HELP)
     add_arguments(rendering)
     rendering.set_defaults(run=cli.run)
@@ -70,6 +75,22 @@ def _list(given: argparse.Namespace) -> int:
 
     kernels = session.current().kernels()
     print(_json(kernels=kernels) if given.json else list_text(kernels))
+    return 0
+
+
+def _page(given: argparse.Namespace) -> int:
+    from dtale_magics import session
+    from dtale_magics.page.capability import Capability
+    from dtale_magics.reach import public_urls
+
+    current, capability = session.current(), Capability()
+    link = capability.replaced() if given.new_link else capability.made()
+    ports = [port for kernel in current.kernels() for port in kernel["ports"]]
+    now = current.settings()
+    if not ports:
+        print("No notebook runs D-Tale here now; the page answers as soon as one does.")
+    best = public_urls.candidates(now, dict.fromkeys(ports or [now.ingress_port]))[0]
+    print(f"{best.base}/{link}/")
     return 0
 
 

@@ -12,7 +12,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
-from dtale_magics import settings
+from dtale_magics import deadlines, settings
 from dtale_magics.errors import PortUnavailableError
 from dtale_magics.frames import Frames
 from dtale_magics.news import News
@@ -30,15 +30,13 @@ if TYPE_CHECKING:
 
     from dtale_magics.news import Event
     from dtale_magics.outcome import Outcome
+    from dtale_magics.page.pages import Pages
     from dtale_magics.pod.ports import Ports
     from dtale_magics.reach.reachability import Reachability
     from dtale_magics.reach.verdict import Verdict
     from dtale_magics.settings import PortRange, Settings
     from dtale_magics.state import PortHolder
     from dtale_magics.wiring import Wiring
-
-TAKEOVER_SECONDS = 5.0
-"""How long a takeover may take before it is refused, by default."""
 
 
 class Session:
@@ -98,6 +96,11 @@ class Session:
         """What is known of the ways to this kernel."""
         return self.wiring.reach
 
+    @property
+    def pages(self) -> Pages:
+        """What leads here besides the slug: the pod's page, and links that can only look."""
+        return self.wiring.pages
+
     # ------------------------------------------------------------------ state
 
     @property
@@ -122,8 +125,18 @@ class Session:
 
         A path where only the page knows the host, as below jupyter-server-proxy.
         """
-        base = None if self.port is None else self.reach.best_base()
-        return self.base_url if base is None else f"{base}/{self.slug}"
+        return self.public_url_of(self.slug)
+
+    def public_url_of(self, segment: str) -> str | None:
+        """Do the same for another first segment of a path."""
+        if self.port is None:
+            return None
+        base = self.reach.best_base() or f"http://{HOST}:{self.port}"
+        return f"{base}/{segment}"
+
+    def page_capability(self) -> str:
+        """Return the first path segment of the pod's page; empty if nobody has asked for it."""
+        return self.pages.capability.current() or ""
 
     def is_own_url(self, url: str) -> bool:
         """Whether `url` is, or once was, under this kernel's slug, on whatever port."""
@@ -132,6 +145,7 @@ class Session:
     def frame_moved(self, old: str, new: str) -> None:
         """Hear that D-Tale gave a frame another data id."""
         self.frames.moved(old, new)
+        self.pages.links.moved(old, new)
 
     def settings(self) -> Settings:
         """Resolve the settings that hold now; `SettingError` when one cannot be used."""
@@ -249,10 +263,9 @@ class Session:
     def new_link(self) -> None:
         """Give this kernel a new slug; links with the old one are dead from now on."""
         with self._lock:
-            before, self.slug = self.slug, notebook.new_slug()
+            self.slug = notebook.new_slug()
             self._slugs.add(self.slug)
-            if self._ports is not None:
-                self._ports.answer_to(self.slug, instead_of=before)
+            self.pages.links.revoke(*self.pages.links.living())  # siblings hear of the slug, too
         self.frames.forget_roots()
         self._note("New links: the old ones are dead.")
 
@@ -293,7 +306,7 @@ class Session:
         self._plain_show.announce()
 
     def take_over(
-        self, port: int | None = None, *, deadline_seconds: float = TAKEOVER_SECONDS
+        self, port: int | None = None, *, deadline_seconds: float = deadlines.TAKEOVER
     ) -> Outcome:
         """Get a port, by default the ingress port, and be the notebook in front there.
 

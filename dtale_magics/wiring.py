@@ -14,6 +14,8 @@ from werkzeug.wrappers import Request, Response
 
 from dtale_magics import settings
 from dtale_magics.errors import SettingError
+from dtale_magics.page.notebooks import REPORT as SHOWN
+from dtale_magics.page.pages import Pages
 from dtale_magics.pod import front, peers
 from dtale_magics.pod import ports as pod_ports
 from dtale_magics.pod.ports import Ports
@@ -93,12 +95,15 @@ class Wiring:
         What is known of the ways to this kernel.
     plain_servers
         Those of a plain ``dtale.show()`` in this process.
+    pages
+        The pod's page, and links that can only look.
     """
 
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
         self.reach = Reachability(kernel)
         self.plain_servers = PlainServers()
+        self.pages = Pages(self, notebook.name)
         self._ports: Ports | None = None
         self._policy: guard.Policy | None = None
         self._policy_ports: tuple[int, ...] = ()
@@ -147,19 +152,42 @@ class Wiring:
             actions=self._answer_click,
             used=use,
             assets=kernel.assets,
+            pages=self.pages.behind,
         )
         self._ports = Ports(
             owner=kernel.owner,
             app=web,
-            is_own=lambda name: name in {kernel.slug, kernel.owner, kernel.assets.token},
+            is_own=self._is_own,
             label=notebook.name,
-            reports={"status": kernel.report, "check": self._check},
+            reports={"status": kernel.report, "check": self._check, SHOWN: self.pages.report},
             search_order=lambda: kernel.settings().search_order,
             happened=kernel.happened,
             is_busy=lambda: kernel.is_busy(),  # noqa: PLW0108 (it may be set later)
         )
-        self._ports.answer_to(kernel.slug)
+        self.answer_to_links()
         return self._ports
+
+    def answer_to_links(self) -> None:
+        """Have siblings pass on what names this kernel's slug, or a link that can only look."""
+        if self._ports is not None:
+            looks = [link.slug for link in self.pages.links.living()]
+            self._ports.answer_to(self._kernel.slug, *looks)
+
+    def shown(self) -> dict[str, Any]:
+        """Say what the pod's page shows of this kernel."""
+        return {
+            "owner": self._kernel.owner,
+            "pid": os.getpid(),
+            "ports": list(self._kernel.ports),
+            "slug": self._kernel.slug,
+            "open_access": self.policy().open_access,
+            "frames": self._kernel.frames.all(),
+        }
+
+    def _is_own(self, name: str) -> bool:
+        kernel = self._kernel
+        own = name in {kernel.slug, kernel.owner, kernel.assets.token}
+        return own or self.pages.links.find(name) is not None
 
     def _check(self) -> dict[str, Any]:
         return {"label": notebook.name(), **self._kernel.check().as_dict()}
@@ -186,7 +214,8 @@ class Wiring:
         except SettingError:  # shown wherever settings are; the default is the strict one
             now = settings.resolve(environ={})
         urls = [os.environ.get(f"JUPYTERHUB_PUBLIC{part}_URL", "") for part in ("", "_HUB")]
-        prefixes = public_urls.prefixes(now, ports)
+        # The pod's page leads through the port that it came by to all notebooks, on any port.
+        prefixes = public_urls.prefixes(now, {*ports, now.ingress_port})
         return guard.policy(now, prefixes, tuple(urls), in_cluster=settings.in_cluster())
 
     def _answer_click(

@@ -200,19 +200,32 @@ def _what_stands_alone(
     arguments: Arguments, magic: Magic
 ) -> Callable[[DtaleMagics], Answer] | None:
     """Return what an option does that stands alone; refuse a line that asks for two things."""
-    for flag, value in arguments.flags.items():
-        answer, given = magic.options[flag].answer, magic.options[flag].given
+    flags, options = arguments.flags, magic.options
+    for flag, value in flags.items():
+        option = options[flag]
+        answer, given = option.answer, option.given
+        if option.goes_with in flags:
+            continue
         if answer is not None:
+            more = {
+                options[other].keyword: one
+                for other, one in flags.items()
+                if options[other].goes_with == flag
+            }
             others = [
                 *arguments.words,
-                *(other for other in arguments.flags if other != flag),
+                *(one for one in flags if one != flag and options[one].goes_with != flag),
                 *map(flag_of, arguments.show_options),
             ]
             if others:
                 raise UsageError(
                     f"{flag} stands alone, without {others[0]}.", f"{magic.name} -h lists all."
                 )
-            return lambda magics: answer(getattr(magics, given), value)
+            return lambda magics: answer(getattr(magics, given), value, **more)
+        if option.goes_with:
+            raise UsageError(
+                f"{flag} goes with {option.goes_with}.", f"Type for example: {option.for_example}"
+            )
     return None
 
 

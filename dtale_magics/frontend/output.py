@@ -74,6 +74,8 @@ class Output:
         if answer.text:
             self.say(answer.text, answer.in_terminal, answer.follow)
             self._shown.note(answer.value)
+        if answer.panel and self.in_browser:
+            self.panel(self.line())
         return None if silent else answer.value
 
     def panel(self, waiting: Line) -> None:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from dtale_magics import deadlines
 from dtale_magics.pod import names
 from dtale_magics.pod.exchange import (
     Exchange,
@@ -35,9 +36,6 @@ logger = logging.getLogger(__name__)
 
 DIRECTORY = "kernel/"
 """What the names of channels begin with; process id and owner follow."""
-
-SERVER_SECONDS = 5.0
-"""How long a peer may take over its request."""
 
 _RETRY_SECONDS = 0.005
 _TELL_SECONDS = 0.2
@@ -81,7 +79,7 @@ class ChannelServer:
 
     def __init__(self, owner: str, handlers: Mapping[str, Handler]) -> None:
         self._handlers = handlers
-        limits = Limits(served=32, admission_seconds=SERVER_SECONDS)
+        limits = Limits(served=32, admission_seconds=deadlines.CHANNEL)
         self._acceptor = Acceptor(self._handle, "dtale_magics channel", limits)
         self._acceptor.add(_ChannelListener(owner))
 
@@ -90,7 +88,7 @@ class ChannelServer:
         self._acceptor.stop(timeout=1.0)
 
     def _handle(self, connection: Connection) -> None:
-        exchange = Exchange(connection.socket, time.monotonic() + SERVER_SECONDS)
+        exchange = Exchange(connection.socket, time.monotonic() + deadlines.CHANNEL)
         with contextlib.suppress(PeerSilentError, PeerGoneError):
             try:
                 request = exchange.receive()

@@ -20,7 +20,7 @@ from dtale_magics.pod.inbox import Inbox
 if TYPE_CHECKING:
     from dtale_magics.pod.inbox import Serves
 
-_MOST_PROVED = 256
+_MAX_PROVED = 256
 
 _proved: set[tuple[str, int]] = set()
 """Names whose owner was asked for, with their inodes; abstract ones alone, which leave nothing."""
@@ -78,7 +78,7 @@ def _is_proved(place: Place) -> bool:
     if names.owner(place.name) is None:
         return False
     if names.ABSTRACT:
-        if len(_proved) >= _MOST_PROVED:
+        if len(_proved) >= _MAX_PROVED:
             _proved.clear()
         _proved.add(key)
     return True

@@ -33,10 +33,10 @@ _GRACE_SECONDS = 0.5
 """The sibling may have taken it at the last moment, and its word be on the way."""
 
 _LOOK_SECONDS = 0.05
-_MOST_WAITING = 256
-"""So many wait for one sibling; further ones are answered at once."""
+_MAX_WAITING = 256
+"""Maximum number that wait for one sibling; further ones are answered at once."""
 
-_MOST_LANES = 64
+_MAX_LANES = 64
 _READ_ANSWERS_AFTER = 32
 
 
@@ -73,7 +73,7 @@ class _Lane:
         self.sent: collections.deque[_Passed] = collections.deque()
         self.waiting: collections.deque[_Passed] = collections.deque()
         self._given_up = 0
-        """So many of the answers to come are about what was taken out of `sent`."""
+        """How many of the answers to come are about what was taken out of `sent`."""
 
     def __len__(self) -> int:
         return len(self.sent) + len(self.waiting)
@@ -239,7 +239,7 @@ class Passing:
         lane = self._lanes.get(name)
         if lane is None:
             lane = _Lane(name)
-        if len(lane) >= _MOST_WAITING:
+        if len(lane) >= _MAX_WAITING:
             connection.untaken = True
             return False
         try:
@@ -259,7 +259,7 @@ class Passing:
     def _make_room(self) -> None:
         """Close ways that were not used for long."""
         for name, lane in list(self._lanes.items()):
-            if len(self._lanes) <= _MOST_LANES:
+            if len(self._lanes) <= _MAX_LANES:
                 return
             if not len(lane):
                 self._forget(name)

@@ -16,16 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
+from dtale_magics import deadlines
 from dtale_magics.outcome import Party
 from dtale_magics.pod import channel, exchange, names
 from dtale_magics.system import holders, procfs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-_ASK_SECONDS = 0.5
-_CHECK_SECONDS = 4.5
-"""A check takes three; the channel ends what takes five."""
 
 _SILENT_SECONDS = 2.0
 """How long a sibling that did not answer is not asked again, so that one wait is enough."""
@@ -59,8 +56,10 @@ def siblings() -> list[Peer]:
     return sorted(found, key=lambda peer: (peer.pid, peer.owner))
 
 
-def statuses(timeout: float = _ASK_SECONDS, of: Iterable[Peer] | None = None) -> list[Any]:
-    """Ask all siblings, or those in `of`, for their status at the same time.
+def statuses(
+    timeout: float = deadlines.SIBLING, of: Iterable[Peer] | None = None, what: str = ""
+) -> list[Any]:
+    """Ask all siblings, or those in `of`, for their status or another report at the same time.
 
     Of one that does not answer, the system says something; then ``responding`` is false.
     """
@@ -68,16 +67,16 @@ def statuses(timeout: float = _ASK_SECONDS, of: Iterable[Peer] | None = None) ->
     if not found:
         return []
     with ThreadPoolExecutor(min(len(found), 16), "dtale_magics statuses") as pool:
-        answers = list(pool.map(lambda peer: status(peer, timeout), found))
+        answers = list(pool.map(lambda peer: status(peer, timeout, what), found))
     return [answer for answer in answers if answer is not None]
 
 
-def status(peer: Peer, timeout: float = _ASK_SECONDS) -> dict[str, Any] | None:
+def status(peer: Peer, timeout: float = deadlines.SIBLING, what: str = "") -> dict[str, Any] | None:
     """Return the status of `peer`, or what the system knows; None when it ended."""
     if time.monotonic() < _silent_until.get(peer, 0.0) or procfs.is_stopped(peer.pid):
         return look_up(peer)
     try:
-        found = ask(peer, "status", timeout)
+        found = ask(peer, what or "status", timeout)
     except exchange.PeerGoneError:
         return None
     except exchange.PeerSilentError:
@@ -112,7 +111,11 @@ def checks() -> list[dict[str, Any]]:
 
     def check(peer: Peer) -> dict[str, Any] | None:
         with contextlib.suppress(exchange.ChannelError):
-            return {**ask(peer, "check", _CHECK_SECONDS), "owner": peer.owner, "pid": peer.pid}
+            return {
+                **ask(peer, "check", deadlines.SIBLING_CHECK),
+                "owner": peer.owner,
+                "pid": peer.pid,
+            }
         return None
 
     with ThreadPoolExecutor(max(len(found), 1), "dtale_magics checks") as pool:

@@ -16,6 +16,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+from dtale_magics import deadlines
 from dtale_magics.errors import PortUnavailableError, SettingError
 from dtale_magics.outcome import (
     AlreadyOurs,
@@ -100,7 +101,7 @@ class Ports:
         self._held_off: dict[int, float] = {}
         self._server = Server(app, router=Passing(is_own), is_busy=is_busy)
         self._own_inboxes: dict[str, Inbox] = {}
-        self.answer_to(owner)
+        self.answer_to()
         self._sharing = Sharing(owner, self._server, lambda: self.label)
         self._channel = channel.ChannelServer(
             owner,
@@ -137,15 +138,14 @@ class Ports:
         """What the user calls this kernel, as last heard: it is needed when there is no time."""
         return self._label or peers.presumed_label(os.getpid())
 
-    def answer_to(self, addressee: str, *, instead_of: str = "") -> None:
-        """Have siblings pass connections here whose path names `addressee`, a slug or owner id."""
+    def answer_to(self, *slugs: str) -> None:
+        """Have siblings pass connections here whose path names one of these, and no others."""
         with self._lock:
-            before = self._own_inboxes.pop(instead_of, None)
-            if before is not None:
-                before.drop()
-            if addressee not in self._own_inboxes:
+            for gone in self._own_inboxes.keys() - {self.owner, *slugs}:
+                self._own_inboxes.pop(gone).drop()
+            for name in {self.owner, *slugs} - self._own_inboxes.keys():
                 with contextlib.suppress(OSError):  # squatted: what we accept ourselves is ours
-                    self._own_inboxes[addressee] = Inbox(inbox_name(addressee), self._server)
+                    self._own_inboxes[name] = Inbox(inbox_name(name), self._server)
 
     # ------------------------------------------------------------------- actions
 
@@ -354,7 +354,7 @@ class Ports:
 
 def _ask_to_vacate(peer: peers.Peer, port: int) -> None:
     with contextlib.suppress(exchange.ChannelError):  # one that is suspended keeps its sockets
-        channel.call(peer, "vacate", timeout=0.5, port=port)
+        channel.call(peer, "vacate", timeout=deadlines.SIBLING, port=port)
 
 
 def _answering(name: str, report: Callable[[], dict[str, Any]]) -> channel.Handler:

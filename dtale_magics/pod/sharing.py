@@ -22,6 +22,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from dtale_magics import deadlines
 from dtale_magics.outcome import AlreadyOurs, Free, Joined, Outcome, Party, Steered
 from dtale_magics.pod import channel, exchange, names, peers, steering
 from dtale_magics.pod.front import Front
@@ -37,9 +38,6 @@ if TYPE_CHECKING:
     from dtale_magics.pod.peers import Peer
 
 logger = logging.getLogger(__name__)
-
-_ASK_SECONDS = 0.4
-"""How long a sibling may take to hand out its sockets; a newcomer shall not wait for a second."""
 
 _RETRY_SECONDS = 0.01
 _UNBOUND_LOOKS = 5
@@ -320,7 +318,7 @@ def _ask_one(port: int, peer: Peer) -> _Copies:
     """
     if procfs.is_stopped(peer.pid):
         raise exchange.PeerSilentError(f"Process {peer.pid} is suspended.")
-    with channel.connect(peer, _ASK_SECONDS) as conversation:
+    with channel.connect(peer, deadlines.SIBLING_IN_TURN) as conversation:
         conversation.send({"op": "share", "port": port})
         answer = channel.checked(conversation.receive(descriptors=True))
         listeners = []

@@ -32,13 +32,13 @@ if TYPE_CHECKING:
 
     from dtale_magics.serving.transport.listener import Listener
 
-MOST_OTHERS = 31
+MAX_OTHERS = 31
 """Behind so many sockets of others we join at most: each time that all are suspended doubles them.
 """
 
 _SO_ATTACH_REUSEPORT_CBPF = 51  # asm-generic/socket.h
 _RETURN = 0x06  # BPF_RET | BPF_K of linux/bpf_common.h
-_MOST_ATTEMPTS = 20
+_MAX_ATTEMPTS = 20
 _TRIAL_SECONDS = 0.5
 
 
@@ -130,10 +130,10 @@ def join(port: int, mine: list[Listener], serve: Callable[[list[Listener]], None
         As bind(2) does, ``E2BIG`` for a group that is too large, ``EAGAIN`` for one that changes
         without end.
     """
-    for _ in range(_MOST_ATTEMPTS):
+    for _ in range(_MAX_ATTEMPTS):
         group = members(port)
         others = group - {one.inode for one in mine}
-        if len(others) > MOST_OTHERS:
+        if len(others) > MAX_OTHERS:
             raise OSError(errno.E2BIG, f"{len(others)} sockets of others listen on it")
         for number in range(len(others) + 1):
             mine.insert(number, _join_one(port))

@@ -1,7 +1,7 @@
 """D-Tale's static files, for browsers to fetch once.
 
 D-Tale compresses its seven megabytes of JavaScript again for every visitor, and lets browsers ask
-again and again whether they have changed. Here they are compressed once for each kernel, and stand
+again and again whether they have changed. Here a kernel compresses them once, and they stand
 below a path that names their version, so that a browser that has them never asks again: not in
 another kernel on the same port either, nor after a restart.
 
@@ -19,18 +19,16 @@ import hmac
 import importlib.util
 import mimetypes
 import os
-import subprocess
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from dtale_magics.serving import packer, user_cache
+from dtale_magics.serving import user_cache
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
-    from werkzeug.datastructures import Accept
     from werkzeug.wrappers import Response
 
 PATH = "/dtale/static/"
@@ -65,7 +63,6 @@ _COMPRESSIBLE = {
 }
 _MIN_BYTES = 500  # smaller answers gain nothing
 
-_PACK_SECONDS = 600.0
 _PIECE = 64 * 1024
 
 
@@ -90,19 +87,14 @@ class Assets:
         Where they are; by default in the installed D-Tale, which is not imported for that.
     secret
         What the path is made from; by default the user's own (`dtale_magics.serving.user_cache`).
-    cache
-        Where what is compressed is kept; by default in the user's cache directory.
     """
 
-    def __init__(
-        self, folder: Path | None = None, secret: bytes | None = None, cache: Path | None = None
-    ) -> None:
+    def __init__(self, folder: Path | None = None, secret: bytes | None = None) -> None:
         self._folder = folder
         self._secret = secret
-        self._cache = cache
         self._lock = threading.Lock()
         self._packing = threading.Lock()
-        self._compressed: dict[tuple[str, str], bytes] = {}
+        self._compressed: dict[str, bytes] = {}
 
     @property
     def token(self) -> str:
@@ -115,35 +107,18 @@ class Assets:
         return f"{prefix}/{self.token}{PATH}{name}" if name in self._files else None
 
     def compress(self) -> threading.Thread:
-        """Get what the first page needs in its smallest form: from disk, or by the packer."""
+        """Compress what the first page needs, before anybody waits for it."""
 
         def work() -> None:
             with contextlib.suppress(AttributeError, OSError):  # of this thread alone, on Linux
                 os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
-            with contextlib.suppress(OSError, subprocess.SubprocessError):  # gzip will do
-                if not self._unpack():
-                    jobs = [(self._path(name), kept) for name, kept in self._kept().items()]
-                    packer.start(jobs).wait(_PACK_SECONDS)
-                    self._unpack()
+            for name in _OF_FIRST_PAGE:
+                with contextlib.suppress(OSError):  # an installation without it
+                    self._packed(name)
 
         thread = threading.Thread(target=work, name="dtale_magics compress", daemon=True)
         thread.start()
         return thread
-
-    def _kept(self) -> dict[str, Path]:
-        """Where the first page's files are kept, one for each version of each."""
-        directory = self._cache or user_cache.directory()
-        stamps = {name: self._files[name] for name in _OF_FIRST_PAGE if name in self._files}
-        return {
-            name: directory / f"{Path(name).name}-{stamp.size:x}-{stamp.modified:x}.br"
-            for name, stamp in stamps.items()
-        }
-
-    def _unpack(self) -> bool:
-        """Take what is kept; whether that is all."""
-        found = {name: packer.read(path) for name, path in self._kept().items()}
-        self._compressed |= {(name, "br"): one for name, one in found.items() if one is not None}
-        return None not in found.values()
 
     def redirect(self, prefix: str, path: str) -> WSGIApplication | None:
         """Lead from a kernel's own path of a static file to the one that all kernels share.
@@ -182,12 +157,11 @@ class Assets:
         if stamp is None:
             return Response(status=404)
         kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
-        coding = ""
-        if kind in _COMPRESSIBLE and stamp.size >= _MIN_BYTES:
-            coding = self._coding(name, request.accept_encodings)
+        packs = kind in _COMPRESSIBLE and stamp.size >= _MIN_BYTES
+        coding = "gzip" if packs and request.accept_encodings.quality("gzip") > 0 else ""
         try:
             fresh = _Stamp.of(self._path(name)) == stamp
-            packed = self._packed(name, coding) if coding and fresh else None
+            packed = self._packed(name) if coding and fresh else None
             size = (self._path(name)).stat().st_size
         except OSError:  # removed since, by an update of D-Tale
             return Response(status=404)
@@ -203,16 +177,11 @@ class Assets:
         response.set_etag(f"{stamp.modified:x}-{stamp.size:x}-{coding or 'plain'}")
         return response.make_conditional(request)
 
-    def _coding(self, name: str, accepted: Accept) -> str:
-        if accepted.quality("br") > 0 and (name, "br") in self._compressed:
-            return "br"
-        return "gzip" if accepted.quality("gzip") > 0 else ""
-
-    def _packed(self, name: str, coding: str) -> bytes:
+    def _packed(self, name: str) -> bytes:
         with self._packing:  # once, however many visitors wait for it
-            if (name, coding) not in self._compressed:
-                self._compressed[name, coding] = gzip.compress(self._read(name), 6)
-            return self._compressed[name, coding]
+            if name not in self._compressed:
+                self._compressed[name] = gzip.compress(self._read(name), 6)
+            return self._compressed[name]
 
     def _pieces(self, name: str) -> Iterator[bytes]:
         """Read a file while it is sent: the largest have megabytes, and many may ask for them."""

@@ -36,7 +36,7 @@ _ORIGIN = re.compile(r"https?://[a-z0-9\[\]:_.-]{1,270}")
 _PAGE_ORIGIN = re.compile(rf"{_ORIGIN.pattern}|vscode-(?:webview|file)://[a-z0-9.-]{{1,100}}")
 """Where a notebook's page may come from: VS Code has schemes of its own."""
 
-_MOST_ANCESTORS = 4
+_MAX_ANCESTORS = 4
 
 _PAGES = re.compile(
     r"(?:dtale(?:/(?:main|iframe|popup|network|calculation|code-popup|charts)(?:/[^_].*)?)?/?)?"
@@ -184,7 +184,7 @@ def notebook_origins(environ: Mapping[str, str]) -> tuple[str, ...]:
     """
     if _HEADER_KEY not in environ:
         return ()
-    said = [environ.get("HTTP_ORIGIN", ""), *environ[_HEADER_KEY].split()[:_MOST_ANCESTORS]]
+    said = [environ.get("HTTP_ORIGIN", ""), *environ[_HEADER_KEY].split()[:_MAX_ANCESTORS]]
     return tuple(origin for origin in map(str.lower, said) if _PAGE_ORIGIN.fullmatch(origin))
 
 

@@ -1,4 +1,4 @@
-"""What is kept on disk for all kernels of a user: a secret, and compressed files.
+"""What is kept on disk for all kernels of a user: secrets.
 
 The directory may lie where others can write. A file counts if it is this user's and nobody else
 could have read or written it; it appears whole or not at all.
@@ -12,6 +12,7 @@ import secrets
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 _SECRET = "assets-secret"  # noqa: S105 (the name of its file)
@@ -44,13 +45,25 @@ def read(path: Path) -> bytes | None:
 
 def write(path: Path, content: bytes) -> None:
     """Write a file unless it is there already: of two at once, the first one's is kept."""
+    with _draft(path, content) as draft, contextlib.suppress(FileExistsError):
+        os.link(draft, path)
+
+
+def replace(path: Path, content: bytes) -> None:
+    """Write a file in the place of what is there: of two at once, the last one's is kept."""
+    with _draft(path, content) as draft:
+        draft.replace(path)
+
+
+@contextlib.contextmanager
+def _draft(path: Path, content: bytes) -> Iterator[Path]:
+    """Write a file beside `path`, which is gone at the end if it was not moved."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     draft = path.with_name(f"{path.name}-{secrets.token_hex(8)}")
     try:
         draft.touch(mode=0o600, exist_ok=False)
         draft.write_bytes(content)
-        with contextlib.suppress(FileExistsError):
-            os.link(draft, path)
+        yield draft
     finally:
         draft.unlink(missing_ok=True)
 

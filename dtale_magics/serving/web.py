@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 _ACTIONS = "_magics/"
 """What stands after the slug in the paths of the panel's clicks; D-Tale has none like it."""
 
+_PAGE = "_pod/"
+"""Where the files and the state of our own pages are; D-Tale has none like it either."""
+
 _SHUTDOWN = "/shutdown"
 """D-Tale's own would end the first Werkzeug server of the process, and drop every frame."""
 
@@ -55,8 +58,8 @@ _ELSEWHERE = "This was asked by a page of another site, which may open D-Tale's 
 
 _SAFE_HEADERS = [("X-Content-Type-Options", "nosniff"), ("Referrer-Policy", "no-referrer")]
 
-_MOST_NOTEBOOKS = 16
-"""So many origins of notebooks are remembered, the latest."""
+_MAX_NOTEBOOKS = 16
+"""Maximum number of origins of notebooks that are remembered, the latest."""
 
 
 class Web:
@@ -83,6 +86,9 @@ class Web:
         Called for each request that D-Tale itself is to answer.
     assets
         D-Tale's static files, which all kernels have below the same path.
+    pages
+        Gives what another first segment leads to, which is a capability of its own; None for
+        nothing. For the empty one, the page of those who come without the link.
     """
 
     def __init__(  # noqa: PLR0913 (by keyword)
@@ -97,6 +103,7 @@ class Web:
         actions: WSGIApplication,
         used: Callable[[], None],
         assets: Assets,
+        pages: Callable[[str], WSGIApplication | None] = lambda _: None,
     ) -> None:
         self._owner = owner
         self._slug = slug
@@ -107,7 +114,8 @@ class Web:
         self._actions = actions
         self._used = used
         self._assets = assets
-        self._notebooks: collections.deque[str] = collections.deque(maxlen=_MOST_NOTEBOOKS)
+        self._pages = pages
+        self._notebooks: collections.deque[str] = collections.deque(maxlen=_MAX_NOTEBOOKS)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request (PEP 3333)."""
@@ -116,7 +124,7 @@ class Web:
             return answer(environ, _with(start_response, _SAFE_HEADERS))
         path = request_path.canonical(environ["PATH_INFO"])
         if path is None:
-            return _not_found()(environ, _with(start_response, _SAFE_HEADERS))
+            return not_found()(environ, _with(start_response, _SAFE_HEADERS))
         request_path.set_path(environ, "", path)
         return self._answer(environ, start_response)
 
@@ -124,23 +132,23 @@ class Web:
         policy, slug = self._policy(), self._slug()
         prefix, path = guard.split_prefix(environ, policy)
         segment, slash, rest = path.removeprefix("/").partition("/")
-        capable = guard.has_capability(segment, slug)
+        is_slug = guard.has_capability(segment, slug)
+        page = None if is_slug or not segment else self._pages(segment)
+        capable = is_slug or page is not None
         if capable:
-            root = f"{prefix}/{slug}"
+            root = f"{prefix}/{segment}"
         elif guard.has_capability(segment, self._assets.token):
-            connection = environ[CONNECTION_KEY]
-            connection.begin_download()
             request_path.set_path(environ, f"{prefix}/{segment}", f"/{rest}")
-            file = self._assets(environ, _with(start_response, _SAFE_HEADERS))
-            return connection.download(file)  # type: ignore[no-any-return]
+            return self._static_file(environ, start_response)
         else:
             who = identity.answer(environ, self._owner, prefix, path)
             answer = who or self._outside(Request(environ)) or self._closed(path, policy)
             if answer is not None:
                 return answer(environ, _with(start_response, _SAFE_HEADERS))
             root, slash, rest = prefix, "/", path.removeprefix("/")
+            page = self._pages("") if not rest or rest.startswith(_PAGE) else None
         environ[CONNECTION_KEY].admit()
-        if capable:
+        if is_slug:
             self._remember_notebook(guard.notebook_origins(environ))
         ancestors = guard.frame_ancestors(policy, tuple(self._notebooks))
         headers = [*_SAFE_HEADERS, ("Content-Security-Policy", ancestors)]
@@ -150,24 +158,39 @@ class Web:
             return refusal(environ, start_response)
         if not slash:
             return Response(status=308, headers={"Location": f"{root}/"})(environ, start_response)
+        if page is not None:
+            request_path.set_path(environ, root, f"/{rest}")
+            return page(environ, start_response)
         if f"/{rest}" == _SHUTDOWN:
             self._stop()
             return Response("D-Tale stops serving this notebook.\n")(environ, start_response)
         if rest.startswith(_ACTIONS):
             request_path.set_path(environ, "", f"/{rest.removeprefix(_ACTIONS)}")
             return self._actions(environ, start_response)
-        asset = self._assets.redirect(prefix, f"/{rest}")
-        if asset is not None:
-            return asset(environ, start_response)
-        self._used()  # D-Tale's pages ask for nothing by themselves, so somebody is there
         request_path.set_path(environ, root, f"/{rest}")
-        return self._mount(root, prefix)(environ, start_response)
+        return self._dtale(root, prefix, f"/{rest}")(environ, start_response)
+
+    def _dtale(self, root: str, prefix: str, path: str) -> WSGIApplication:
+        """Give what answers for D-Tale itself."""
+        asset = self._assets.redirect(prefix, path)
+        if asset is not None:
+            return asset
+        self._used()  # D-Tale's pages ask for nothing by themselves, so somebody is there
+        return self._mount(root, prefix)
+
+    def _static_file(
+        self, environ: WSGIEnvironment, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        connection = environ[CONNECTION_KEY]
+        connection.begin_download()
+        file = self._assets(environ, _with(start_response, _SAFE_HEADERS))
+        return connection.download(file)  # type: ignore[no-any-return]
 
     @staticmethod
     def _closed(path: str, policy: guard.Policy) -> Response | None:
         """Answer a request without the capability, always alike; None where it needs none."""
         ours = path == _SHUTDOWN or path.startswith(f"/{_ACTIONS}")
-        return None if policy.open_access and not ours else _not_found()
+        return None if policy.open_access and not ours else not_found()
 
     def _remember_notebook(self, origins: Iterable[str]) -> None:
         """Let the page that has a panel show the grid, too: its origin is not known otherwise."""
@@ -176,7 +199,7 @@ class Web:
                 self._notebooks.append(origin)
 
 
-def _not_found() -> Response:
+def not_found() -> Response:
     """Make the one answer to everybody who has not shown the link."""
     headers = {"Content-Security-Policy": "default-src 'none'", "Cache-Control": "no-store"}
     return Response(_NOT_FOUND, 404, headers, mimetype="text/html")

@@ -20,7 +20,7 @@ from dtale_magics.system import procfs, sockdiag
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_LONGEST_COMMAND = 80
+_MAX_COMMAND = 80
 """One line of a terminal."""
 
 
@@ -146,10 +146,10 @@ def _holder(port: int, pid: int | None, state: str, address: str) -> Holder:
 def _shortened(arguments: Sequence[str]) -> str:
     """Write a command for one line of a terminal, with names for paths where it is too long."""
     command = shlex.join(arguments)
-    if len(command) > _LONGEST_COMMAND:
+    if len(command) > _MAX_COMMAND:
         command = shlex.join(Path(one).name if one[:1] == "/" else one for one in arguments)
-    if len(command) > _LONGEST_COMMAND:
-        command = command[: _LONGEST_COMMAND - 1] + "…"
+    if len(command) > _MAX_COMMAND:
+        command = command[: _MAX_COMMAND - 1] + "…"
     return command
 
 

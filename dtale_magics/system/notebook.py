@@ -9,16 +9,14 @@ import secrets
 import sys
 from pathlib import Path
 
+from dtale_magics import deadlines
 from dtale_magics.system import http, jupyter_server
 
 _SLUG_BYTES = 16
 """128 random bits: the slug is a capability."""
 
-_SERVER_SECONDS = 0.5
-
-_PATIENCE_SECONDS = _SERVER_SECONDS / 2
-"""How long an answer is waited for where an earlier one is known: a sibling that asks who we are
-waits for half a second, and a server that is busy with pages must not make us look suspended."""
+_SESSIONS = "api/sessions?no_track_activity=1"
+"""Otherwise the server would count it as use, and never be culled while a page asks for names."""
 
 _heard: dict[str, str] = {}
 """What the server last called a kernel, by the kernel's id."""
@@ -54,10 +52,10 @@ def _kernel_id() -> str | None:
 
 
 def _name_from_server(kernel_id: str) -> str | None:
-    timeout = _PATIENCE_SECONDS if kernel_id in _heard else _SERVER_SECONDS
+    timeout = deadlines.KNOWN_NAME if kernel_id in _heard else deadlines.SERVER_NAME
     for server in jupyter_server.running():
         try:
-            answer = http.fetch(f"{server.url}api/sessions", timeout, headers=server.headers)
+            answer = http.fetch(f"{server.url}{_SESSIONS}", timeout, headers=server.headers)
             for session in json.loads(answer.body):
                 if session["kernel"]["id"] == kernel_id:
                     _heard[kernel_id] = Path(session["path"]).name

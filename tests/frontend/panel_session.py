@@ -61,6 +61,9 @@ class FakeSession:
     def option(self, name: str) -> Any:
         del name
 
+    def page_capability(self) -> str:
+        return ""
+
     def is_exposed(self) -> bool:
         return True
 

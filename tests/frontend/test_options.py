@@ -30,4 +30,8 @@ def test_the_question_mark_shows_every_option(magic: Magic, function: object) ->
 @pytest.mark.parametrize("magic", [DTALE, DTALE_PORT])
 def test_an_option_stands_alone_or_goes_with_a_frame(magic: Magic) -> None:
     for option in magic.options.values():
-        assert bool(option.answer) != bool(option.keyword), option.flag
+        if option.goes_with:
+            assert option.goes_with in magic.options
+            assert option.keyword
+        else:
+            assert bool(option.answer) != bool(option.keyword), option.flag

@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import re
 from pathlib import Path
 
+from dtale_magics import deadlines
 from dtale_magics.frontend.panel import script as panel_module
+from tests.support.node import node, run_tests
 
 TESTS = Path(__file__).parent / "static"
 STATIC = Path(panel_module.__file__).parents[1] / "static"
-NODE = Path(sys.executable).with_name("node")
-
-
-def node(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [NODE, "--disable-warning=MODULE_TYPELESS_PACKAGE_JSON", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
 
 
 def test_what_decides_in_the_page() -> None:
-    tests = sorted(TESTS.glob("*.test.js"))
-    done = node("--test", "--test-reporter=tap", *tests)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "\n# pass 0" not in done.stdout
+    run_tests(TESTS)
 
 
 def test_all_parts_join_into_one_module(tmp_path: Path) -> None:
@@ -41,3 +33,8 @@ def test_all_parts_join_into_one_module(tmp_path: Path) -> None:
 def test_no_part_is_longer_than_a_reader_likes() -> None:
     lines = {path.name: path.read_text().count("\n") for path in STATIC.glob("*.js")}
     assert {name: count for name, count in lines.items() if count > 310} == {}
+
+
+def test_page_and_kernel_wait_as_long_for_what_they_probe() -> None:
+    (milliseconds,) = re.findall(r"PROBE_MS = (\d+);", (STATIC / "probe.js").read_text())
+    assert int(milliseconds) == 1000 * deadlines.PROBE

@@ -73,6 +73,17 @@ def request(  # noqa: PLR0913 (what HTTP has)
         connection.close()
 
 
+def all_headers(url: str) -> list[tuple[str, str]]:
+    """Headers of an answer, also those that occur more than once."""
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(parts.netloc, timeout=SECONDS)
+    try:
+        connection.request("GET", parts.path)
+        return connection.getresponse().getheaders()
+    finally:
+        connection.close()
+
+
 def data_url(frame_url: str, rows: str = "0-5") -> str:
     """URL of the grid's data for the URL of a frame's page (``…/dtale/main/1``)."""
     base, _, data_id = frame_url.rpartition("/dtale/main/")

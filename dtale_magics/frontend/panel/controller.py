@@ -96,6 +96,7 @@ class Controller:
         return {
             "slug": session.slug,
             "owner": session.owner,
+            "page": session.page_capability(),
             "ports": [*([] if session.port is None else [session.port]), *ports],
             **session.reach.links(),
         }

@@ -53,6 +53,9 @@ class PanelSession(Protocol):
     def public_url(self) -> str | None:
         """The URL by which a reader gets here; a path where only the page knows the host."""
 
+    def page_capability(self) -> str:
+        """Return the first path segment of the pod's page; empty if nobody has asked for it."""
+
     def option(self, name: str) -> Any:
         """Return what ``c.DtaleMagics`` has under that name; None if it is not set."""
 

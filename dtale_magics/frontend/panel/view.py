@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from dtale_magics.state import Status
 
 _NAMED = 3
-"""So many notebooks are named in a line."""
+"""Maximum number of notebooks that a line names."""
 
 _UNKNOWN = Line("unknown", "Looking for the other notebooks …")
 _NOT_ASKED = Line("unknown", "No page has told yet how it gets here.")

@@ -111,7 +111,7 @@ export class Drawing {
   }
 
   /** @param {Shown} shown */
-  _drawDetails({ view, speaks, works, typing }) {
+  _drawDetails({ view, speaks, works, typing, page }) {
     const parts = this._parts;
     if (!typing && document.activeElement !== parts.range) parts.range.value = view.range;
     const error = rangeErrorOf(view);
@@ -124,6 +124,8 @@ export class Drawing {
     list(parts.ways, view.ways, wayItem);
     list(parts.events, view.events, eventItem);
     show(parts.noKernels, !view.kernels.length);
+    show(parts.pod, Boolean(page));
+    parts.pod.href = page;
     show(parts.noEvents, !view.events.length);
   }
 }

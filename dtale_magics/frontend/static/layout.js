@@ -53,6 +53,9 @@ export function build(el) {
   const { form, range, set, reset, error } = rangeForm(key);
   const kernels = make("ul", "dp-kernels");
   const noKernels = make("div", "dp-faint", "none");
+  const pod = make("a", "dp-pod", "One page for all of them");
+  pod.target = "_blank";
+  pod.rel = "noopener";
   const ways = make("ul", "dp-ways");
   const events = make("ul", "dp-events");
   events.tabIndex = 0; // it scrolls
@@ -63,6 +66,7 @@ export function build(el) {
     make("h4", "", "Notebooks running D-Tale"),
     kernels,
     noKernels,
+    pod,
     make("h4", "", "Ways to it"),
     ways,
     make("h4", "", "What happened"),
@@ -100,6 +104,7 @@ export function build(el) {
     error,
     kernels,
     noKernels,
+    pod,
     ways,
     events,
     noEvents,

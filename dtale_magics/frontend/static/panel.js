@@ -123,10 +123,21 @@ export class Panel {
     return this.view.concern;
   }
 
+  /** The address of the pod's page; empty if there is none. */
+  get _page() {
+    const { page } = this._hub.get("links");
+    return page && this._way ? `${this._way.url}/${page}/` : "";
+  }
+
+  get _way() {
+    const { ports } = this._hub.get("links");
+    return ports.length && !this._end ? this._reach.likely() : null;
+  }
+
   /** The address to open or to give away; empty if there is none. */
   get url() {
     const links = this._hub.get("links");
-    const way = links.ports.length && !this._end ? this._reach.likely() : null;
+    const way = this._way;
     if (!way) return "";
     const id = this._model.get("frame").gone ? "" : this._shownFrame.data_id;
     return `${way.url}/${links.slug}/${id ? `dtale/main/${id}` : ""}`;
@@ -167,6 +178,7 @@ export class Panel {
       instead: this._instead,
       hasGrid,
       url: this.url,
+      page: this._page,
       best: this._hub.get("links").ports.length ? this._reach.best : null,
       tried: this._reach.tried,
     };

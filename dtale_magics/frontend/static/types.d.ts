@@ -111,6 +111,8 @@ export interface Way extends Base {
 export interface Links {
   slug: string;
   owner: string;
+  /** First segment of the address of the pod's page; "" while there is none. */
+  page: string;
   round: number;
   asked: number;
   ports: number[];
@@ -192,6 +194,8 @@ export interface Shown {
   instead: boolean;
   hasGrid: boolean;
   url: string;
+  /** Address of the pod's page; "" while there is none. */
+  page: string;
   best: Way | null;
   tried: boolean;
 }

@@ -32,6 +32,8 @@ class Answer:
         For code.
     in_terminal
         More words for terminals: a notebook would be saved with them.
+    panel
+        Whether the panel is shown below: it has what must not be saved.
     follow
         Goes on after `text` is shown: it is called with a function that shows other words in its
         place, and returns when there is no more to say.
@@ -40,6 +42,7 @@ class Answer:
     text: str
     value: Any = None
     in_terminal: str = ""
+    panel: bool = False
     follow: Callable[[Callable[[str], None]], None] | None = None
 
 
@@ -75,13 +78,13 @@ def drop(session: Session, names: list[str]) -> Answer:
 
 def data(session: Session, names: list[str]) -> Answer:
     """Give a frame as the grid has it."""
-    frame, words = _one_of(session, names)
+    frame, words = one_of(session, names)
     return Answer(words, session.frames.data(frame))
 
 
 def edited(session: Session, names: list[str]) -> Answer:
     """Give all rows of a frame with what was edited in its grid."""
-    frame, words = _one_of(session, names)
+    frame, words = one_of(session, names)
     found = session.frames.edited(frame)
     if found is None:
         raise UsageError(
@@ -91,13 +94,15 @@ def edited(session: Session, names: list[str]) -> Answer:
     return Answer(words, found)
 
 
-def _one_of(session: Session, names: list[str]) -> tuple[FrameInfo, str]:
+def one_of(
+    session: Session, names: list[str], typed: str = "kept = %dtale --data"
+) -> tuple[FrameInfo, str]:
     """Find the frame that is meant, and say which it is where there are others."""
     name, *more = _joined(session, names)
     if more:
         raise UsageError(
             f"One frame at a time, and not {name} and {', '.join(more)}.",
-            f"Type for example: kept = %dtale --data {quoted(name)}",
+            f"Type for example: {typed} {quoted(name)}",
         )
     *others, frame = session.frames.find(name)
     if not others:
@@ -140,16 +145,6 @@ def stop(session: Session, _: Any) -> Answer:
         return Answer("D-Tale was not running.")
     ports = ", ".join(str(port) for port in freed)
     return Answer(f"Stopped; free again: port {ports}. Frames are kept: %dtale df goes on.")
-
-
-def new_link(session: Session, _: Any) -> Answer:
-    """Give the notebook new links."""
-    session.new_link()
-    url = session.base_url
-    return Answer(
-        "Links that were given away are dead. Panels and grids of this notebook follow.",
-        in_terminal="" if url is None else f"The new one: {url}/",
-    )
 
 
 def take(session: Session, _: Any) -> Answer:

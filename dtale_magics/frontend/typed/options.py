@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dtale_magics.errors import UsageError
 from dtale_magics.frontend import report
-from dtale_magics.frontend.typed import commands
+from dtale_magics.frontend.typed import commands, links
 from dtale_magics.frontend.typed.words import count_from
+from dtale_magics.page.links import duration
 from dtale_magics.settings import parse_port
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ _WIDTH = 96
 _SAMPLES = {"N": "10000", "NAME": "sales"}
 """A value for each placeholder that is none."""
 
-_LEAST_HEIGHT, _MOST_HEIGHT = 150, 5000
+_MIN_HEIGHT, _MAX_HEIGHT = 150, 5000
 
 
 @dataclass(frozen=True)
@@ -65,18 +66,22 @@ class Option:
         What the help and the README show instead of the flag and its placeholder.
     is_text
         Whether its value is words for the reader, and names nothing that there is.
+    goes_with
+        The flag of an option that stands alone but for this one: `keyword` is then an argument of
+        the other's `answer`.
     """
 
     flag: str
     says: str
     placeholder: str = ""
     choices: tuple[str, ...] = ()
-    answer: Callable[[Any, Any], Answer] | None = None
+    answer: Callable[..., Answer] | None = None
     given: str = "session"
     keyword: str = ""
     convert: Callable[[str, str], Any] | None = None
     example: str = ""
     is_text: bool = False
+    goes_with: str = ""
 
     @property
     def takes_several(self) -> bool:
@@ -191,10 +196,10 @@ def _name(text: str, flag: str) -> str:
 def _height(text: str, flag: str) -> int:
     """Read how tall a grid may become."""
     number = text.strip().removesuffix("px")
-    if number.isdecimal() and len(number) < 5 and _LEAST_HEIGHT <= int(number) <= _MOST_HEIGHT:  # noqa: PLR2004 (digits)
+    if number.isdecimal() and len(number) < 5 and _MIN_HEIGHT <= int(number) <= _MAX_HEIGHT:  # noqa: PLR2004 (digits)
         return int(number)
     raise UsageError(
-        f"{flag} takes a number of pixels from {_LEAST_HEIGHT} to {_MOST_HEIGHT}, and {text!r} is "
+        f"{flag} takes a number of pixels from {_MIN_HEIGHT} to {_MAX_HEIGHT}, and {text!r} is "
         "none.",
         f"Type for example: {flag} 600",
     )
@@ -307,9 +312,50 @@ DTALE = Magic(
             example="%dtale --drop df",
         ),
         Option(
+            "--page",
+            "one page for all notebooks and frames of the pod, below a link that lasts",
+            answer=links.page,
+            keyword="page",
+            goes_with="--new-link",
+        ),
+        Option(
+            "--share",
+            "makes a link by which others can look at the frame, sort and filter it, and do "
+            "nothing else; it is good for 8 hours",
+            "NAME…",
+            answer=links.share,
+            example="%dtale --share df",
+        ),
+        Option(
+            "--for",
+            "the same, for as long as that: `30m`, `8h`, `7d`",
+            "8h",
+            keyword="seconds",
+            convert=duration,
+            example="%dtale --share df --for 8h",
+            goes_with="--share",
+        ),
+        Option(
+            "--links",
+            "the links that can only look, and until when",
+            answer=links.links,
+        ),
+        Option(
+            "--revoke",
+            "makes such links dead at once: by number, by a frame's name, or `all`",
+            "NAME…",
+            keyword="revoke",
+            example="%dtale --links --revoke df",
+            goes_with="--links",
+        ),
+        Option(
             "--new-link",
             "gives this notebook new links; the old ones are dead at once",
-            answer=commands.new_link,
+            answer=links.new_link,
+        ),
+        Example(
+            "%dtale --new-link --page",
+            "gives the pod's page a new link; the old one is dead in every kernel",
         ),
         Option(
             "--stop",

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from dtale_magics.serving.transport.connections import Connection
     from dtale_magics.serving.transport.limits import Limits
 
-LONGEST_HEAD = 64 * 1024
+MAX_HEAD = 64 * 1024
 """Bytes after which the handler may say that this is too much."""
 
 _END = b"\r\n\r\n"
@@ -97,7 +97,7 @@ class Arrivals:
 def _peek(sock: socket.socket) -> bytes | None:
     """Return what has arrived; None for nothing, b"" at the end of the stream or its failure."""
     try:
-        return sock.recv(LONGEST_HEAD, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        return sock.recv(MAX_HEAD, socket.MSG_PEEK | socket.MSG_DONTWAIT)
     except BlockingIOError:
         return None
     except OSError:
@@ -106,7 +106,7 @@ def _peek(sock: socket.socket) -> bytes | None:
 
 def _is_head(seen: bytes) -> bool:
     """Whether this is a whole head, or too long for one."""
-    return _END in seen or len(seen) >= LONGEST_HEAD
+    return _END in seen or len(seen) >= MAX_HEAD
 
 
 def _wake_beyond(sock: socket.socket, seen: int) -> None:

@@ -34,7 +34,7 @@ logging.getLogger("dtale_magics").addHandler(logging.NullHandler())
 CONNECTION_KEY = "dtale_magics.connection"
 """Key of the `Connection` in the WSGI environment; the guard admits it."""
 
-_MOST_LEFTOVERS = 256 * 1024
+_MAX_LEFTOVERS = 256 * 1024
 
 
 class _LogStream(io.TextIOBase):
@@ -59,7 +59,7 @@ class _Leftovers:
     def __init__(self, stream: io.BufferedIOBase, connection: Connection) -> None:
         self._stream = stream
         self._connection = connection
-        self._left = _MOST_LEFTOVERS
+        self._left = _MAX_LEFTOVERS
 
     def read(self, size: int) -> bytes:
         """Read some of it; b"" when that is enough."""

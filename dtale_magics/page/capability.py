@@ -1,0 +1,118 @@
+"""The capability of the pod's page: kept for the user, and the same in every kernel.
+
+It outlives kernels and pods, as the page can be bookmarked. So it lies on disk, beside the secret
+of the static files, and each kernel looks there when it is asked: a link that was replaced is dead
+in all of them at once. A file is read again only when the system says that it has changed.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from typing import TYPE_CHECKING, NamedTuple
+
+from dtale_magics.errors import UsageError
+from dtale_magics.serving import user_cache
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+_FILE = "page-link"
+_BYTES = 16
+"""128 random bits."""
+
+_FORM = re.compile("pod-[0-9a-f]{32}")
+"""That of a slug: whoever accepts a connection looks for such segments in its path."""
+
+
+class _Seen(NamedTuple):
+    """What changes with the file, or with who may read it."""
+
+    inode: int
+    modified: int
+    changed: int
+
+
+class Capability:
+    """The first path segment of the pod's page.
+
+    Parameters
+    ----------
+    where
+        Its directory; by default the user's own (`dtale_magics.serving.user_cache`).
+    """
+
+    def __init__(self, where: Path | None = None) -> None:
+        self._where = where
+        self._known: tuple[_Seen | None, str | None] = (None, None)
+
+    def current(self) -> str | None:
+        """Return it as it is now; None if nobody has asked for it, or others could have read it."""
+        try:
+            status = self._path.lstat()
+        except OSError:
+            return None
+        seen = _Seen(status.st_ino, status.st_mtime_ns, status.st_ctime_ns)
+        known, capability = self._known
+        if seen != known:
+            capability = self._read()
+            self._known = (seen, capability)
+        return capability
+
+    def made(self) -> str:
+        """Return it, and make it if there is none; of two who do so at once, both get the same.
+
+        Raises
+        ------
+        dtale_magics.errors.UsageError
+            When it cannot be kept.
+        """
+        found = self._read()
+        if found is None and self._exists:
+            return self.replaced()  # others could have read it, or it is damaged
+        return found or self._keep(user_cache.write)
+
+    def replaced(self) -> str:
+        """Put a new one in its place, and return what is kept then.
+
+        Raises
+        ------
+        dtale_magics.errors.UsageError
+            When it cannot be kept; the old one is as good as it was.
+        """
+        return self._keep(user_cache.replace)
+
+    def _keep(self, write: Callable[[Path, bytes], None]) -> str:
+        try:
+            write(self._path, f"pod-{secrets.token_hex(_BYTES)}".encode())
+        except OSError as error:
+            raise self._not_kept(error.strerror or str(error)) from error
+        found = self._read()
+        if found is None:
+            raise self._not_kept("other users could read it there")
+        return found
+
+    def _not_kept(self, why: str) -> UsageError:
+        return UsageError(
+            f"The link of the pod's page cannot be kept in {self._path.parent}: {why}.",
+            "Set XDG_CACHE_HOME to a directory of yours that lasts, for all kernels, and restart "
+            "them.",
+        )
+
+    def _read(self) -> str | None:
+        try:
+            content = user_cache.read(self._path)
+        except OSError:
+            return None
+        text = (content or b"").decode("ascii", "replace")
+        return text if _FORM.fullmatch(text) else None
+
+    @property
+    def _exists(self) -> bool:
+        return os.path.lexists(self._path)
+
+    @property
+    def _path(self) -> Path:
+        return (self._where or user_cache.directory()) / _FILE
