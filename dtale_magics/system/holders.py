@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import psutil
 
-from dtale_magics.state import clock
 from dtale_magics.system import procfs, sockdiag
+from dtale_magics.wording import clock
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
