@@ -41,7 +41,7 @@ def _dead_links(page: Path) -> list[str]:
 def _is_there(page: Path, link: str) -> bool:
     name, _, anchor = link.partition("#")
     target = (page.parent / name) if name else page
-    return target.exists() and (not anchor or anchor in _anchors(target))
+    return target.exists() and (not anchor or target.suffix != ".md" or anchor in _anchors(target))
 
 
 def _anchors(page: Path) -> set[str]:
