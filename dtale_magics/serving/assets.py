@@ -61,6 +61,26 @@ _COMPRESSIBLE = {
     "text/html",
     "text/javascript",
 }
+
+
+def _brotli(content: bytes) -> bytes:
+    import brotli
+
+    return bytes(brotli.compress(content, quality=_QUALITY))
+
+
+def _gzip(content: bytes) -> bytes:
+    return gzip.compress(content, 6)
+
+
+_CODINGS = {"br": _brotli, "gzip": _gzip}
+"""How files are compressed, best first."""
+
+_BEST = "br"
+
+_QUALITY = 6
+"""Of Brotli: as quick as gzip, and a sixth smaller; 11 takes half a minute for another tenth."""
+
 _MIN_BYTES = 500  # smaller answers gain nothing
 
 _PIECE = 64 * 1024
@@ -94,7 +114,7 @@ class Assets:
         self._secret = secret
         self._lock = threading.Lock()
         self._packing = threading.Lock()
-        self._compressed: dict[str, bytes] = {}
+        self._compressed: dict[tuple[str, str], bytes] = {}
 
     @property
     def token(self) -> str:
@@ -114,7 +134,7 @@ class Assets:
                 os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
             for name in _OF_FIRST_PAGE:
                 with contextlib.suppress(OSError):  # an installation without it
-                    self._packed(name)
+                    self._packed(name, _BEST)
 
         thread = threading.Thread(target=work, name="dtale_magics compress", daemon=True)
         thread.start()
@@ -158,10 +178,11 @@ class Assets:
             return Response(status=404)
         kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
         packs = kind in _COMPRESSIBLE and stamp.size >= _MIN_BYTES
-        coding = "gzip" if packs and request.accept_encodings.quality("gzip") > 0 else ""
+        accepted = [one for one in _CODINGS if request.accept_encodings.quality(one) > 0]
+        coding = accepted[0] if packs and accepted else ""
         try:
             fresh = _Stamp.of(self._path(name)) == stamp
-            packed = self._packed(name) if coding and fresh else None
+            packed = self._packed(name, coding) if coding and fresh else None
             size = (self._path(name)).stat().st_size
         except OSError:  # removed since, by an update of D-Tale
             return Response(status=404)
@@ -177,11 +198,11 @@ class Assets:
         response.set_etag(f"{stamp.modified:x}-{stamp.size:x}-{coding or 'plain'}")
         return response.make_conditional(request)
 
-    def _packed(self, name: str) -> bytes:
+    def _packed(self, name: str, coding: str) -> bytes:
         with self._packing:  # once, however many visitors wait for it
-            if name not in self._compressed:
-                self._compressed[name] = gzip.compress(self._read(name), 6)
-            return self._compressed[name]
+            if (name, coding) not in self._compressed:
+                self._compressed[name, coding] = _CODINGS[coding](self._read(name))
+            return self._compressed[name, coding]
 
     def _pieces(self, name: str) -> Iterator[bytes]:
         """Read a file while it is sent: the largest have megabytes, and many may ask at once."""
