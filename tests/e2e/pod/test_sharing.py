@@ -24,6 +24,7 @@ from dtale_magics.serving.transport import listener
 from dtale_magics.system import procfs
 from tests.support import proxies
 from tests.support.miniature import Load, MiniatureKernel, ask, fetch
+from tests.support.repeats import repeats
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from tests.support.miniature import StartMiniature
     from tests.support.ports import PortClaims
 
-TIMES = int(os.environ.get("DTALE_MAGICS_TAKEOVERS", "200"))
+TIMES = repeats(200, 2000)
 
 
 @pytest.fixture
@@ -231,7 +232,7 @@ def entry(request: pytest.FixtureRequest, port: int, port_claims: PortClaims) ->
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("clients", [8, 64])
+@pytest.mark.parametrize("clients", repeats([64], [8, 64]))
 def test_whatever_happens_to_the_others_no_request_is_lost(
     start_miniature: StartMiniature,
     four: list[MiniatureKernel],
