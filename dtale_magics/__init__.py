@@ -2,6 +2,10 @@
 
 ``%load_ext dtale_magics`` gives ``%dtale`` and ``%dtale_port``; `status` tells code the same.
 Importing this package is light: D-Tale, pandas and Flask come when they are needed.
+
+For users' code there is what `__all__` names, the types that it returns (`dtale_magics.state`,
+`dtale_magics.outcome`) and raises (`dtale_magics.errors`), and `dtale_magics.kubernetes` for hubs.
+Every other module is internal, and may change without notice.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from dtale_magics.frontend.panel.model import (
     Said,
     WayRow,
 )
-from dtale_magics.state import frame_text
+from dtale_magics.wording import frame_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -249,5 +249,4 @@ def after_error(action: str, error: Exception, before: Activity) -> Activity:
 
 
 def _said(action: str, result: Outcome) -> Said:
-    text, _, hint = str(result).partition("\n")
-    return Said(action, ok=not result.refused, text=text, hint=hint)
+    return Said(action, ok=not result.refused, text=result.what, hint=result.advice)
