@@ -121,4 +121,5 @@ class ToyNode(Pod):
 
 def _has(labels: Mapping[str, str], selector: Mapping[str, Any]) -> bool:
     assert set(selector) <= {"matchLabels"}, selector
-    return selector.get("matchLabels", {}).items() <= labels.items()
+    wanted: Mapping[str, str] = selector.get("matchLabels", {})
+    return wanted.items() <= labels.items()
