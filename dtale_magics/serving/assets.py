@@ -1,12 +1,12 @@
 """D-Tale's static files, for browsers to fetch once.
 
-D-Tale compresses its seven megabytes of JavaScript again for every visitor, and lets browsers ask
-again and again whether they have changed. Here a kernel compresses them once, and they stand
-below a path that names their version, so that a browser that has them never asks again: not in
-another kernel on the same port either, nor after a restart.
+D-Tale compresses its seven megabytes of JavaScript again for every visitor, and has browsers ask
+again and again whether they have changed. Here a kernel compresses them once and serves them
+below a path that names their version. A browser that has them never asks again, not even for
+another kernel on the same port or after a restart.
 
-That path is the same for all kernels of a user with the same D-Tale, and nobody else can guess it;
-it leads to these files and to nothing else.
+That path is the same for all kernels of a user with the same D-Tale, and nobody else can guess it.
+It leads to these files and to nothing else.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ if TYPE_CHECKING:
     from werkzeug.wrappers import Response
 
 PATH = "/dtale/static/"
-"""Where D-Tale has its static files."""
+"""D-Tale's path of its static files."""
 
 OWN_SCRIPTS = ("magics/exact.js", "magics/place.js", "magics/embedded.js")
-"""Scripts of our own that D-Tale's pages load as well."""
+"""Scripts of our own that D-Tale's pages also load."""
 
 _OWN = {name: Path(__file__).parents[1] / "viewer" / Path(name).name for name in OWN_SCRIPTS}
 
 _FOREVER = "private, max-age=31536000, immutable"
-"""RFC 8246; a year is what RFC 2616 called never."""
+"""See RFC 8246; RFC 2616 used a year for "never expires"."""
 
 _OF_FIRST_PAGE = (
     "dist/dtale_bundle.js",
@@ -104,9 +104,9 @@ class Assets:
     Parameters
     ----------
     folder
-        Where they are; by default in the installed D-Tale, which is not imported for that.
+        Where they are; by default in the installed D-Tale, which is not imported for this.
     secret
-        What the path is made from; by default the user's own (`dtale_magics.serving.user_cache`).
+        What the path is derived from; by default the user's (`dtale_magics.serving.user_cache`).
     """
 
     def __init__(self, folder: Path | None = None, secret: bytes | None = None) -> None:
@@ -118,7 +118,7 @@ class Assets:
 
     @property
     def token(self) -> str:
-        """First path segment, below which the static files stand."""
+        """First path segment, below which the static files are served."""
         with self._lock:
             return self._token
 
@@ -130,7 +130,7 @@ class Assets:
         """Compress what the first page needs, before anybody waits for it."""
 
         def work() -> None:
-            with contextlib.suppress(AttributeError, OSError):  # of this thread alone, on Linux
+            with contextlib.suppress(AttributeError, OSError):  # for this thread alone, on Linux
                 os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
             for name in _OF_FIRST_PAGE:
                 with contextlib.suppress(OSError):  # an installation without it
@@ -141,7 +141,7 @@ class Assets:
         return thread
 
     def redirect(self, prefix: str, path: str) -> WSGIApplication | None:
-        """Lead from a kernel's own path of a static file to the one that all kernels share.
+        """Redirect from a kernel's own path of a static file to the one that all kernels share.
 
         Parameters
         ----------
@@ -205,7 +205,7 @@ class Assets:
             return self._compressed[name, coding]
 
     def _pieces(self, name: str) -> Iterator[bytes]:
-        """Read a file while it is sent: the largest have megabytes, and many may ask for them."""
+        """Read a file while it is sent: the largest have megabytes, and many may ask at once."""
         with (self._path(name)).open("rb") as file:
             while piece := file.read(_PIECE):
                 yield piece
