@@ -93,7 +93,8 @@ dist: $(VENV)/stamp-test
 	$(BIN)/python -m pytest tests/e2e/test_package.py
 
 pictures: $(VENV)/stamp-chromium
-	$(BIN)/python docs/pictures/take.py
+	$(BIN)/python -m docs.pictures.take
+	$(BIN)/python -m docs.pictures.move
 
 clean:
 	rm -rf $(DEMO) $(VENV) $(VENV)-matrix $(VENV)-ipykernel6 .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

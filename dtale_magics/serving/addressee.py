@@ -1,4 +1,4 @@
-"""Whom a request is meant for: the kernel whose capability, or owner id, stands in its path."""
+"""Whom a request is meant for: the kernel whose capability or owner id is in its path."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def names_in(head: bytes) -> list[str] | None:
     Returns
     -------
     list of str or None
-        Below whatever public prefix. None if this is no request.
+        They may follow any public prefix. None if this is not a request.
     """
     request = _REQUEST.match(head)
     if request is None:
