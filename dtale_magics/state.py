@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+import enum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dtale_magics.wording import frame_text
 
 if TYPE_CHECKING:
     from dtale_magics.settings import PortRange
+
+
+class Audience(enum.Enum):
+    """Who asks for the ingress port, and so has to know which notebook is in front there."""
+
+    INGRESS = "those who come through an ingress"
+    MACHINE = "those who are on this machine, or come through a tunnel to it"
+    NOBODY = "nobody: each notebook has an address of its own"
 
 
 class Frame(NamedTuple):

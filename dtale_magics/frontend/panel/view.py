@@ -160,7 +160,7 @@ def _shared_with(facts: Facts, port: int) -> str:
 
 def _outside(facts: Facts, *, matters: bool) -> Line:
     """Say where this notebook is seen, and what the ingress port shows, for whom that matters."""
-    verdict, exposed = facts.verdict, ingress_view.shown(facts.status)
+    verdict, exposed = facts.verdict, ingress_view.shown(facts)
     if verdict is None or not verdict.asked:
         return exposed if matters else _NOT_ASKED
     note = " ".join(part for part in (verdict.meaning, verdict.advice) if part)

@@ -167,7 +167,7 @@ def takeover(outcome: Outcome) -> Answer:
 def ports(session: Session) -> Answer:
     """Say which ports are bound, looked for and exposed."""
     status = session.status()
-    text = ports_text(status)
+    text = ports_text(status, session.audience())
     outside = [port for port in status.ports if port not in status.range]
     if outside:
         text += (

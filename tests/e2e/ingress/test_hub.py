@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import ExitStack
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
@@ -78,6 +79,26 @@ def test_the_grid_is_there_with_all_that_it_loads(stage: Stage, server: str) -> 
     kinds = {urlsplit(url).path.rpartition(".")[2] for url in page.answers}
     assert {"js", "css"} <= kinds, page.answers
     assert page.problems == []
+
+
+def test_several_notebooks_share_the_port_and_nobody_is_offered_an_ingress(stage: Stage) -> None:
+    """There is none: the Hub's proxy leads to each of them, whoever is in front."""
+    pages = {server: stage.page(server) for server in ("", NAMED)}
+    frames = {}
+    for server, page in pages.items():
+        value = page.grid(1).get_by_text(f"of {server or 'default'}", exact=True)
+        expect(value).to_be_visible(timeout=MILLISECONDS)
+        frame = page.output(1).locator("iframe.dtale-grid").get_attribute("src")
+        frames[server] = urlsplit(str(frame)).path
+        other = next(f"{one or 'default'}.ipynb" for one in pages if one != server)
+        panel = page.panel(1)
+        expect(panel).to_contain_text(f"shared with {other}")
+        expect(panel.locator(".dp-primary")).to_be_hidden()
+        expect(panel.locator(".dp-ingress")).to_be_hidden()
+        expect(panel).not_to_contain_text(re.compile("outside", re.IGNORECASE))
+        expect(panel).not_to_contain_text("Take over")
+    ports = {re.search(r"/proxy/(\d+)/", path)[1] for path in frames.values()}  # type: ignore[index]
+    assert len(ports) == 1, frames
 
 
 def test_use_of_the_port_itself_is_activity_for_the_hub(stage: Stage) -> None:
