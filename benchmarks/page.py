@@ -59,7 +59,7 @@ def page(plan: Plan) -> Iterator[Row]:
         ours, alone = visits[case], visits[case._replace(whole=False)]
         seconds, of_grid = (Sample.of(one.seconds for one in some) for some in (ours, alone))
         name = f"the pod's page, first paint of its grid, {case}"
-        yield Row(name, "s", seconds, of_grid, 1.25, beside="the grid alone")
+        yield Row(name, "s", seconds, of_grid, 1.35, beside="the grid alone")
         if not case.slow:
             size, of_grid = (Sample.of(one.bytes for one in some) for some in (ours, alone))
             name = f"the pod's page, bytes, {'repeated' if case.warm else 'first'} visit"

@@ -40,19 +40,18 @@ _MAKING_SECONDS = 5.0
 """That a user takes from the first cell to a frame; longer than D-Tale's import."""
 
 _WATCH = """
-{ // a block, as a frame's first document and its next one have one scope
-  const look = () => {
-    const cells = document.querySelectorAll(".main-grid .cell, .ReactVirtualized__Grid .cell");
-    if (cells.length > 20) requestAnimationFrame(() => { window.painted = performance.now(); });
-    else requestAnimationFrame(look);
-  };
-  look();
-}
+const look = () => {
+  const cells = document.querySelectorAll(".main-grid .cell, .ReactVirtualized__Grid .cell");
+  if (cells.length > 20) requestAnimationFrame(() => { window.painted = performance.now(); });
+  else requestAnimationFrame(look);
+};
+look();
 """
 
 _PAINTED = """() => {
-  const grid = window.painted ? window : frames[0]; // the frame in the pod's page
-  return grid?.painted && grid.performance.timeOrigin + grid.painted - performance.timeOrigin;
+  const inside = window.painted ? null : frames[0]?.document; // the frame in the pod's page
+  const cells = inside?.querySelectorAll(".main-grid .cell, .ReactVirtualized__Grid .cell") ?? [];
+  return window.painted || (cells.length > 20 && performance.now());
 }"""
 
 
@@ -83,8 +82,7 @@ def visit(context: BrowserContext, url: str) -> Visit:
     developer.on("Network.loadingFinished", loaded)
     page.add_init_script(_WATCH)
     page.goto(url, wait_until="commit")
-    page.wait_for_function(_PAINTED, timeout=60_000)
-    seconds = page.evaluate(_PAINTED) / 1000
+    seconds = page.wait_for_function(_PAINTED, timeout=60_000).json_value() / 1000
     traffic.wait_until_idle()
     page.close()
     static = sum(size for one, size in sizes.items() if "/dtale/static/" in urls.get(one, ""))
