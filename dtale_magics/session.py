@@ -12,12 +12,12 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
-from dtale_magics import settings
+from dtale_magics import deadlines, settings
 from dtale_magics.errors import PortUnavailableError
 from dtale_magics.frames import Frames
 from dtale_magics.news import News
 from dtale_magics.serving.assets import Assets
-from dtale_magics.state import Status
+from dtale_magics.state import Audience, Status
 from dtale_magics.system import notebook
 from dtale_magics.viewer.patches import undoing as patches
 from dtale_magics.viewer.patches.plain_show import HOST, PlainShow
@@ -37,9 +37,6 @@ if TYPE_CHECKING:
     from dtale_magics.settings import PortRange, Settings
     from dtale_magics.state import PortHolder
     from dtale_magics.wiring import Wiring
-
-TAKEOVER_SECONDS = 5.0
-"""How long a takeover may take before it is refused, by default."""
 
 
 class Session:
@@ -158,12 +155,21 @@ class Session:
         """Return what ``c.DtaleMagics`` has under that name; None if it is not set."""
         return self._config().get(name)
 
-    def is_exposed(self) -> bool:
-        """Whether the ingress port is of use: to a Hub, to a cluster, or by a setting."""
+    def audience(self) -> Audience:
+        """Say who asks for the ingress port, as far as settings and findings show."""
         now, config = self.settings(), self._config()
+        if now.leads_to(self.port):
+            return Audience.NOBODY
         chosen = config.get("ingress_port") or os.environ.get("DTALE_INGRESS_PORT")
-        in_cluster = settings.in_cluster()
-        return bool(now.ingress_url or now.exposed_ports or chosen or in_cluster)
+        if now.ingress_url or now.exposed_ports or chosen:
+            return Audience.INGRESS
+        if not settings.in_cluster():
+            return Audience.MACHINE
+        # Where no other way leads here, there may be an ingress of which nobody has told.
+        verdict = self.reach.verdict()
+        if self.ports and (verdict.reachable is False or not verdict.by_proxy):
+            return Audience.INGRESS
+        return Audience.MACHINE if now.open_access else Audience.NOBODY
 
     def status(self) -> Status:
         """Return the state of this kernel's D-Tale; `SettingError` for unusable settings."""
@@ -309,7 +315,7 @@ class Session:
         self._plain_show.announce()
 
     def take_over(
-        self, port: int | None = None, *, deadline_seconds: float = TAKEOVER_SECONDS
+        self, port: int | None = None, *, deadline_seconds: float = deadlines.TAKEOVER
     ) -> Outcome:
         """Get a port, by default the ingress port, and be the notebook in front there.
 

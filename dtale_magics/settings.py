@@ -101,6 +101,12 @@ class Settings:
     proxy_url: str | None = None
     mistake: SettingError | None = field(default=None, compare=False)
 
+    def leads_to(self, port: int | None) -> bool:
+        """Whether `port` has a public URL of its own, whoever is in front elsewhere."""
+        if port is None or self.open_access or "{port}" not in (self.ingress_url or ""):
+            return False
+        return not self.exposed_ports or port in self.exposed_ports
+
     @property
     def search_order(self) -> Sequence[int]:
         """Ports in the order to try them: those first that can be seen from outside."""

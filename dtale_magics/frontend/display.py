@@ -5,7 +5,8 @@ from __future__ import annotations
 import html
 from typing import TYPE_CHECKING, Any
 
-from dtale_magics.state import clock, frame_text, size_text
+from dtale_magics.state import Audience
+from dtale_magics.wording import clock, frame_text, size_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -28,7 +29,9 @@ class Text:
         return {"text/plain": self.text, "text/html": f"<pre>{html.escape(self.text)}</pre>"}
 
 
-def status_text(status: Status, *, links: bool = True) -> str:
+def status_text(
+    status: Status, *, links: bool = True, audience: Audience = Audience.MACHINE
+) -> str:
     """Say in some lines what this kernel's D-Tale is doing; without links for what is saved."""
     where = f"D-Tale on port {status.port}" if status.port else "D-Tale is not running"
     lines = [
@@ -37,7 +40,7 @@ def status_text(status: Status, *, links: bool = True) -> str:
     ]
     if not status.frames:
         lines.append("  no frames yet; show one with: %dtale df")
-    return "\n".join([*lines, holder_text(status)])
+    return "\n".join([*lines, *_holder_lines(status, audience)])
 
 
 def frame_link(frame: FrameInfo, public_url: str | None) -> str:
@@ -46,25 +49,27 @@ def frame_link(frame: FrameInfo, public_url: str | None) -> str:
     seen = f"{public_url}/dtale/main/{frame.data_id}"
     if public_url is None or not public_url.startswith("http") or seen == frame.url:
         return text
-    return f"{text}\n  from outside  {seen}"
+    return f"{text}\n  elsewhere  {seen}"
 
 
-def ports_text(status: Status) -> str:
+def ports_text(status: Status, audience: Audience) -> str:
     """Say in some lines which ports are bound, looked for and exposed."""
     bound = ", ".join(str(port) for port in status.ports) or "none"
     return "\n".join(
         [
             f"bound port    {bound}",
             f"range         {status.range}",
-            holder_text(status),
+            *_holder_lines(status, audience),
             *([OPEN_ACCESS] if status.open_access else []),
         ]
     )
 
 
-def holder_text(status: Status) -> str:
-    """Say who is in front at the ingress port."""
-    return f"ingress port  {status.ingress_port} {_who(status.ingress_holder)}"
+def _holder_lines(status: Status, audience: Audience) -> list[str]:
+    """Say who is in front at the ingress port, if anybody asks for it."""
+    if audience is Audience.NOBODY:
+        return []
+    return [f"ingress port  {status.ingress_port} {_who(status.ingress_holder)}"]
 
 
 def list_text(kernels: Iterable[dict[str, Any]]) -> str:

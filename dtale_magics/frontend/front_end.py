@@ -27,9 +27,7 @@ def is_page(shell: InteractiveShell | None) -> bool:
 
     Their clients take no input; pages do. Voilà runs a notebook by nbclient, and shows a page then.
     """
-    if any(name.startswith("VOILA_") for name in os.environ):
-        return True
-    return bool(_request(shell).get("content", {}).get("allow_stdin", True))
+    return _is_voila() or bool(_request(shell).get("content", {}).get("allow_stdin", True))
 
 
 def is_console(shell: InteractiveShell | None) -> bool:
@@ -43,9 +41,13 @@ def is_console(shell: InteractiveShell | None) -> bool:
     header, metadata = request.get("header", {}), request.get("metadata", {})
     if header.get("msg_type") != "execute_request" or not is_page(shell):
         return False
-    if any(name in metadata for name in CELL_ID) or "google.colab" in sys.modules:
+    if any(name in metadata for name in CELL_ID) or "google.colab" in sys.modules or _is_voila():
         return False
     return _OF_A_PROGRAM.search(str(header.get("msg_id", ""))) is not None
+
+
+def _is_voila() -> bool:
+    return any(name.startswith("VOILA_") for name in os.environ)
 
 
 def why_no_panel() -> str:

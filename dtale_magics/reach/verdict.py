@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _LAYERS = ("pod", "loopback")
+_PROXIES = ("hub", "server", "page")
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,11 @@ class Verdict:
     def by_ingress(self) -> bool:
         """Whether a public URL is configured, so that the verdict is about it."""
         return any(row.source == "ingress" for row in self.rows)
+
+    @property
+    def by_proxy(self) -> bool:
+        """Whether a Jupyter server may lead here."""
+        return any(row.source in _PROXIES for row in self.rows)
 
     @property
     def glyph(self) -> str:

@@ -2,24 +2,21 @@ from __future__ import annotations
 
 import gzip
 import os
-import re
 from typing import TYPE_CHECKING
 
 import brotli
 import pytest
 from werkzeug.test import Client
 
-from dtale_magics.serving import packer, user_cache
+from dtale_magics.serving import user_cache
 from dtale_magics.serving.assets import PATH, Assets
-from tests.support import plain_http
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from werkzeug.test import TestResponse
 
-    from tests.support.kernels import StartKernel
-    from tests.support.ports import PortClaims
 
 SCRIPT = b"console.log('hello'); " * 1000
 FONT = bytes(range(256)) * 10
@@ -38,13 +35,8 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def cache(tmp_path: Path) -> Path:
-    return tmp_path / "cache"
-
-
-@pytest.fixture
-def assets(folder: Path, cache: Path) -> Assets:
-    return Assets(folder, SECRET, cache)
+def assets(folder: Path) -> Assets:
+    return Assets(folder, SECRET)
 
 
 def _get(assets: Assets, name: str, accept: str = "", **headers: str) -> TestResponse:
@@ -57,30 +49,30 @@ def _compress(assets: Assets) -> None:
     assert not thread.is_alive()
 
 
-UNPACK = {"br": brotli.decompress, "gzip": gzip.decompress}
-
-
 @pytest.mark.parametrize(
-    ("accept", "coding"),
+    ("accept", "coding", "unpack"),
     [
-        ("gzip, deflate, br, zstd", "br"),
-        ("gzip, deflate", "gzip"),
-        ("br;q=0, gzip", "gzip"),
-        ("", None),
+        ("gzip, deflate, br, zstd", "br", brotli.decompress),
+        ("gzip, deflate", "gzip", gzip.decompress),
+        ("br;q=0, gzip", "gzip", gzip.decompress),
+        ("", None, bytes),
     ],
 )
+@pytest.mark.parametrize("early", [True, False])
 def test_a_script_arrives_whole_in_a_coding_that_the_browser_takes(
-    assets: Assets, accept: str, coding: str | None
+    assets: Assets,
+    accept: str,
+    coding: str | None,
+    unpack: Callable[[bytes], bytes],
+    *,
+    early: bool,
 ) -> None:
-    early = _get(assets, "dist/dtale_bundle.js", accept)
-    assert early.headers.get("Content-Encoding") == (coding and "gzip")
-    assert UNPACK.get("gzip" if coding else "", bytes)(early.data) == SCRIPT
-    _compress(assets)
-
+    if not early:
+        _compress(assets)
     answer = _get(assets, "dist/dtale_bundle.js", accept)
 
     assert answer.headers.get("Content-Encoding") == coding
-    assert UNPACK.get(coding or "", bytes)(answer.data) == SCRIPT
+    assert unpack(answer.data) == SCRIPT
     assert answer.headers["Vary"] == "Accept-Encoding"
     assert "immutable" in answer.headers["Cache-Control"]
     assert "private" in answer.headers["Cache-Control"]
@@ -88,7 +80,7 @@ def test_a_script_arrives_whole_in_a_coding_that_the_browser_takes(
 
 
 def test_what_is_compressed_already_is_sent_as_it_is(assets: Assets) -> None:
-    answer = _get(assets, "fonts/istok.woff", "br")
+    answer = _get(assets, "fonts/istok.woff", "gzip")
     assert "Content-Encoding" not in answer.headers
     assert answer.data == FONT
 
@@ -96,9 +88,9 @@ def test_what_is_compressed_already_is_sent_as_it_is(assets: Assets) -> None:
 def test_a_browser_that_asks_for_changes_is_told_that_there_are_none(assets: Assets) -> None:
     script = "dist/dtale_bundle.js"
     _compress(assets)
-    etag = _get(assets, script, "br").headers["ETag"]
-    assert _get(assets, script, "br", **{"If-None-Match": etag}).status_code == 304
-    assert _get(assets, script, "gzip", **{"If-None-Match": etag}).status_code == 200
+    etag = _get(assets, script, "gzip").headers["ETag"]
+    assert _get(assets, script, "gzip", **{"If-None-Match": etag}).status_code == 304
+    assert _get(assets, script, **{"If-None-Match": etag}).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -123,70 +115,13 @@ def test_the_path_is_the_same_for_the_same_files_and_user_only(folder: Path) -> 
 def test_a_file_that_changes_under_a_running_kernel_is_served_anew_and_not_kept(
     assets: Assets, folder: Path
 ) -> None:
-    _get(assets, "dist/dtale_bundle.js", "br")
+    _get(assets, "dist/dtale_bundle.js", "gzip")
     (folder / "dist/dtale_bundle.js").write_bytes(b"new")
-    answer = _get(assets, "dist/dtale_bundle.js", "br")
+    answer = _get(assets, "dist/dtale_bundle.js", "gzip")
     assert answer.data == b"new"
     assert answer.headers["Cache-Control"] == "no-store"
     (folder / "dist/dtale_bundle.js").unlink()
-    assert _get(assets, "dist/dtale_bundle.js", "br").status_code == 404
-
-
-def test_what_one_kernel_has_compressed_is_there_for_the_next(
-    assets: Assets, folder: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    _compress(assets)
-    monkeypatch.setattr(packer, "start", None)  # nobody compresses any more
-    another = Assets(folder, SECRET, cache)
-    _compress(another)
-    answer = _get(another, "dist/dtale_bundle.js", "br")
-    assert answer.headers["Content-Encoding"] == "br"
-    assert brotli.decompress(answer.data) == SCRIPT
-
-
-@pytest.mark.parametrize("damage", ["cut short", "empty", "readable by others"])
-def test_what_is_kept_is_not_served_when_it_is_damaged_and_is_made_anew(
-    assets: Assets, folder: Path, cache: Path, damage: str
-) -> None:
-    _compress(assets)
-    (kept,) = cache.glob("*.br")
-    if damage == "readable by others":
-        kept.chmod(0o644)
-    else:
-        kept.write_bytes(kept.read_bytes()[:-1] if damage == "cut short" else b"")
-    assert packer.read(kept) is None
-
-    another = Assets(folder, SECRET, cache)
-    _compress(another)
-
-    answer = _get(another, "dist/dtale_bundle.js", "br")
-    assert brotli.decompress(answer.data) == SCRIPT
-    assert answer.headers["Content-Encoding"] == "br"
-    assert kept.stat().st_mode & 0o777 == 0o600
-
-
-def test_former_versions_are_forgotten_after_a_month(
-    assets: Assets, folder: Path, cache: Path
-) -> None:
-    _compress(assets)
-    (first,) = cache.glob("*.br")
-    (folder / "dist/dtale_bundle.js").write_bytes(SCRIPT * 2)
-    _compress(Assets(folder, SECRET, cache))
-    assert len(list(cache.glob("*.br"))) == 2, "another environment may use it"
-    os.utime(first, (0, 0))
-    (folder / "dist/dtale_bundle.js").write_bytes(SCRIPT * 3)
-    _compress(Assets(folder, SECRET, cache))
-    assert first not in cache.iterdir()
-
-
-def test_without_a_place_to_keep_them_files_are_served_all_the_same(
-    folder: Path, tmp_path: Path
-) -> None:
-    (tmp_path / "file").touch()
-    assets = Assets(folder, SECRET, tmp_path / "file")
-    _compress(assets)
-    answer = _get(assets, "dist/dtale_bundle.js", "br, gzip")
-    assert gzip.decompress(answer.data) == SCRIPT
+    assert _get(assets, "dist/dtale_bundle.js", "gzip").status_code == 404
 
 
 def test_a_user_keeps_a_secret(tmp_path: Path) -> None:
@@ -208,29 +143,3 @@ def test_a_secret_that_others_can_read_is_not_used(tmp_path: Path) -> None:
 def test_a_secret_cannot_be_kept_everywhere(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     assert user_cache.secret(tmp_path / "file") != user_cache.secret(tmp_path / "file")
-
-
-def test_notebooks_name_the_same_files(start_kernel: StartKernel, port_claims: PortClaims) -> None:
-    found = []
-    for _ in range(2):
-        kernel = start_kernel(port_claims.take())
-        kernel.run("%load_ext dtale_magics\nimport pandas as pd\n%dtale pd.DataFrame({'a': [1]})")
-        url = kernel.status()["frames"][0]["url"]
-        page = plain_http.request(url)
-        base = url[: url.index("/", len("http://"))]
-        (script,) = re.findall(r'src="([^"]*dtale_bundle\.js)"', page.text)
-        answer = plain_http.request(base + script, headers={"Accept-Encoding": "gzip"})
-        assert len(gzip.decompress(answer.body)) > 1_000_000
-        assert "immutable" in answer.headers["Cache-Control"]
-
-        of_kernel = url.partition("/dtale/main/")[0] + script[script.index("/dtale/static/") :]
-        moved = plain_http.request(of_kernel)
-        assert (moved.status, moved.headers["Location"]) == (308, script)
-        missing = plain_http.request(of_kernel.replace("bundle.js", "nothing.js"))
-        assert missing.status == 404
-        # The path of the files leads to the files alone.
-        token = script.partition("/dtale/static/")[0]
-        assert plain_http.request(f"{base}{token}/dtale/main/1").status == 404
-        found.append(script)
-
-    assert found[0] == found[1]

@@ -16,6 +16,10 @@ PROGRAMS = {
     "haproxy": (("haproxy", "liblua5.3-0", "libopentracing-c-wrapper0", "libopentracing1"), "-v"),
     "caddy": (("caddy",), "version"),
     "kubectl": (("kubernetes-client", "kubectl"), "version --client"),
+    "nft": (
+        ("nftables", "libnftables1", "libnftnl11", "libmnl0", "libxtables12", "libjansson4"),
+        "--version",
+    ),
 }
 """The packages of each (some are called otherwise elsewhere), and a harmless call."""
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from dtale_magics.errors import DtaleMagicsError
 from dtale_magics.frontend.panel.model import Facts
 from dtale_magics.frontend.panel.names import Names
+from dtale_magics.serving.transport import listener
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from dtale_magics.frames import Frames
     from dtale_magics.reach.reachability import Reachability
     from dtale_magics.settings import PortRange, Settings
-    from dtale_magics.state import Status
+    from dtale_magics.state import Audience, Status
 
 logger = logging.getLogger(__name__)
 
@@ -83,8 +84,8 @@ class PanelSession(Protocol):
     def set_range(self, chosen: PortRange | None) -> None:
         """Look for ports elsewhere."""
 
-    def is_exposed(self) -> bool:
-        """Whether the ingress port is of use: to a Hub, to a cluster, or by a setting."""
+    def audience(self) -> Audience:
+        """Say who asks for the ingress port."""
 
     def tell_siblings(self) -> None:
         """Let the siblings know that something changed here."""
@@ -165,7 +166,8 @@ class Knowledge:
                 kernels,
                 session.events(),
                 session.reach.verdict(),
-                exposed=session.is_exposed(),
+                audience=session.audience(),
+                permitted=_is_permitted(status),
                 retired=retired,
             )
         except DtaleMagicsError as error:
@@ -178,12 +180,12 @@ class Knowledge:
     def _look(self) -> Facts | DtaleMagicsError:
         session, before = self._session, self.facts
         try:
-            events, exposed = session.events(), session.is_exposed()
+            events, audience = session.events(), session.audience()
             now = session.status_here()
         except DtaleMagicsError as error:
             return error
         if not isinstance(before, Facts):
-            return Facts(now, [], events, asked=False, exposed=exposed)
+            return Facts(now, [], events, asked=False, audience=audience)
         if not now.holds_ingress and not before.status.holds_ingress:
             now = dataclasses.replace(now, ingress_holder=before.status.ingress_holder)
         return dataclasses.replace(before, status=now, events=events)
@@ -205,3 +207,8 @@ class Knowledge:
         with self._lock:
             if turn > self._known_turn:
                 self._known_turn, self.facts = turn, found
+
+
+def _is_permitted(status: Status) -> bool:
+    """Whether this user may listen on the ingress port, as far as that is a question."""
+    return status.ingress_holder is not None or listener.may_bind(status.ingress_port)

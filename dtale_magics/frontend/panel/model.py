@@ -6,6 +6,8 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from dtale_magics.state import Audience
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -129,9 +131,10 @@ class Facts:
         By which URL this notebook's D-Tale is seen; None where nobody has asked.
     asked
         Whether the siblings were asked; before, nobody knows here who else has the ingress port.
-    exposed
-        Whether a Hub, a cluster or a setting makes the ingress port matter; a second notebook does,
-        too.
+    audience
+        Who asks for the ingress port.
+    permitted
+        Whether this user may listen there.
     retired
         Whether the extension was unloaded.
     """
@@ -141,7 +144,8 @@ class Facts:
     events: Sequence[Event] = ()
     verdict: Verdict | None = None
     asked: bool = True
-    exposed: bool = False
+    audience: Audience = Audience.MACHINE
+    permitted: bool = True
     retired: bool = False
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from dtale_magics.errors import UnknownFrameError, UsageError
 from dtale_magics.frontend.display import list_text, ports_text, verdict_text
-from dtale_magics.state import as_word
+from dtale_magics.wording import as_word
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -167,7 +167,7 @@ def takeover(outcome: Outcome) -> Answer:
 def ports(session: Session) -> Answer:
     """Say which ports are bound, looked for and exposed."""
     status = session.status()
-    text = ports_text(status)
+    text = ports_text(status, session.audience())
     outside = [port for port in status.ports if port not in status.range]
     if outside:
         text += (

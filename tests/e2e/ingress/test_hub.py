@@ -87,8 +87,9 @@ def test_the_grid_is_there_with_all_that_it_loads(stage: Stage, server: str) -> 
 
 
 def test_the_panel_leads_to_the_pods_page(stage: Stage) -> None:
+    for server in (NAMED, ""):  # whoever accepts has to know its link
+        stage.page(server).run(2)
     page = stage.page("")
-    page.run(2)
     details = page.panel(2).locator("details")
     if details.get_attribute("open") is None:
         details.locator("summary").click()
@@ -103,7 +104,10 @@ def test_the_panel_leads_to_the_pods_page(stage: Stage) -> None:
     expect(grid.get_by_text("of default", exact=True)).to_be_visible()
     pod.locator("#follow").click()
     # another notebook of the same server
-    environ = {"JUPYTERHUB_SERVICE_PREFIX": f"{stage.hub.prefix('')}/"}
+    environ = {
+        "JUPYTERHUB_SERVICE_PREFIX": f"{stage.hub.prefix('')}/",
+        "XDG_CACHE_HOME": str(stage.hub.home / "cache"),
+    }
     with Kernel(stage.ports, notebook="other.ipynb", environ=environ) as other:
         other.start().run("%load_ext dtale_magics")
         other.run("%dtale {'a': ['of other']}")
@@ -116,6 +120,26 @@ def test_the_panel_leads_to_the_pods_page(stage: Stage) -> None:
     file = stage.hub.home / page.name
     wait_until(lambda: "The pod's page shows" in file.read_text(), SECONDS)
     assert not re.search("pod-[0-9a-f]{32}", file.read_text())
+
+
+def test_several_notebooks_share_the_port_and_nobody_is_offered_an_ingress(stage: Stage) -> None:
+    """There is none: the Hub's proxy leads to each of them, whoever is in front."""
+    pages = {server: stage.page(server) for server in ("", NAMED)}
+    frames = {}
+    for server, page in pages.items():
+        value = page.grid(1).get_by_text(f"of {server or 'default'}", exact=True)
+        expect(value).to_be_visible(timeout=MILLISECONDS)
+        frame = page.output(1).locator("iframe.dtale-grid").get_attribute("src")
+        frames[server] = urlsplit(str(frame)).path
+        other = next(f"{one or 'default'}.ipynb" for one in pages if one != server)
+        panel = page.panel(1)
+        expect(panel).to_contain_text(f"shared with {other}")
+        expect(panel.locator(".dp-primary")).to_be_hidden()
+        expect(panel.locator(".dp-ingress")).to_be_hidden()
+        expect(panel).not_to_contain_text(re.compile("outside", re.IGNORECASE))
+        expect(panel).not_to_contain_text("Take over")
+    ports = {re.search(r"/proxy/(\d+)/", path)[1] for path in frames.values()}  # type: ignore[index]
+    assert len(ports) == 1, frames
 
 
 def test_use_of_the_port_itself_is_activity_for_the_hub(stage: Stage) -> None:
