@@ -2,9 +2,10 @@
 # but make, git and Python 3.10 or newer (on Debian with its package python3-venv).
 #
 #   make demo    JupyterLab on a copy of the quick-start notebook
+#   make check   the checks, and the tests that need no kernel and no browser: two minutes
 #   make test    all checks and all tests
 #   make lint    the checks alone
-#   make nightly the magics and the panel on ipykernel 6, in an environment of its own
+#   make nightly all tests, with more repeats; the magics and the panel on ipykernel 6 as well
 #   make bench   speed and memory beside plain D-Tale, see docs/performance.md
 #   make soak    kernels that contend for a port at random: SECONDS=600, SEED= to repeat a run
 #   make docs    the site, in build/site; a warning is an error
@@ -34,7 +35,7 @@ QUIET_LAB := --ServerApp.tornado_settings='{"page_config_data":{"buildCheck":Fal
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint nightly bench soak docs matrix dist pictures clean
+.PHONY: demo check test lint nightly bench soak docs matrix dist pictures clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/stamp-demo
@@ -49,13 +50,18 @@ demo: $(VENV)/stamp-demo
 	if [ "$$(id -u)" = 0 ]; then set -- "$$@" --allow-root; fi; \
 	exec $(BIN)/jupyter lab --LabApp.default_url=/lab/tree/$(NOTEBOOK) $(QUIET_LAB) "$$@"
 
+check: lint
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal --ignore tests/e2e --cov --cov-report= $(PYTEST)
+
 test: lint $(VENV)/stamp-chromium
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist worksteal $(PYTEST)
 
 lint: $(VENV)/stamp-test
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pre-commit run --all-files
 
+nightly: export NIGHTLY = 1
 nightly: $(VENV)/stamp-chromium
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist worksteal --timeout 3000 $(PYTEST)
 	$(PYTHON) -m venv --clear $(VENV)-ipykernel6
 	$(VENV)-ipykernel6/bin/python -m pip install --quiet --editable '.[test]' 'ipykernel<7'
 	$(VENV)-ipykernel6/bin/python -m pytest tests/e2e/panel tests/frontend tests/e2e/test_magics.py tests/e2e/test_takeover.py
@@ -87,7 +93,8 @@ dist: $(VENV)/stamp-test
 	$(BIN)/python -m pytest tests/e2e/test_package.py
 
 pictures: $(VENV)/stamp-chromium
-	$(BIN)/python docs/pictures/take.py
+	$(BIN)/python -m docs.pictures.take
+	$(BIN)/python -m docs.pictures.move
 
 clean:
 	rm -rf $(DEMO) $(VENV) $(VENV)-matrix $(VENV)-ipykernel6 .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

@@ -18,10 +18,9 @@ from typing import TYPE_CHECKING, Any
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from mkdocs.structure.files import File  # noqa: E402 (what is beside the site)
-
-from dtale_magics import __main__ as command_line  # noqa: E402
+from dtale_magics import __main__ as command_line  # noqa: E402 (what is beside the site)
 from dtale_magics.frontend.magics import DtaleMagics  # noqa: E402
+from dtale_magics.frontend.traits import Configured  # noqa: E402
 from dtale_magics.frontend.typed.options import DTALE, DTALE_PORT  # noqa: E402
 from hatch_build import LINK, repository_of  # noqa: E402
 
@@ -48,6 +47,8 @@ SOURCES = {page: file for file, page in PAGES.items()}
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add what is not in this folder."""
+    from mkdocs.structure.files import File
+
     for file, page in PAGES.items():
         path = ROOT / file
         text = tutorial(path) if path.suffix == ".ipynb" else path.read_text(encoding="utf-8")
@@ -92,14 +93,16 @@ def listing(magic: Magic) -> str:
 def settings() -> str:
     """List the traits of ``c.DtaleMagics``."""
     rows = []
-    for name, trait in sorted(DtaleMagics.class_traits(config=True).items()):
+    traits = DtaleMagics.class_traits(config=True)
+    for name in (one for one in vars(Configured) if one in traits):  # in their order there
+        trait = traits[name]
         variable = re.search(r" ?\((DTALE_\w+)\)", trait.help)
         says = trait.help.replace(variable.group(), "") if variable else trait.help
         default = trait.default_value
         default = "" if default is None or not isinstance(default, (int, str)) else f"`{default}`"
-        of = f"`{variable.group(1)}`" if variable else ""
-        rows.append(f"| `{name}` | {of} | {default} | {says[0].lower()}{says[1:]} |")
-    head = ["| `c.DtaleMagics.` | environment | default | what it is |", "|---|---|---|---|"]
+        of = f"<br>`{variable.group(1)}`" if variable else ""
+        rows.append(f"| `{name}`{of} | {default} | {says[0].lower()}{says[1:]} |")
+    head = ["| `c.DtaleMagics.…`<br>environment | default | what it is |", "|---|---|---|"]
     return "\n".join([*head, *rows])
 
 

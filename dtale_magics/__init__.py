@@ -2,12 +2,17 @@
 
 ``%load_ext dtale_magics`` gives ``%dtale`` and ``%dtale_port``; `status` tells code the same.
 Importing this package is light: D-Tale, pandas and Flask come when they are needed.
+
+For users' code there is what `__all__` names, the types that it returns (`dtale_magics.state`,
+`dtale_magics.outcome`) and raises (`dtale_magics.errors`), and `dtale_magics.kubernetes` for hubs.
+Every other module is internal, and may change without notice.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dtale_magics.deadlines import TAKEOVER
 from dtale_magics.version import VERSION
 
 if TYPE_CHECKING:
@@ -34,7 +39,7 @@ def status() -> Status:
     return session.current().status()
 
 
-def take_over(port: int | None = None, *, deadline_seconds: float = 5.0) -> Outcome:
+def take_over(port: int | None = None, *, deadline_seconds: float = TAKEOVER) -> Outcome:
     """Get a port for this kernel's D-Tale, by default the ingress port, from whoever has it.
 
     Parameters

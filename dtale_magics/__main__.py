@@ -35,7 +35,10 @@ def parser() -> argparse.ArgumentParser:
     from dtale_magics.kubernetes.command import cli
     from dtale_magics.kubernetes.command.parser import HELP, add_arguments
 
-    whole = _Parser(prog="python -m dtale_magics", description=__doc__)
+    whole = _Parser(
+        prog="python -m dtale_magics",
+        description="What runs in this pod, where it is seen, and how a cluster shows it.",
+    )
     whole.add_argument("--version", action="version", version=f"dtale_magics {VERSION}")
     commands = whole.add_subparsers(required=True)
     listing = commands.add_parser("list", help="list every D-Tale of this user in this pod")

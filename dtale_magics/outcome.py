@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from dtale_magics.errors import PortUnavailableError
-from dtale_magics.state import clock
+from dtale_magics.wording import clock
 
 if TYPE_CHECKING:
     from dtale_magics.state import Frame
@@ -67,8 +67,20 @@ class Outcome:
     def require(self) -> None:
         """Raise `PortUnavailableError` unless the port is this kernel's now."""
         if not self.ours:
-            what, _, hint = str(self).partition("\n")
-            raise PortUnavailableError([self.port], what, hint)
+            raise PortUnavailableError([self.port], self.what, self.advice)
+
+    @property
+    def what(self) -> str:
+        """What happened, in one or two sentences."""
+        raise NotImplementedError
+
+    @property
+    def advice(self) -> str:
+        """What to type or to do; empty where nothing is to be done."""
+        return ""
+
+    def __str__(self) -> str:
+        return "\n".join(filter(None, [self.what, self.advice]))
 
     @property
     def _took(self) -> str:
@@ -79,7 +91,9 @@ class Outcome:
 class Free(Outcome):
     """Nobody had the port."""
 
-    def __str__(self) -> str:
+    @property
+    def what(self) -> str:
+        """Say what happened."""
         return f"Port {self.port} was free and is this notebook's now."
 
 
@@ -87,7 +101,9 @@ class Free(Outcome):
 class AlreadyOurs(Outcome):
     """This kernel had the port."""
 
-    def __str__(self) -> str:
+    @property
+    def what(self) -> str:
+        """Say what happened."""
         return f"This notebook was in front at port {self.port} already."
 
 
@@ -97,7 +113,9 @@ class Joined(Outcome):
 
     holder: Party
 
-    def __str__(self) -> str:
+    @property
+    def what(self) -> str:
+        """Say what happened."""
         return f"Port {self.port} is shared with {self.holder}."
 
 
@@ -107,7 +125,9 @@ class Steered(Outcome):
 
     holder: Party
 
-    def __str__(self) -> str:
+    @property
+    def what(self) -> str:
+        """Say what happened."""
         return (
             f"Port {self.port} was taken {self._took}, as {self.holder} does not answer; it shares "
             "the port again when it does, and this notebook is in front."
@@ -120,7 +140,9 @@ class InFront(Outcome):
 
     holder: Party
 
-    def __str__(self) -> str:
+    @property
+    def what(self) -> str:
+        """Say what happened."""
         return (
             f"This notebook is in front at port {self.port}, in place of {self.holder.label}. "
             "Links of both go on."
@@ -140,7 +162,9 @@ class ReplacedPlainDtale(Outcome):
     holder: Party
     lost: tuple[Frame, ...] = ()
 
-    def __str__(self) -> str:
+    @property
+    def what(self) -> str:
+        """Say what happened."""
         text = f"Port {self.port} was taken from the plain D-Tale of {self.holder} {self._took}."
         if not self.lost:
             return text
@@ -161,7 +185,9 @@ class GivenBack(Outcome):
         """Whether this kernel has what was asked for."""
         return False
 
-    def __str__(self) -> str:
+    @property
+    def what(self) -> str:
+        """Say what happened."""
         return (
             f"{self.to.label} is in front at port {self.port} again. Links of this notebook go on."
         )
@@ -198,5 +224,12 @@ class Refused(Outcome):
         """Whether this kernel has the port now, and is in front there."""
         return False
 
-    def __str__(self) -> str:
-        return f"Port {self.port} was not {self.wanted}: {self.why}\n{self.hint}"
+    @property
+    def what(self) -> str:
+        """Say what could not be done, and why."""
+        return f"Port {self.port} was not {self.wanted}: {self.why}"
+
+    @property
+    def advice(self) -> str:
+        """The hint."""
+        return self.hint

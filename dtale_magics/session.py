@@ -12,7 +12,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
-from dtale_magics import settings
+from dtale_magics import deadlines, settings
 from dtale_magics.errors import PortUnavailableError
 from dtale_magics.frames import Frames
 from dtale_magics.news import News
@@ -37,9 +37,6 @@ if TYPE_CHECKING:
     from dtale_magics.settings import PortRange, Settings
     from dtale_magics.state import PortHolder
     from dtale_magics.wiring import Wiring
-
-TAKEOVER_SECONDS = 5.0
-"""How long a takeover may take before it is refused, by default."""
 
 
 class Session:
@@ -309,7 +306,7 @@ class Session:
         self._plain_show.announce()
 
     def take_over(
-        self, port: int | None = None, *, deadline_seconds: float = TAKEOVER_SECONDS
+        self, port: int | None = None, *, deadline_seconds: float = deadlines.TAKEOVER
     ) -> Outcome:
         """Get a port, by default the ingress port, and be the notebook in front there.
 

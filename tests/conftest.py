@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.support import pods
+from tests.support.activity_hub import ActivityHub
 from tests.support.kernels import Kernel
 from tests.support.miniature import MiniatureKernel
 from tests.support.pods import Pod
@@ -85,6 +86,13 @@ def start_miniature(port: int) -> Iterator[StartMiniature]:
             return kernel.wait_until_ready() if ready else kernel
 
         yield start
+
+
+@pytest.fixture
+def activity_hub() -> Iterator[ActivityHub]:
+    """A Hub that hears of activity."""
+    with ActivityHub() as one:
+        yield one
 
 
 @pytest.fixture

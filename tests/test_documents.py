@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import subprocess
 from typing import TYPE_CHECKING
 
+from dtale_magics.frontend.magics import DtaleMagics
 from tests.support import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from types import ModuleType
 
 
 def test_every_test_that_the_security_document_names_is_there() -> None:
@@ -38,7 +41,7 @@ def _dead_links(page: Path) -> list[str]:
 def _is_there(page: Path, link: str) -> bool:
     name, _, anchor = link.partition("#")
     target = (page.parent / name) if name else page
-    return target.exists() and (not anchor or anchor in _anchors(target))
+    return target.exists() and (not anchor or target.suffix != ".md" or anchor in _anchors(target))
 
 
 def _anchors(page: Path) -> set[str]:
@@ -46,3 +49,28 @@ def _anchors(page: Path) -> set[str]:
     headings = re.findall(r"(?m)^#+ (.+)$", page.read_text(encoding="utf-8"))
     plain = (re.sub(r"[^\w\s-]", "", heading.lower()) for heading in headings)
     return {re.sub(r"\s", "-", heading.strip()) for heading in plain}
+
+
+def test_the_lists_of_the_site_have_all_that_there_is() -> None:
+    """The site itself is built by `make docs`, with packages that the tests do without."""
+    made = {name: make() for name, make in _generate().GENERATED.items()}
+    pages = "".join(page.read_text() for page in (ROOT / "docs" / "reference").glob("*.md"))
+    assert all(f"<!-- {name} -->" in pages and f"<!-- /{name} -->" in pages for name in made)
+    assert "`%dtale --report`" in made["%dtale"]
+    assert "`%dtale_port --take`" in made["%dtale_port"]
+    for name in DtaleMagics.class_traits(config=True):
+        assert f"| `{name}`" in made["settings"]
+    assert "python -m dtale_magics check" in made["command line"]
+    # What the environment may say stands there as well.
+    source = (ROOT / "dtale_magics" / "settings.py").read_text()
+    for variable in set(re.findall(r'"(DTALE_[A-Z_]+)"', source)):
+        assert f"`{variable}`" in made["settings"] + pages, variable
+
+
+def _generate() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

@@ -20,6 +20,8 @@ from tests.support.ports import PortClaims
 from tests.support.tunnel import tunnel
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from playwright.sync_api import Browser
 
 FOLDER = ROOT / "docs" / "pictures"
@@ -104,16 +106,17 @@ def take_all(studio: Studio) -> None:
     take(zoomed, EXTRA / "restarted-dark.png", grid=True)
 
 
-def main() -> None:
-    """Take all pictures."""
+@contextlib.contextmanager
+def studio() -> Iterator[Studio]:
+    """Prepare a pod, a JupyterLab in it, and a browser."""
     with contextlib.ExitStack() as stack:
         pod = stack.enter_context(Pod(Path(stack.enter_context(tempfile.TemporaryDirectory()))))
         lab = stack.enter_context(PortClaims()).take()[0]
         stack.enter_context(tunnel(pod, lab, "127.0.0.1", lab))
         jupyter = stack.enter_context(Jupyter(lab, range(40000, 40010), pod=pod))
-        browser = stack.enter_context(open_browser())
-        take_all(Studio(browser, jupyter))
+        yield Studio(jupyter=jupyter, browser=stack.enter_context(open_browser()))
 
 
 if __name__ == "__main__":
-    main()
+    with studio() as prepared:
+        take_all(prepared)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from typing import TYPE_CHECKING, Any
 
-from dtale_magics.state import clock, frame_text, size_text
+from dtale_magics.wording import clock, frame_text, size_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -45,7 +45,7 @@ HUB_SECONDS = 60
 ``DTALE_SIGN_IN_SECONDS`` says otherwise.
 """
 
-MOST = 10_000
+MAX_KEPT = 10_000
 """Sessions, and tickets, that are kept; the oldest make room."""
 
 
@@ -92,7 +92,7 @@ class Sessions:
 
 
 def _keep(kept: dict[str, Session], one: Session) -> str:
-    while len(kept) >= MOST:
+    while len(kept) >= MAX_KEPT:
         del kept[next(iter(kept))]
     key = secrets.token_urlsafe(32)
     kept[key] = one

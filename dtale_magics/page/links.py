@@ -25,7 +25,7 @@ _BYTES = 16
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _DURATION = re.compile(r"([0-9]{1,6})\s*([smhd])")
-_LONGEST_DAYS = 90
+_MAX_DAYS = 90
 
 
 def duration(text: str, flag: str = "--for") -> float:
@@ -38,10 +38,10 @@ def duration(text: str, flag: str = "--for") -> float:
     """
     found = _DURATION.fullmatch(text.strip().lower())
     seconds = int(found[1]) * _UNITS[found[2]] if found else 0
-    if 0 < seconds <= _LONGEST_DAYS * _UNITS["d"]:
+    if 0 < seconds <= _MAX_DAYS * _UNITS["d"]:
         return float(seconds)
     raise UsageError(
-        f"{flag} takes a time of at most {_LONGEST_DAYS} days, and {text!r} is none.",
+        f"{flag} takes a time of at most {_MAX_DAYS} days, and {text!r} is none.",
         f"Type for example: {flag} 8h   (s, m, h and d are seconds, minutes, hours and days)",
     )
 

@@ -15,7 +15,7 @@ from werkzeug.wrappers import Request, Response
 from dtale_magics.errors import UsageError
 from dtale_magics.page import files
 from dtale_magics.serving.web import not_found
-from dtale_magics.viewer.rows import MOST_ROWS, BusyError, Rows, View
+from dtale_magics.viewer.rows import MAX_ROWS, BusyError, Rows, View
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _ROWS = f"/{files.FOLDER}rows"
 _ARGUMENTS = {"first", "count", "view"}
-_LONGEST_VIEW = 8192
+_MAX_VIEW = 8192
 _BUSY = "Others are sorting and filtering; it is tried again."
 
 
@@ -67,10 +67,10 @@ class Look:
             return None
         try:
             first, count = (int(request.args[name]) for name in ("first", "count"))
-            view = View.read(json.loads(request.args.get("view", "{}")[:_LONGEST_VIEW]))
+            view = View.read(json.loads(request.args.get("view", "{}")[:_MAX_VIEW]))
         except (HTTPException, ValueError, RecursionError, UsageError):
             return None
-        if first < 0 or not 0 <= count <= MOST_ROWS:
+        if first < 0 or not 0 <= count <= MAX_ROWS:
             return None
         try:
             part = self._rows.part(frame, view, first, count)

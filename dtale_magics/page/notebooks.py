@@ -21,7 +21,7 @@ REPORT = "shown"
 _FRESH_SECONDS = 0.4
 """So long an answer is good for those who ask next; a page asks every 0.7 seconds."""
 
-_MOST_FRAMES = 300
+_MAX_FRAMES = 300
 """Of a notebook; a report between kernels has a bound."""
 
 _LABEL_SECONDS = 5.0
@@ -58,7 +58,7 @@ class OwnReport:
                 "columns": one.columns,
                 "shown": one.shown,
             }
-            for one in state["frames"][-_MOST_FRAMES:]
+            for one in state["frames"][-_MAX_FRAMES:]
         ]
         return {**state, "label": self._label, "frames": frames}
 

@@ -1,7 +1,7 @@
-"""Control channel: kernels of a pod talk over Unix sockets, whatever cell runs in them.
+"""Control channel: kernels of a pod talk over Unix sockets, even while they run a cell.
 
-One connection carries one request and its answer (a hand-over, a few more): JSON, one line each.
-The scope is the port's, the network namespace; only the same user is heard, on both sides.
+One connection carries one request and its answer, each one line of JSON. A channel has the scope of
+a port, the network namespace; both sides listen only to processes of the same user.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from dtale_magics import deadlines
 from dtale_magics.pod import names
 from dtale_magics.pod.exchange import (
     Exchange,
@@ -34,21 +35,18 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 DIRECTORY = "kernel/"
-"""What the names of channels begin with; process id and owner follow."""
-
-SERVER_SECONDS = 5.0
-"""How long a peer may take over its request."""
+"""Prefix of the names of channels; process id and owner id follow."""
 
 _RETRY_SECONDS = 0.005
 _TELL_SECONDS = 0.2
 
 
 Handler = Callable[[Message, Exchange], "Message | None"]
-"""Answers an operation; None when it has said everything on the exchange itself."""
+"""Answers an operation; returns None when it has sent its answer on the exchange itself."""
 
 
 class _ChannelListener:
-    """The name of this kernel's channel, as the acceptor wants it."""
+    """The name of this kernel's channel, as a listener for the acceptor."""
 
     shared = False
 
@@ -81,7 +79,7 @@ class ChannelServer:
 
     def __init__(self, owner: str, handlers: Mapping[str, Handler]) -> None:
         self._handlers = handlers
-        limits = Limits(served=32, admission_seconds=SERVER_SECONDS)
+        limits = Limits(served=32, admission_seconds=deadlines.CHANNEL)
         self._acceptor = Acceptor(self._handle, "dtale_magics channel", limits)
         self._acceptor.add(_ChannelListener(owner))
 
@@ -90,7 +88,7 @@ class ChannelServer:
         self._acceptor.stop(timeout=1.0)
 
     def _handle(self, connection: Connection) -> None:
-        exchange = Exchange(connection.socket, time.monotonic() + SERVER_SECONDS)
+        exchange = Exchange(connection.socket, time.monotonic() + deadlines.CHANNEL)
         with contextlib.suppress(PeerSilentError, PeerGoneError):
             try:
                 request = exchange.receive()
@@ -122,7 +120,7 @@ def connect(peer: Peer, timeout: float) -> Exchange:
     Raises
     ------
     PeerSilentError, PeerGoneError
-        When it does not take connections, or ended.
+        When it does not take connections, or has ended.
     ProtocolError
         When another user or process listens under that address.
     """
@@ -150,7 +148,7 @@ def call(peer: Peer, op: str, *, timeout: float = 1.0, **fields: Any) -> Message
     Raises
     ------
     dtale_magics.pod.exchange.ChannelError
-        `PeerSilentError`, `PeerGoneError`, `ProtocolError`, or `PeerRefusedError` with its reason.
+        `PeerSilentError`, `PeerGoneError`, `ProtocolError`; `PeerRefusedError` with its reason.
     """
     with connect(peer, timeout) as exchange:
         exchange.send({"op": op, **fields})
@@ -159,7 +157,7 @@ def call(peer: Peer, op: str, *, timeout: float = 1.0, **fields: Any) -> Message
 
 
 def tell(peer: Peer, op: str, **fields: Any) -> None:
-    """Tell `peer` something and wait for no answer; `ChannelError` when it could not be sent."""
+    """Tell `peer` something without awaiting an answer; `ChannelError` if it cannot be sent."""
     with connect(peer, _TELL_SECONDS) as exchange:
         exchange.send({"op": op, **fields})
 

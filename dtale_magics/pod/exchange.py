@@ -1,6 +1,7 @@
 """One conversation between two kernels: messages of one line of JSON each, and descriptors.
 
-Everything on it has a deadline and a bound, as the other end may be stopped, dying or no kernel.
+Everything in it has a deadline and a size limit, because the other end may be suspended, dying, or
+not a kernel at all.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 65536
 MAX_DESCRIPTORS = 64
-"""In all messages of one conversation together; Linux passes on 253 at once at most (unix(7))."""
+"""Maximum in all messages of one conversation; Linux passes at most 253 at once (unix(7))."""
 
 Message = dict[str, Any]
 
@@ -39,15 +40,15 @@ class PeerGoneError(ChannelError):
 
 
 class PeerRefusedError(ChannelError):
-    """A sibling that answered that it will not."""
+    """A sibling that answered, and refused."""
 
 
 class ProtocolError(ChannelError):
-    """Something that is no message of this protocol, or from another user."""
+    """Something that is not a message of this protocol, or comes from another user."""
 
 
 class Exchange:
-    """One connection of the channel, with a deadline for all that happens on it."""
+    """One connection of the channel, with one deadline for everything that happens on it."""
 
     def __init__(self, sock: socket.socket, deadline: float) -> None:
         self._socket = sock
@@ -101,14 +102,15 @@ class Exchange:
         Raises
         ------
         PeerSilentError, PeerGoneError, ProtocolError
-            When none came in time, the connection ended, or it is none.
+            When none came in time, the connection ended, or what came is not a message.
         """
         read = False
         while b"\n" not in self._buffer:
             if len(self._buffer) >= MAX_BYTES:
                 raise ProtocolError("A message between kernels is too long.")
             if read and time.monotonic() >= self._deadline:
-                # A deadline that has passed still takes what is there, but drips are without end.
+                # What has arrived is read even after the deadline, but once only: a peer that
+                # drips bytes could go on forever.
                 raise PeerSilentError("The other kernel does not finish its message.")
             data = self._read(descriptors=descriptors)
             if not data:
@@ -127,7 +129,7 @@ class Exchange:
         try:
             self._arm()
             if not descriptors:
-                # Without room for them the kernel drops descriptors that nobody asked for.
+                # This gives no room for descriptors, so Linux drops those that nobody asked for.
                 return self._socket.recv(MAX_BYTES)
             data, fds, flags = receive(self._socket, MAX_BYTES, MAX_DESCRIPTORS)
         except TimeoutError:
@@ -140,7 +142,7 @@ class Exchange:
         return data
 
     def _arm(self) -> None:
-        # 0 would mean non-blocking, which does not read what arrives at the last moment.
+        # 0 would mean non-blocking, and miss what arrives at the last moment.
         self._socket.settimeout(max(self._deadline - time.monotonic(), 0.001))
 
 
@@ -150,7 +152,7 @@ def parse(line: bytes) -> Message:
     Raises
     ------
     ProtocolError
-        When it is no message of this version of the protocol.
+        When it is not a message of this version of the protocol.
     """
     try:
         message = json.loads(line)

@@ -1,10 +1,11 @@
-"""In front: which notebook of a port answers what is addressed to nobody in particular.
+"""In front: which notebook on a port answers what is addressed to nobody in particular.
 
-Each kernel that shares a port has a name for it with a *generation*: 0 for those that stand by,
-the highest of the living plus one for the one that takes over. The highest is in front; of several
-that stand by, the one that came first. So there is always exactly one in front: a killed kernel's
-name is gone with it, one that gives the place back closes its own, and nobody has to be asked or
-told.
+Each kernel that shares a port has a name for its place there, with a *generation*. Kernels that
+stand by have generation 0; one that takes over uses the highest living generation plus one. The
+kernel with the highest generation is in front; if all stand by, it is the one that came first.
+
+So exactly one kernel is in front at any time, and nobody has to be asked or told: the name of a
+killed kernel vanishes with it, and a kernel that gives the place back closes its name.
 """
 
 from __future__ import annotations
@@ -20,10 +21,13 @@ from dtale_magics.pod.inbox import Inbox
 if TYPE_CHECKING:
     from dtale_magics.pod.inbox import Serves
 
-_MOST_PROVED = 256
+_MAX_PROVED = 256
 
 _proved: set[tuple[str, int]] = set()
-"""Names whose owner was asked for, with their inodes; abstract ones alone, which leave nothing."""
+"""Names, with their inodes, that were proved to be a process's of this user.
+
+Only abstract names are kept: these vanish with their process.
+"""
 
 
 class Place(NamedTuple):
@@ -34,11 +38,11 @@ class Place(NamedTuple):
     generation
         0 for one that stands by.
     minus_since
-        The time at which it was taken, negative: seconds since the epoch.
+        When the place was taken, in seconds since the epoch, negated so that earlier is greater.
     owner, pid
         The kernel.
     name, inode
-        Under which connections can be passed to it, and the inode of that.
+        Name of the inbox to pass its connections to, and the inode of that socket.
     """
 
     generation: int
@@ -55,7 +59,7 @@ class Place(NamedTuple):
 
 
 def places(port: int) -> list[Place]:
-    """List the places of `port`, the one in front first, as the names alone assert them."""
+    """List the places of `port`, the one in front first; the names are not proved."""
     found = []
     for name, fields, inode in names.listed(f"front/{port}/", 4):
         generation, milliseconds, pid, owner = fields
@@ -66,19 +70,19 @@ def places(port: int) -> list[Place]:
 
 
 def in_front(port: int) -> Place | None:
-    """Return the place in front, proved to be of a living process of this user; None for none."""
+    """Return the place in front, proved to belong to a living process of this user, if any."""
     return next((place for place in places(port) if _is_proved(place)), None)
 
 
 def _is_proved(place: Place) -> bool:
-    """Whether a process of this user has that name; other users can have any."""
+    """Whether a process of this user has that name: other users can take any name."""
     key = (place.name, place.inode)
     if key in _proved:
         return True
     if names.owner(place.name) is None:
         return False
     if names.ABSTRACT:
-        if len(_proved) >= _MOST_PROVED:
+        if len(_proved) >= _MAX_PROVED:
             _proved.clear()
         _proved.add(key)
     return True
@@ -89,7 +93,7 @@ def _is_number(text: str) -> bool:
 
 
 class Front:
-    """This kernel's places of one port.
+    """This kernel's places at one port.
 
     Parameters
     ----------
@@ -98,7 +102,7 @@ class Front:
     owner
         Random id of this kernel.
     server
-        Serves what is passed to the one in front.
+        Serves the connections that are passed here while this kernel is in front.
     """
 
     def __init__(self, port: int, owner: str, server: Serves) -> None:
@@ -109,30 +113,30 @@ class Front:
         self._taken: Inbox | None = None
 
     def take(self, before: Place | None = None) -> Place | None:
-        """Be the one in front, instead of `before` who is now.
+        """Move in front of `before`, which is in front now.
 
         Returns
         -------
         Place or None
-            Who else took it in the same moment and has it; None when we have.
+            A rival that took the place at the same moment and has it; None when we have it.
         """
         fresh = self._bind(1 + (0 if before is None else before.generation))
         now = in_front(self._port)
         if now is None or self._is_own(now):
             if self._taken is not None:
-                self._taken.drop(wait=False)  # a lower one says nothing any more
+                self._taken.drop(wait=False)  # a lower generation no longer counts
             self._taken = fresh
             return None
         fresh.drop()
         return now
 
     def give_back(self) -> Place | None:
-        """Let the one before be in front; None when there is nobody else."""
+        """Let the kernel before us be in front, and return it; None when there is nobody else."""
         if all(map(self._is_own, places(self._port))):
             return None
         self._drop_taken()
         now = in_front(self._port)
-        if now is not None and self._is_own(now):  # nobody has taken it, and we came first
+        if now is not None and self._is_own(now):  # all stand by, and we came first: queue up last
             before, self._standing_by = self._standing_by, self._bind(0)
             before.drop()
         return in_front(self._port)
@@ -159,4 +163,4 @@ class Front:
             except OSError as error:
                 if error.errno != errno.EADDRINUSE:
                     raise
-            time.sleep(0.001)  # we had that place in this very millisecond
+            time.sleep(0.001)  # we already have a place of this very millisecond

@@ -1,8 +1,9 @@
 """Inboxes: where a kernel receives the connections that its siblings have accepted for it.
 
-An inbox is a name. Whoever passes connections on connects to it once and sends, for each of them, a
-frame of a few bytes with the descriptor (SCM_RIGHTS), which is answered by a byte: taken, or not.
-So the sender knows what has not been taken when a process ends, and what waits too long.
+An inbox is a name. A sibling connects to it once; that connection is a *lane*. For each connection
+that it passes on, it sends a frame of a few bytes with the descriptor (SCM_RIGHTS), and the inbox
+answers with one byte: taken, or not taken. So the sender knows which connections were not taken
+when a process ends, and which have waited too long.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from dtale_magics.serving.transport.connections import Accepting
 
 FRAME = struct.Struct("=4sd")
-"""A mark, and the ``time.monotonic()``, which processes share, after which nobody waits."""
+"""A mark, and the deadline as ``time.monotonic()``, which all processes of a machine share."""
 
 MARK = b"dtm2"
 TAKEN = b"+"
@@ -36,7 +37,7 @@ class Serves(Protocol):
         """Serve them."""
 
     def remove(self, *listeners: Accepting, linger: float = ...) -> None:
-        """Close them after `linger` seconds, and serve them until then."""
+        """Serve them for `linger` more seconds, then close them."""
 
     def drop(self, *listeners: Accepting, wait: bool = ...) -> None:
         """Close them at once."""
@@ -70,14 +71,14 @@ class Inbox:
         return self._named.fileno()
 
     def accept(self) -> Connection:
-        """Let another sibling pass connections; that is no connection itself."""
+        """Let another sibling pass connections here; its lane is not a connection to serve."""
         sender = self._named.accept()
         if sender is not None:
             self._server.add(_Lane(sender, self._server), wait=False)
         raise BlockingIOError
 
     def drop(self, *, wait: bool = True) -> None:
-        """Close it; the name is free when this returns, unless told not to wait for it."""
+        """Close it; with `wait`, the name is free when this returns."""
         self._server.drop(self, wait=wait)
 
     def close(self) -> None:
@@ -107,7 +108,7 @@ class _Lane:
         BlockingIOError
             When there is none.
         OSError
-            When there is no descriptor left for it: it stays with the sibling.
+            When no descriptor is left for it; the connection stays with the sibling.
         """
         try:
             frame, descriptors, _ = names.receive(self._sender, FRAME.size, 1)
@@ -126,7 +127,7 @@ class _Lane:
         connection = _connection(descriptors[0])
         if connection is None or time.monotonic() > deadline:
             if connection is not None:
-                connection.let_go()  # whoever passed it has answered it
+                connection.let_go()  # the sibling that passed it has answered it
             raise BlockingIOError
         return connection
 
@@ -139,7 +140,7 @@ class _Lane:
 
 
 def _connection(descriptor: int) -> Connection | None:
-    """Make a connection of what was passed; None if it is none, or has ended."""
+    """Make a connection of a passed descriptor; None if it is not one, or has ended."""
     try:
         sock = socket.socket(fileno=descriptor)
     except OSError:

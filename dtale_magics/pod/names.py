@@ -1,9 +1,9 @@
 """Names that one process at a time can have, and that vanish when it dies.
 
-A name is a listening Unix socket, so whoever connects to it talks to the process that has it. On
-Linux names are abstract: their scope is the port's (the network namespace), a bind is exclusive,
-nothing is ever left over, and the system's table of them is a directory of the pod. Elsewhere they
-are sockets in a directory of this user alone.
+A name is a listening Unix socket, so connecting to it reaches the process that has it. On Linux,
+names are abstract: they have the scope of a port (the network namespace), a bind is exclusive,
+nothing is ever left behind, and the system's table of them is a directory of the pod. Elsewhere
+they are sockets in a directory that is private to this user.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ ABSTRACT = sys.platform == "linux"
 """Whether names live in the abstract namespace rather than in a directory."""
 
 VERSION = 2
-"""Of what kernels say to each other; part of every name, so that versions do not meet by accident.
+"""Version of the protocol between kernels; in every name, so that versions never meet by accident.
 """
 
 _DIRECTORY = Path("/tmp")  # noqa: S108 (made for this user alone; a socket's path must be short)
@@ -43,7 +43,7 @@ _inherited: weakref.WeakSet[_Closable] = weakref.WeakSet()
 
 
 def close_in_forked_child(resource: _Closable) -> None:
-    """Have `resource` closed in forked children, which would keep it open after we died."""
+    """Have `resource` closed in forked children, which would keep it open after our death."""
     _inherited.add(resource)
 
 
@@ -60,12 +60,12 @@ _PREFIX = f"dtale-magics/{VERSION}/{os.getuid()}/"
 
 
 def private_directory() -> Path:
-    """Return the directory of this user alone, for systems without abstract names.
+    """Return this user's private directory, for systems without abstract names.
 
     Raises
     ------
     PermissionError
-        When a directory of that name is not ours alone.
+        When the directory of that name is not private to this user.
     """
     path = _DIRECTORY / f"dtale-magics-{os.getuid()}"
     path.mkdir(mode=0o700, exist_ok=True)
@@ -104,7 +104,7 @@ class Named:
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             if not ABSTRACT and owner(name) is None:
-                Path(self._address).unlink(missing_ok=True)  # of a process that was killed
+                Path(self._address).unlink(missing_ok=True)  # left by a process that was killed
             self.socket.bind(self._address)
             self.socket.listen(_BACKLOG)
             self.socket.setblocking(False)
@@ -118,7 +118,7 @@ class Named:
         return self.socket.fileno()
 
     def accept(self) -> socket.socket | None:
-        """Accept one connection; None from another user's process."""
+        """Accept one connection; None if it comes from another user's process."""
         connection, _ = self.socket.accept()
         if peer_credentials(connection).uid == os.getuid():
             return connection
@@ -133,7 +133,7 @@ class Named:
 
 
 class Entry(NamedTuple):
-    """A name that somebody has, the parts that follow what was looked for, and its inode."""
+    """A name that somebody has, its parts after the prefix that was looked for, and its inode."""
 
     name: str
     fields: list[str]
@@ -141,10 +141,10 @@ class Entry(NamedTuple):
 
 
 def listed(beginning: str, count: int) -> list[Entry]:
-    """List names of `beginning` and `count` more parts, as the system or the directory has them.
+    """List the names that consist of `beginning` and `count` more parts.
 
-    Any user can take any abstract name: who has one is said by `owner`. In the directory there may
-    be names of processes that were killed.
+    They are not proved: any user can take any abstract name, and the directory may have names of
+    processes that were killed. `owner` tells who has a name.
     """
     if ABSTRACT:
         whole = _PREFIX + beginning
@@ -159,7 +159,7 @@ def listed(beginning: str, count: int) -> list[Entry]:
 
 
 class Credentials(NamedTuple):
-    """Of the process at the other end; the pid is 0 where it lives in another pid namespace."""
+    """The process at the other end; its pid is 0 if it lives in another pid namespace."""
 
     pid: int
     uid: int
@@ -171,7 +171,7 @@ def connect(name: str) -> socket.socket:
     Raises
     ------
     OSError
-        `NOBODY` when nobody of this user has it; ``EAGAIN`` when too many wait for it.
+        One of `NOBODY` when no process of this user has it; ``EAGAIN`` when its queue is full.
     """
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
@@ -187,7 +187,7 @@ def connect(name: str) -> socket.socket:
 
 
 def owner(name: str) -> int | None:
-    """Return the process of this user that has `name` (0 if that cannot be told), or None."""
+    """Return the process of this user that has `name` (0 if it is not known which), or None."""
     try:
         with contextlib.closing(connect(name)) as sock:
             return peer_credentials(sock).pid
@@ -200,7 +200,7 @@ def owner(name: str) -> int | None:
 def peer_credentials(sock: socket.socket) -> Credentials:
     """Read who is at the other end (``SO_PEERCRED``, unix(7)).
 
-    Elsewhere the private directory keeps other users out, and the uid is our own.
+    Where there is no SO_PEERCRED, the private directory keeps other users out: the uid is our own.
     """
     if not hasattr(socket, "SO_PEERCRED"):
         return Credentials(0, os.getuid())
@@ -210,7 +210,7 @@ def peer_credentials(sock: socket.socket) -> Credentials:
 
 
 def receive(sock: socket.socket, size: int, most: int) -> tuple[bytes, list[int], int]:
-    """Receive bytes, `most` descriptors that no program inherits, and flags (recvmsg(2))."""
+    """Receive bytes, at most `most` descriptors (not inheritable), and flags (recvmsg(2))."""
     cloexec = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
     data, found, flags, _ = socket.recv_fds(sock, size, most, cloexec)
     for descriptor in found:

@@ -1,12 +1,12 @@
-"""Passing: a connection that was accepted here and is meant for a sibling goes there, unread.
+"""Passing: a connection that was accepted here but is meant for a sibling is passed to it, unread.
 
-Its head has arrived, and was looked at. A capability or an owner id in its path is somebody's if
-there is an inbox of that name, which is made of the digest: the system's table of names is the
-directory, so there is nothing to announce, and "no such name" is the 404 that everybody gets. What
-names nobody goes to the notebook in front.
+The head of its request has arrived and was only peeked at. If its path has a capability or an owner
+id, it is passed to the inbox that is named by the digest of that. The system's table of names is
+the directory: kernels need not announce anything, and where there is no such inbox, this kernel
+answers with the 404 that everybody gets. A request that names nobody goes to the notebook in front.
 
-All of this happens in the accepting thread and never waits for a sibling. One that does not take
-what it is passed costs its own requests only, which are answered here when their time is over.
+All of this happens in the accepting thread and never waits for a sibling. A sibling that takes
+nothing delays only its own requests; those are answered here when their time is over.
 """
 
 from __future__ import annotations
@@ -27,26 +27,26 @@ if TYPE_CHECKING:
     from dtale_magics.serving.transport.connections import Connection
 
 WAIT_SECONDS = 15.0
-"""How long a connection waits for a sibling that does not take it; then it is answered with 503."""
+"""How long a connection waits for a sibling to take it before it is answered with 503."""
 
 _GRACE_SECONDS = 0.5
-"""The sibling may have taken it at the last moment, and its word be on the way."""
+"""The sibling may take a connection at the last moment; its answer needs time to arrive."""
 
 _LOOK_SECONDS = 0.05
-_MOST_WAITING = 256
-"""So many wait for one sibling; further ones are answered at once."""
+_MAX_WAITING = 256
+"""Maximum number of connections that wait for one sibling; others are answered at once."""
 
-_MOST_LANES = 64
+_MAX_LANES = 64
 _READ_ANSWERS_AFTER = 32
 
 
 def inbox_name(name: str) -> str:
-    """Return the name of the inbox of a slug or an owner id, which does not give it away."""
+    """Return the name of the inbox for a slug or an owner id, without giving that away."""
     return f"to/{hashlib.sha256(name.encode()).hexdigest()[:32]}"
 
 
 class _Passed(NamedTuple):
-    """A connection that is a sibling's, until that one has said that it took it."""
+    """A connection that was passed to a sibling, kept until the sibling says that it took it."""
 
     connection: Connection
     deadline: float
@@ -57,14 +57,14 @@ class _GoneError(Exception):
 
 
 class _Lane:
-    """The way to one inbox.
+    """The way to one inbox, as its sender sees it.
 
     Attributes
     ----------
     sent
-        What the sibling has not said yet that it took, in order.
+        Connections that were sent and not answered yet, in order.
     waiting
-        What could not be sent yet.
+        Connections that could not be sent yet.
     """
 
     def __init__(self, name: str) -> None:
@@ -73,25 +73,25 @@ class _Lane:
         self.sent: collections.deque[_Passed] = collections.deque()
         self.waiting: collections.deque[_Passed] = collections.deque()
         self._given_up = 0
-        """So many of the answers to come are about what was taken out of `sent`."""
+        """How many of the next answers are about connections already taken out of `sent`."""
 
     def __len__(self) -> int:
         return len(self.sent) + len(self.waiting)
 
     def offer(self, passed: _Passed) -> None:
-        """Pass a connection on, or let it wait behind others; `_GoneError` when nobody is there."""
+        """Pass a connection on, or queue it behind others; `_GoneError` when nobody is there."""
         if self.waiting or not self._send(passed):
             self.waiting.append(passed)
         if len(self.sent) >= _READ_ANSWERS_AFTER:
             self._hear()
 
     def go_on(self) -> None:
-        """Hear what was taken, and send what waits.
+        """Read which connections were taken, and send those that wait.
 
         Raises
         ------
         _GoneError
-            When nobody is there any more; `sent` and `waiting` are what was not taken.
+            When nobody is there any more; `sent` and `waiting` have what was not taken.
         """
         if not self._hear():  # that process has ended, or has closed its inbox
             self._recall()
@@ -99,10 +99,11 @@ class _Lane:
             self.waiting.popleft()
 
     def expired(self) -> list[Connection]:
-        """Take out what has waited too long."""
+        """Take out the connections that have waited too long."""
         now, found = time.monotonic(), []
         while self.sent and self.sent[0].deadline + _GRACE_SECONDS < now:
-            # It is still in the sibling's queue, which will throw it away: say nothing twice.
+            # It is still in the queue of the sibling, which will discard it as too late, so only
+            # we answer it.
             found.append(self.sent.popleft().connection)
             self._given_up += 1
         while self.waiting and self.waiting[0].deadline < now:
@@ -110,14 +111,14 @@ class _Lane:
         return found
 
     def close(self) -> None:
-        """Close the way; what was sent and not taken is lost to the sibling."""
+        """Close the lane; the sibling loses what was sent and not taken."""
         if self._socket is not None:
             self._socket.close()
             self._socket = None
         self._given_up = 0
 
     def _send(self, passed: _Passed) -> bool:
-        """Whether the system took it for the sibling."""
+        """Send one connection; False when the system cannot take it for the sibling now."""
         frame = FRAME.pack(MARK, passed.deadline)
         descriptor = passed.connection.socket.fileno()
         for _ in range(2):
@@ -133,20 +134,20 @@ class _Lane:
                 self._hear()
                 self._recall()
             except OSError:
-                return False  # no descriptors are left, or too many on their way (unix(7))
+                return False  # out of descriptors, or too many are in flight (unix(7))
             else:
                 self.sent.append(passed)
                 return True
         return False
 
     def _recall(self) -> None:
-        """Let what a sibling that is gone has not taken wait for whoever has its inbox next."""
+        """Queue again what a vanished sibling has not taken, for the inbox's next owner."""
         self.close()
         self.waiting.extendleft(reversed(self.sent))
         self.sent.clear()
 
     def _hear(self) -> bool:
-        """Read what the sibling says of what was sent; False when it has ended."""
+        """Read the sibling's answers to what was sent; False when it has ended."""
         if self._socket is None:
             return True
         try:
@@ -170,7 +171,7 @@ class _Lane:
 
 
 class Passing:
-    """Decides whom a connection is meant for; for the accepting thread alone.
+    """Decides whom a connection is meant for; used by the accepting thread alone.
 
     Parameters
     ----------
@@ -188,7 +189,8 @@ class Passing:
         found = addressee.names_in(head)
         if found is None:
             return False
-        # The first name counts: a probe names whom it looks for before those who may be met there.
+        # The first name that is somebody's counts: a probe names the kernel it looks for first, and
+        # then those that it may meet instead.
         for one in found:
             if self._is_own(one):
                 return False
@@ -207,7 +209,7 @@ class Passing:
         return self._next_look
 
     def overdue(self) -> list[Connection]:
-        """Look after what was passed on; returns what is to be answered here after all."""
+        """Look after what was passed on; return what is to be answered here after all."""
         if self._next_look is None or time.monotonic() < self._next_look:
             return []
         found: list[Connection] = []
@@ -228,7 +230,7 @@ class Passing:
         return found
 
     def close(self) -> None:
-        """Close every way; what was sent is the siblings', what waits ends."""
+        """Close every lane; siblings answer what was sent, and what waits is closed."""
         for name, lane in list(self._lanes.items()):
             while lane.sent:
                 lane.sent.popleft().connection.let_go()
@@ -239,7 +241,7 @@ class Passing:
         lane = self._lanes.get(name)
         if lane is None:
             lane = _Lane(name)
-        if len(lane) >= _MOST_WAITING:
+        if len(lane) >= _MAX_WAITING:
             connection.untaken = True
             return False
         try:
@@ -257,9 +259,9 @@ class Passing:
         return True
 
     def _make_room(self) -> None:
-        """Close ways that were not used for long."""
+        """Close the lanes that were not used for longest."""
         for name, lane in list(self._lanes.items()):
-            if len(self._lanes) <= _MOST_LANES:
+            if len(self._lanes) <= _MAX_LANES:
                 return
             if not len(lane):
                 self._forget(name)

@@ -1,6 +1,6 @@
-"""The other kernels of the pod: who they are, without anything that a dead one could leave over.
+"""The other kernels of the pod, found without anything that a dead one could leave behind.
 
-A kernel says of itself what `dtale_magics.state.Status.as_dict` has, by the operation ``status``.
+To the operation ``status`` a kernel answers with its `dtale_magics.state.Status.as_dict`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
+from dtale_magics import deadlines
 from dtale_magics.outcome import Party
 from dtale_magics.pod import channel, exchange, names
 from dtale_magics.system import holders, procfs
@@ -23,14 +24,11 @@ from dtale_magics.system import holders, procfs
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_CHECK_SECONDS = 4.5
-"""A check takes three; the channel ends what takes five."""
-
 _SILENT_SECONDS = 2.0
-"""How long a sibling that did not answer is not asked again, so that one wait is enough."""
+"""How long we leave a sibling alone that did not answer, so that we wait for it only once."""
 
 _REPORTED = {"label": str, "ports": list, "frames": list}
-"""What every report has."""
+"""What every report contains."""
 
 _silent_until: dict[Peer, float] = {}
 
@@ -44,7 +42,7 @@ class Peer:
     name: str
 
     def party(self, label: str = "") -> Party:
-        """Name it as it named itself, or by what the system knows; without asking it."""
+        """Name it by `label`, or by what the system knows; it is not asked."""
         return Party(label or presumed_label(self.pid, self.owner), self.pid, None, self.owner)
 
 
@@ -58,10 +56,12 @@ def siblings() -> list[Peer]:
     return sorted(found, key=lambda peer: (peer.pid, peer.owner))
 
 
-def statuses(timeout: float = 0.5, of: Iterable[Peer] | None = None, what: str = "") -> list[Any]:
-    """Ask all siblings, or those in `of`, for their status or another report at the same time.
+def statuses(
+    timeout: float = deadlines.SIBLING, of: Iterable[Peer] | None = None, what: str = ""
+) -> list[Any]:
+    """Ask all siblings, or those in `of`, at the same time for their status or another report.
 
-    Of one that does not answer, the system says something; then ``responding`` is false.
+    For one that does not answer, what the system knows is returned, with ``responding`` false.
     """
     found = siblings() if of is None else list(of)
     if not found:
@@ -71,8 +71,8 @@ def statuses(timeout: float = 0.5, of: Iterable[Peer] | None = None, what: str =
     return [answer for answer in answers if answer is not None]
 
 
-def status(peer: Peer, timeout: float = 0.5, what: str = "") -> dict[str, Any] | None:
-    """Return the status of `peer`, or what the system knows; None when it ended."""
+def status(peer: Peer, timeout: float = deadlines.SIBLING, what: str = "") -> dict[str, Any] | None:
+    """Return the status of `peer`, or what the system knows; None when it has ended."""
     if time.monotonic() < _silent_until.get(peer, 0.0) or procfs.is_stopped(peer.pid):
         return look_up(peer)
     try:
@@ -84,15 +84,15 @@ def status(peer: Peer, timeout: float = 0.5, what: str = "") -> dict[str, Any] |
         return look_up(peer)
     except exchange.ChannelError:
         return look_up(peer)
-    # The address is proved by the system, what stands in the answer is not, and a sibling may run
-    # another version of this package.
+    # The system vouches for the address, but nobody for the answer, and a sibling may run another
+    # version of this package.
     right = (found.get("owner"), found.get("pid")) == (peer.owner, peer.pid)
     whole = all(isinstance(found.get(name), kind) for name, kind in _REPORTED.items())
     return {**found, "responding": True} if right and whole else look_up(peer)
 
 
 def look_up(peer: Peer) -> dict[str, Any] | None:
-    """Return what the system knows about `peer` without asking it; None when it ended."""
+    """Return what the system knows about `peer` without asking it; None when it has ended."""
     try:
         if psutil.Process(peer.pid).status() == psutil.STATUS_ZOMBIE:
             return None
@@ -106,12 +106,16 @@ def look_up(peer: Peer) -> dict[str, Any] | None:
 
 
 def checks() -> list[dict[str, Any]]:
-    """Have every sibling check by which URL it is seen, at the same time; see `Verdict.as_dict`."""
+    """Have all siblings check, at the same time, where they are seen; see `Verdict.as_dict`."""
     found = [one for one in siblings() if not procfs.is_stopped(one.pid)]
 
     def check(peer: Peer) -> dict[str, Any] | None:
         with contextlib.suppress(exchange.ChannelError):
-            return {**ask(peer, "check", _CHECK_SECONDS), "owner": peer.owner, "pid": peer.pid}
+            return {
+                **ask(peer, "check", deadlines.SIBLING_CHECK),
+                "owner": peer.owner,
+                "pid": peer.pid,
+            }
         return None
 
     with ThreadPoolExecutor(max(len(found), 1), "dtale_magics checks") as pool:
@@ -119,7 +123,7 @@ def checks() -> list[dict[str, Any]]:
 
 
 def ask(peer: Peer, what: str, timeout: float) -> dict[str, Any]:
-    """Ask a sibling for one of its reports; `dtale_magics.pod.exchange.ChannelError` if not."""
+    """Ask a sibling for a report; `dtale_magics.pod.exchange.ChannelError` if it gives none."""
     report = channel.call(peer, what, timeout=timeout).get(what)
     if not isinstance(report, dict):
         raise exchange.ProtocolError(f"Process {peer.pid} gives no {what}.")
@@ -127,7 +131,7 @@ def ask(peer: Peer, what: str, timeout: float) -> dict[str, Any]:
 
 
 def announce(text: str = "", port: int = 0) -> None:
-    """Tell siblings that something changed here; `text` is for users of those who share `port`."""
+    """Tell siblings that something changed; those that share `port` show `text` to their users."""
     for peer in siblings():
         with contextlib.suppress(exchange.ChannelError):
             channel.tell(peer, "changed", text=text, port=port)
@@ -135,9 +139,9 @@ def announce(text: str = "", port: int = 0) -> None:
 
 @functools.lru_cache(maxsize=64)
 def presumed_label(pid: int, owner: str = "") -> str:
-    """Notebook's name as Jupyter left it in the environment of a process (stale after a rename).
+    """Name of a notebook as its process's environment has it (stale after a rename).
 
-    Process ids are used again, `owner` is not.
+    `owner` is part of the cache's key: process ids are used again, owner ids are not.
     """
     del owner
     path = procfs.environment_variable(pid, "JPY_SESSION_NAME")

@@ -1,7 +1,6 @@
-"""This kernel's ports, which it shares with its siblings of the pod; thread-safe.
+"""This kernel's ports, which it shares with its siblings in the pod; thread-safe.
 
-Server and control channel start with the first port and end with the last. A thread looks after
-the ports every second, and when a sibling says that something has changed.
+A thread looks after the ports every second, and whenever a sibling says that something has changed.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+from dtale_magics import deadlines
 from dtale_magics.errors import PortUnavailableError, SettingError
 from dtale_magics.outcome import (
     AlreadyOurs,
@@ -47,10 +47,10 @@ logger = logging.getLogger(__name__)
 
 _LOOK_SECONDS = 1.0
 _LOOKED_FOR = 8
-"""Of the ports that are better than the one we have, so many are tried each time."""
+"""Maximum number of ports, better than the one we have, that are tried each time."""
 
 HOLD_OFF_SECONDS = 10.0
-"""How long a port that a plain D-Tale has asked for is left to it."""
+"""How long we leave a port alone after a plain D-Tale has asked for it."""
 
 
 class Ports:
@@ -63,17 +63,17 @@ class Ports:
     app
         The WSGI application that answers on all of them.
     is_own
-        Whether a first segment of a path is this kernel's, or everybody's.
+        Whether the first segment of a path is this kernel's, or everybody's.
     label
-        Gives what the user calls this kernel; it may ask the Jupyter server.
+        Returns what the user calls this kernel; it may ask the Jupyter server.
     reports
-        What siblings may ask for besides, by name: functions that return values for JSON.
+        Further reports that siblings may ask for, by name: functions that return values for JSON.
     search_order
-        Gives the ports in the order to try them.
+        Returns the ports in the order to try them.
     happened
-        Hears one line for each event; an empty one for a change at a sibling.
+        Is told one line for each event; an empty one for a change at a sibling.
     is_busy
-        Whether a cell runs: then siblings that are idle accept first.
+        Whether a cell is running: then siblings that are idle accept first.
     """
 
     def __init__(  # noqa: PLR0913 (by keyword)
@@ -96,7 +96,7 @@ class Ports:
         self._label = ""
         self._named: int | None = None
         self._chosen = False
-        """Whether the user has said which port it shall be."""
+        """Whether the user has chosen the port."""
         self._held_off: dict[int, float] = {}
         self._server = Server(app, router=Passing(is_own), is_busy=is_busy)
         self._own_inboxes: dict[str, Inbox] = {}
@@ -134,16 +134,16 @@ class Ports:
 
     @property
     def label(self) -> str:
-        """What the user calls this kernel, as last heard: it is needed when there is no time."""
+        """What the user calls this kernel, as last heard: callers have no time to ask."""
         return self._label or peers.presumed_label(os.getpid())
 
     def answer_to(self, *slugs: str) -> None:
-        """Have siblings pass connections here whose path names one of these, and no others."""
+        """Have siblings pass us the connections whose path has one of `slugs` or our owner id."""
         with self._lock:
             for gone in self._own_inboxes.keys() - {self.owner, *slugs}:
                 self._own_inboxes.pop(gone).drop()
             for name in {self.owner, *slugs} - self._own_inboxes.keys():
-                with contextlib.suppress(OSError):  # squatted: what we accept ourselves is ours
+                with contextlib.suppress(OSError):  # squatted: we still serve what we accept
                     self._own_inboxes[name] = Inbox(inbox_name(name), self._server)
 
     # ------------------------------------------------------------------- actions
@@ -174,7 +174,7 @@ class Ports:
         self._chosen = True
 
     def take(self, port: int, deadline_seconds: float) -> Outcome:
-        """Get `port`, and be the notebook in front there; returns when all requests go by that."""
+        """Get `port` and be in front there; return when that holds for all requests."""
         started = time.monotonic()
         outcome = self._take(port, started + deadline_seconds)
         if outcome.ours:
@@ -243,7 +243,7 @@ class Ports:
         return outcome
 
     def give_up(self, port: int) -> None:
-        """Have all notebooks leave `port`, for a plain D-Tale; they go on together elsewhere."""
+        """Have all notebooks leave `port` to a plain D-Tale; they go on together elsewhere."""
         siblings = peers.siblings()
         if siblings:
             with ThreadPoolExecutor(min(len(siblings), 16), "dtale_magics vacate") as pool:
@@ -260,7 +260,7 @@ class Ports:
         self._server.stop()
 
     def happened(self, text: str, *, told: str = "", port: int = 0, routine: bool = False) -> None:
-        """Enter an event here; let siblings know that something changed, and what we have done."""
+        """Log an event, and tell siblings that something changed and, with `told`, what we did."""
         self._happened(text, routine)
 
         def announce() -> None:
@@ -313,16 +313,19 @@ class Ports:
                 if not self._closed.is_set():
                     self._look_for_a_better_port()
                 now = siblings, [front.in_front(port) for port in self.all]
-                if now != seen:  # one that was killed has told nobody, and words can get lost
+                if now != seen:  # a killed sibling has told nobody, and messages can get lost
                     seen = now
                     self._happened("")
             except SettingError:
-                pass  # said wherever settings are
+                pass  # reported wherever settings are shown
             except Exception:
                 logger.exception("while looking after the ports")
 
     def _look_for_a_better_port(self) -> None:
-        """Go where the other notebooks are, and the ingress leads: it may be free by now."""
+        """Move to a port that comes earlier in the search order, if it can be had by now.
+
+        That is where the other notebooks are, and where the ingress leads.
+        """
         ports = self.all
         if not ports:
             return
@@ -352,8 +355,8 @@ class Ports:
 
 
 def _ask_to_vacate(peer: peers.Peer, port: int) -> None:
-    with contextlib.suppress(exchange.ChannelError):  # one that is suspended keeps its sockets
-        channel.call(peer, "vacate", timeout=0.5, port=port)
+    with contextlib.suppress(exchange.ChannelError):  # a suspended one keeps its sockets
+        channel.call(peer, "vacate", timeout=deadlines.SIBLING, port=port)
 
 
 def _answering(name: str, report: Callable[[], dict[str, Any]]) -> channel.Handler:
@@ -361,13 +364,13 @@ def _answering(name: str, report: Callable[[], dict[str, Any]]) -> channel.Handl
 
 
 def holder(port: int, place: Place) -> PortHolder:
-    """Say who has a place of `port`, and how it names itself."""
+    """Describe the kernel that has `place` at `port`, by the name it gives itself."""
     asked = [one for one in peers.siblings() if one.owner == place.owner]
     labels = [str(one["label"]) for one in peers.statuses(of=asked)] or [_party(place).label]
     return PortHolder(port, "notebook", labels[0], place.pid, place.since)
 
 
 def _party(place: Place) -> Party:
-    """Name who is in front by what the system knows, without asking anybody."""
+    """Name the kernel at `place` by what the system knows, without asking anybody."""
     label = peers.presumed_label(place.pid, place.owner)
     return Party(label, place.pid, place.since, place.owner)

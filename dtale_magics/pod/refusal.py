@@ -1,4 +1,4 @@
-"""Why a port cannot be had: who has it, in words, and what to do then."""
+"""Why a port is not available: who has it, in words, and what to do about it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LAST_PORT = 65535
 
 
 def of_silent(port: int, having: list[Peer]) -> Refused:
-    """Refuse a port of siblings that do not answer, where it could not be steered either."""
+    """Refuse a port whose siblings do not answer, and that could not be steered either."""
     parties = [one.party() for one in having]
     who = "; ".join(map(str, parties[:3]))
     hint = f"If that kernel hangs, restart it; or use another port: {_another(port)}"
@@ -24,10 +24,10 @@ def of_silent(port: int, having: list[Peer]) -> Refused:
 
 
 def of_stranger(port: int) -> Refused:
-    """Refuse a port that is not for the taking."""
+    """Refuse a port that a program has which is not a D-Tale of this user."""
     siblings = {peer.pid for peer in peers.siblings()}
     found = holders.find(port)
-    # A program that listens beside a D-Tale of ours is the reason, and the D-Tale is not.
+    # If a program listens beside a D-Tale of ours, that program is the reason, not the D-Tale.
     found = [one for one in found if one.listening and one.pid not in siblings] or found
     holder = None
     if len(found) == 1:

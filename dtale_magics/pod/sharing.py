@@ -1,12 +1,13 @@
 """Sharing: all notebooks of a pod listen on the same sockets.
 
-The first one binds a port. Every further one gets copies of the listening sockets from a sibling
-(SCM_RIGHTS), and all of them accept from the one queue that these have in common. So a notebook
-that is killed, suspended or computes without a pause simply does not accept, and the others do.
+The first one binds a port. Each of the others gets copies of the listening sockets from a sibling
+(SCM_RIGHTS), and all of them accept from the one queue that these sockets have in common. So a
+notebook that is killed, suspended or computing without a pause simply does not accept, and the
+others do.
 
-Only where siblings have the port and none of them answers does a newcomer steer it to sockets of
-its own (`dtale_magics.pod.steering`). These are what is shared from then on; whoever wakes up finds
-that the port has newer sockets than its own, and gets copies of them.
+Only when siblings have the port and none of them answers does a newcomer steer it to sockets of
+its own (`dtale_magics.pod.steering`). From then on those are the shared ones: a sibling that wakes
+up finds that the port has newer sockets than its own, and gets copies of them.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from dtale_magics import deadlines
 from dtale_magics.outcome import AlreadyOurs, Free, Joined, Outcome, Party, Steered
 from dtale_magics.pod import channel, exchange, names, peers, steering
 from dtale_magics.pod.front import Front
@@ -38,15 +40,15 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_ASK_SECONDS = 0.4
-"""How long a sibling may take to hand out its sockets; a newcomer shall not wait for a second."""
-
 _RETRY_SECONDS = 0.01
 _UNBOUND_LOOKS = 5
-"""A port that is taken, and nobody listens: a sibling may be between ``bind`` and ``listen``."""
+"""How often to look at a port that is taken although nobody listens on it.
+
+A sibling may be between ``bind`` and ``listen``.
+"""
 
 _PATIENCE_SECONDS = 3.0
-"""How long we wait for siblings that answer, and are themselves in the middle of getting a port."""
+"""How long we wait for siblings that do answer, but are still getting the port themselves."""
 
 
 @dataclass(eq=False)
@@ -60,11 +62,11 @@ class SharedPort:
     listeners
         The sockets that are shared.
     made
-        When these were made, ``time.monotonic()``: newer ones replace older ones.
+        When the sockets were made, ``time.monotonic()``: newer ones replace older ones.
     front, since
-        Our places among those who share it; when it became ours, seconds since the epoch.
+        Our places among the kernels that share it; when it became ours, in seconds since the epoch.
     fenced
-        Whether it is steered to its sockets, whoever binds beside them.
+        Whether it is steered to these sockets, whoever else binds beside them.
     """
 
     port: int
@@ -103,7 +105,7 @@ class Sharing:
     server
         Serves the sockets.
     label
-        Gives what the user calls this kernel, without asking anybody.
+        Returns what the user calls this kernel, without asking anybody.
     """
 
     def __init__(self, owner: str, server: Serves, label: Callable[[], str]) -> None:
@@ -115,7 +117,7 @@ class Sharing:
         self._shared: dict[int, SharedPort] = {}
 
     def get(self, port: int) -> SharedPort | None:
-        """Return what is ours of `port`."""
+        """Return our share of `port`; None when it is not ours."""
         with self._lock:
             return self._shared.get(port)
 
@@ -143,7 +145,7 @@ class Sharing:
             return found if isinstance(found, Outcome) else self._begin(found)
 
     def join_quietly(self, port: int) -> bool:
-        """Get `port` if it is free or siblings that answer have it; nobody is asked to wait."""
+        """Get `port` if it is free, or shared by siblings that answer; never steer it."""
         with self._joining:
             try:
                 found = listener.bind(port)
@@ -152,7 +154,7 @@ class Sharing:
             return self._begin(found).ours
 
     def _join_siblings(self, port: int, *, steer: bool = True) -> Outcome | None:
-        """Share a port that siblings have; None when it is nobody's of ours, or they are silent."""
+        """Share a port that siblings have; None when none of them has it, or all are silent."""
         patience = time.monotonic() + _PATIENCE_SECONDS
         unbound_looks = 0
         while siblings := peers.siblings():
@@ -178,7 +180,7 @@ class Sharing:
         return None
 
     def _begin(self, bound: Listener) -> Outcome:
-        """Be the first on a port that was bound, and in front there."""
+        """Be the first on a port that we have bound, and in front there."""
         self._enter(bound.port, [bound], time.monotonic()).front.take()
         return Free(bound.port)
 
@@ -187,7 +189,7 @@ class Sharing:
         return Joined(port, copies.party)
 
     def _steer(self, port: int, group: frozenset[int], having: list[Peer]) -> Outcome | None:
-        """Steer the port away from siblings that do not answer; None when that is not possible."""
+        """Steer the port away from siblings that do not answer; None when that is impossible."""
         silent = frozenset[int]().union(*(procfs.socket_inodes(one.pid, group) for one in having))
         if group - silent or not steering.available():
             return None
@@ -252,7 +254,7 @@ class Sharing:
     # ----------------------------------------------------------------- keeping
 
     def look_after(self, port: int, siblings: list[Peer]) -> None:
-        """Do what is left to do: fence it, share newer sockets, know whether it is shared."""
+        """Fence `port` if it is not yet, adopt newer sockets, and note whether it is shared."""
         shared = self.get(port)
         if shared is None:
             return
@@ -287,7 +289,7 @@ class Sharing:
             self._server.remove(second)
 
         if steering.members(shared.port) == shared.inodes:
-            with contextlib.suppress(OSError):  # a sibling steers it in this moment, or a sandbox
+            with contextlib.suppress(OSError):  # a sibling is steering it, or a sandbox forbids it
                 steering.fence(shared.listeners[0], serve)
 
     def leave(self, port: int) -> bool:
@@ -302,7 +304,7 @@ class Sharing:
 
 
 def siblings_with(inodes: frozenset[int], siblings: Iterable[Peer]) -> list[Peer]:
-    """List those that have one of these sockets; all of them where the system does not tell."""
+    """List the siblings that hold one of these sockets; all where the system does not tell."""
     if sys.platform != "linux":
         return list(siblings)
     return [one for one in siblings if inodes and procfs.socket_inodes(one.pid, inodes)]
@@ -316,11 +318,11 @@ def _ask_one(port: int, peer: Peer) -> _Copies:
     dtale_magics.pod.exchange.ChannelError
         When it does not answer, or refuses.
     OSError
-        When what it handed out is of no use.
+        When what it handed out is unusable.
     """
     if procfs.is_stopped(peer.pid):
         raise exchange.PeerSilentError(f"Process {peer.pid} is suspended.")
-    with channel.connect(peer, _ASK_SECONDS) as conversation:
+    with channel.connect(peer, deadlines.SIBLING_IN_TURN) as conversation:
         conversation.send({"op": "share", "port": port})
         answer = channel.checked(conversation.receive(descriptors=True))
         listeners = []

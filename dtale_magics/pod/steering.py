@@ -1,16 +1,16 @@
-"""Steering: all new connections of a port to one socket of the group that listens on it (Linux).
+"""Steering: send all new connections of a port to one socket of its group (Linux).
 
-Sockets of one user that are bound to one port with SO_REUSEPORT form a group, in the order of
-their ``listen``; a classic BPF program chooses one for every new connection, by its place
+Sockets of one user that are bound to one port with SO_REUSEPORT form a group, ordered by their
+``listen``. A classic BPF program picks the socket for each new connection by its index in the group
 (``SO_ATTACH_REUSEPORT_CBPF``, socket(7)).
 
-A newcomer whose siblings all do not answer joins the group behind their sockets and steers the
-port to itself. When a member leaves, the *last* one moves into its place, and if the program then
-points past the end, Linux spreads connections over all who are left, a suspended one included. The
-socket at place i is moved only if the group has i + 1 members when one in front of it leaves. As
-long as more than i sockets of the group are ours, that cannot happen. So whoever joins behind f
-members of others joins with f + 1 sockets, and then no order in which others leave can turn a
-connection to them.
+When none of its siblings answers, a newcomer joins the group behind their sockets and steers the
+port to itself. Its index must not change afterwards: when a member leaves, Linux moves the *last*
+member into the gap, and if the program then points past the end, Linux spreads connections over
+all remaining sockets, those of a suspended kernel included. The socket at index i is moved only if
+it is the last one, so only if the group has exactly i + 1 members; that cannot happen while more
+than i sockets of the group are ours. So whoever joins behind f sockets of others joins with f + 1,
+and then no order in which the others leave can direct a connection to them.
 """
 
 from __future__ import annotations
@@ -32,13 +32,15 @@ if TYPE_CHECKING:
 
     from dtale_magics.serving.transport.listener import Listener
 
-MOST_OTHERS = 31
-"""Behind so many sockets of others we join at most: each time that all are suspended doubles them.
+MAX_OTHERS = 31
+"""Join a group only if it has at most this many sockets of others.
+
+Each newcomer that finds all others suspended doubles the group.
 """
 
 _SO_ATTACH_REUSEPORT_CBPF = 51  # asm-generic/socket.h
 _RETURN = 0x06  # BPF_RET | BPF_K of linux/bpf_common.h
-_MOST_ATTEMPTS = 20
+_MAX_ATTEMPTS = 20
 _TRIAL_SECONDS = 0.5
 
 
@@ -53,7 +55,7 @@ def attach(sock: socket.socket, index: int) -> None:
     Raises
     ------
     OSError
-        ``EINVAL`` while nobody has joined the group; whatever a sandbox says.
+        ``EINVAL`` while there is no group yet; in a sandbox, any other error.
     """
     instruction = ctypes.create_string_buffer(struct.pack("HBBI", _RETURN, 0, 0, index))
     program = struct.pack("HP", 1, ctypes.addressof(instruction))
@@ -62,7 +64,7 @@ def attach(sock: socket.socket, index: int) -> None:
 
 @functools.cache
 def available() -> bool:
-    """Whether this system steers: tried once, on a port that the system chooses."""
+    """Whether this system can steer: tried once, on a port that the system chooses."""
     if sys.platform != "linux" or not hasattr(socket, "SO_REUSEPORT"):
         return False
     with suppress(OSError), ExitStack() as stack:
@@ -74,9 +76,9 @@ def available() -> bool:
         second.socket.settimeout(_TRIAL_SECONDS)
         for _ in range(4):
             with socket.create_connection(("127.0.0.1", first.port), _TRIAL_SECONDS) as client:
-                # Closed by a reset: a probe shall leave no TIME_WAIT behind.
+                # Close by a reset, so that the trial leaves no TIME_WAIT behind.
                 client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                client.sendall(b"\r\n")  # a deferred accept shows no connection that is silent
+                client.sendall(b"\r\n")  # a deferred accept does not report silent connections
                 second.socket.accept()[0].close()
         return True
     return False
@@ -92,17 +94,17 @@ def _join_one(port: int) -> Listener:
 
 
 def fence(first: Listener, serve: Callable[[Listener], None]) -> None:
-    """Steer a port to its only socket, before any program of this user binds beside it.
+    """Steer a port to its only socket, in case another program of this user binds beside it.
 
-    Linux lets it, as it lets our siblings; it then gets no connection. A program is attached to a
-    group, so a second socket makes one for a moment.
+    Linux allows that program to bind, as it allows our siblings; fenced off, it gets no connection.
+    A BPF program can only be attached to a group, so a second socket joins for a moment.
 
     Parameters
     ----------
     first
         The socket.
     serve
-        Serves the second one for as long as connections may be in its queue.
+        Serves the second socket for as long as there may be connections in its queue.
     """
     second = _join_one(first.port)
     try:
@@ -119,26 +121,26 @@ def join(port: int, mine: list[Listener], serve: Callable[[list[Listener]], None
     port
         The port in question.
     mine
-        Empty; our sockets are put into it: the one that connections are steered to, then those that
-        keep its place. After an error, the caller closes them.
+        An empty list that receives our sockets: first the one that connections are steered to, then
+        those that keep its index stable. After an error, the caller closes them.
     serve
-        Starts to serve sockets, to which connections may come from the first moment.
+        Starts to serve sockets; connections may arrive on them from the first moment.
 
     Raises
     ------
     OSError
-        As bind(2) does, ``E2BIG`` for a group that is too large, ``EAGAIN`` for one that changes
-        without end.
+        As bind(2) does; ``E2BIG`` if the group is too large, ``EAGAIN`` if it does not stop
+        changing.
     """
-    for _ in range(_MOST_ATTEMPTS):
+    for _ in range(_MAX_ATTEMPTS):
         group = members(port)
         others = group - {one.inode for one in mine}
-        if len(others) > MOST_OTHERS:
+        if len(others) > MAX_OTHERS:
             raise OSError(errno.E2BIG, f"{len(others)} sockets of others listen on it")
         for number in range(len(others) + 1):
             mine.insert(number, _join_one(port))
         serve(mine[: len(others) + 1])
-        if group <= members(port):  # nobody has left, so the first one is right behind them
+        if group <= members(port):  # nobody has left, so our first socket is right behind them
             attach(mine[0].socket, len(group))
             return
     raise OSError(errno.EAGAIN, "its group changes without end")

@@ -17,6 +17,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from dtale_magics import deadlines
 from dtale_magics.reach import causes
 from dtale_magics.reach.finding import Finding
 from dtale_magics.serving import identity, web
@@ -24,9 +25,6 @@ from dtale_magics.system import http
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-
-SECONDS = 2.5
-"""How long all probes together may take; a check has three seconds."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +51,7 @@ class Question:
 
 def ask_all(
     questions: Sequence[Question],
-    seconds: float = SECONDS,
+    seconds: float = deadlines.PROBE,
     found: Callable[[int, Finding], None] = lambda *_: None,
 ) -> list[Finding]:
     """Ask at the same time; what has not answered after `seconds` has timed out.
@@ -92,7 +90,7 @@ def ask_all(
     return [findings[index] for index in range(len(questions))]
 
 
-def ask(question: Question, seconds: float = SECONDS) -> Finding:
+def ask(question: Question, seconds: float = deadlines.PROBE) -> Finding:
     """Ask one; returns whatever happened as a type, and raises nothing of the network's."""
     url = question.base + identity.path([question.owner, *question.others])
     headers = {"Accept": "application/json", **question.headers}

@@ -9,6 +9,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Protocol
 
+from dtale_magics import deadlines
 from dtale_magics.errors import SettingError
 from dtale_magics.reach import causes, finding, probe, public_urls, verdict
 from dtale_magics.reach.verdict import Row, Verdict
@@ -21,12 +22,8 @@ if TYPE_CHECKING:
     from dtale_magics.reach.public_urls import PublicUrl
     from dtale_magics.settings import Settings
 
-CHECK_SECONDS = 3.0
-"""How long a check takes in the worst case."""
-
-_SIBLING_SECONDS = 0.4
-_MOST_WAYS = 32
-_LONGEST_BASE = 400
+_MAX_WAYS = 32
+_MAX_BASE = 400
 
 
 class Reachable(Protocol):
@@ -120,8 +117,8 @@ class Reachability:
         """
         try:
             said = json.loads(text)
-            rows = [_row(one) for one in said["found"][:_MOST_WAYS]]
-            about, origin = str(said["round"]), str(said["origin"])[:_LONGEST_BASE]
+            rows = [_row(one) for one in said["found"][:_MAX_WAYS]]
+            about, origin = str(said["round"]), str(said["origin"])[:_MAX_BASE]
         except (KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ValueError("This is not what a page has found.") from error
         urls = self.urls()
@@ -195,7 +192,7 @@ class Reachability:
         *,
         siblings: Callable[[float], Iterable[Mapping[str, Any]]] = lambda _: (),
         pages: bool = False,
-        seconds: float = CHECK_SECONDS,
+        seconds: float = deadlines.CHECK,
     ) -> Verdict:
         """Probe from the kernel and, where there are panels, have their pages probe too.
 
@@ -211,7 +208,7 @@ class Reachability:
             How long it may take in all.
         """
         deadline = time.monotonic() + seconds
-        kernels = siblings(_SIBLING_SECONDS)
+        kernels = siblings(deadlines.SIBLING_IN_TURN)
         with self._changed:
             self.know(kernels)
             self._asked += 1
@@ -231,7 +228,7 @@ class Reachability:
         self,
         urls: tuple[PublicUrl, ...],
         changed: Callable[[], None],
-        seconds: float = CHECK_SECONDS,
+        seconds: float = deadlines.CHECK,
     ) -> None:
         others = {owner: label for owner, (label, _) in self._siblings.items()}
         with self._changed:
@@ -250,7 +247,7 @@ class Reachability:
                     self._kernel[asked[index]] = one
             changed()
 
-        probe.ask_all(questions, min(seconds, probe.SECONDS), found)
+        probe.ask_all(questions, min(seconds, deadlines.PROBE), found)
 
     def _rows(self, urls: Iterable[PublicUrl]) -> Iterable[Row]:
         known = set()
@@ -287,5 +284,5 @@ def _cause(row: Row | None) -> str:
 
 
 def _row(said: Mapping[str, Any]) -> Row:
-    base = str(said["base"])[:_LONGEST_BASE]
+    base = str(said["base"])[:_MAX_BASE]
     return Row("page", base, int(said["port"]), None, finding.read(said))

@@ -1,7 +1,7 @@
 """Tells the Hub that D-Tale is in use, so that an idle-culler does not end the pod meanwhile.
 
-The Hub sees what goes through its proxy and the notebook server. Somebody who works in a grid that
-an ingress leads to straight is idle for it.
+The Hub sees what goes through its proxy and the notebook server. To the Hub, somebody who works in
+a grid straight through an ingress looks idle.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 INTERVAL_SECONDS = 300.0
-"""As often as JupyterHub's own servers report, unless ``JUPYTERHUB_ACTIVITY_INTERVAL`` is set."""
+"""The interval of JupyterHub's own servers, unless ``JUPYTERHUB_ACTIVITY_INTERVAL`` is set."""
 
 ANSWER_SECONDS = 10.0
 """How long the Hub may be silent."""
@@ -35,7 +35,7 @@ class Activity:
     Parameters
     ----------
     environ
-        Where JupyterHub says where it is, by default this process's environment.
+        Variables in which JupyterHub says where it is; by default this process's environment.
     answer_seconds
         How long the Hub may be silent.
     """
@@ -56,7 +56,7 @@ class Activity:
         self._thread: threading.Thread | None = None
 
     def note(self) -> None:
-        """Say that somebody uses D-Tale now; takes microseconds, and never fails.
+        """Report that somebody is using D-Tale now; takes microseconds and never fails.
 
         A report that failed is not repeated: the next use after the interval is reported.
         """
@@ -85,7 +85,7 @@ class Activity:
                 self._url, self._answer_seconds, method="POST", headers=headers, body=body
             )
         except Exception as error:  # noqa: BLE001 (the grid works without it)
-            # Not its text, in which http.client quotes a header that cannot be sent.
+            # Not its text: there, http.client quotes a header that it cannot send.
             logger.warning("the Hub could not be told the activity: %s", type(error).__name__)
             return
         if answer.status >= HTTPStatus.MULTIPLE_CHOICES:  # a redirect, too: the token is the Hub's

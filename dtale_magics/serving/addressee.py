@@ -1,4 +1,4 @@
-"""Whom a request is meant for: the kernel whose capability, or owner id, stands in its path."""
+"""Whom a request is meant for: the kernel whose capability or owner id is in its path."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from urllib.parse import unquote_to_bytes
 _REQUEST = re.compile(rb"[A-Z]+ (\S+) HTTP/\d")
 _SLUG = re.compile(rb"(?<=/)(?:[a-z0-9-]{0,25}-)?[0-9a-f]{32}(?=[/?#]|$)")
 _WHO = re.compile(rb"/_magics/who/([0-9a-f.]+)(?:[?#]|$)")
-_MOST_NAMES = 64
+_MAX_NAMES = 64
 
 
 def names_in(head: bytes) -> list[str] | None:
@@ -22,7 +22,7 @@ def names_in(head: bytes) -> list[str] | None:
     Returns
     -------
     list of str or None
-        Below whatever public prefix. None if this is no request.
+        They may follow any public prefix. None if this is not a request.
     """
     request = _REQUEST.match(head)
     if request is None:
@@ -35,4 +35,4 @@ def names_in(head: bytes) -> list[str] | None:
     who = _WHO.search(path)
     if who is not None:
         found += who[1].split(b".")
-    return [one.decode() for one in found[:_MOST_NAMES] if one]
+    return [one.decode() for one in found[:_MAX_NAMES] if one]

@@ -1,12 +1,12 @@
 """D-Tale's static files, for browsers to fetch once.
 
-D-Tale compresses its seven megabytes of JavaScript again for every visitor, and lets browsers ask
-again and again whether they have changed. Here a kernel compresses them once, and they stand
-below a path that names their version, so that a browser that has them never asks again: not in
-another kernel on the same port either, nor after a restart.
+D-Tale compresses its seven megabytes of JavaScript again for every visitor, and has browsers ask
+again and again whether they have changed. Here a kernel compresses them once and serves them
+below a path that names their version. A browser that has them never asks again, not even for
+another kernel on the same port or after a restart.
 
-That path is the same for all kernels of a user with the same D-Tale, and nobody else can guess it;
-it leads to these files and to nothing else.
+That path is the same for all kernels of a user with the same D-Tale, and nobody else can guess it.
+It leads to these files and to nothing else.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ if TYPE_CHECKING:
     from werkzeug.wrappers import Response
 
 PATH = "/dtale/static/"
-"""Where D-Tale has its static files."""
+"""D-Tale's path of its static files."""
 
 OWN_SCRIPTS = ("magics/exact.js", "magics/place.js", "magics/embedded.js")
-"""Scripts of our own that D-Tale's pages load as well."""
+"""Scripts of our own that D-Tale's pages also load."""
 
 _OWN = {name: Path(__file__).parents[1] / "viewer" / Path(name).name for name in OWN_SCRIPTS}
 
 _FOREVER = "private, max-age=31536000, immutable"
-"""RFC 8246; a year is what RFC 2616 called never."""
+"""See RFC 8246; RFC 2616 used a year for "never expires"."""
 
 _OF_FIRST_PAGE = (
     "dist/dtale_bundle.js",
@@ -61,6 +61,26 @@ _COMPRESSIBLE = {
     "text/html",
     "text/javascript",
 }
+
+
+def _brotli(content: bytes) -> bytes:
+    import brotli
+
+    return bytes(brotli.compress(content, quality=_QUALITY))
+
+
+def _gzip(content: bytes) -> bytes:
+    return gzip.compress(content, 6)
+
+
+_CODINGS = {"br": _brotli, "gzip": _gzip}
+"""How files are compressed, best first."""
+
+_BEST = "br"
+
+_QUALITY = 6
+"""Of Brotli: as quick as gzip, and a sixth smaller; 11 takes half a minute for another tenth."""
+
 _MIN_BYTES = 500  # smaller answers gain nothing
 
 _PIECE = 64 * 1024
@@ -84,9 +104,9 @@ class Assets:
     Parameters
     ----------
     folder
-        Where they are; by default in the installed D-Tale, which is not imported for that.
+        Where they are; by default in the installed D-Tale, which is not imported for this.
     secret
-        What the path is made from; by default the user's own (`dtale_magics.serving.user_cache`).
+        What the path is derived from; by default the user's (`dtale_magics.serving.user_cache`).
     """
 
     def __init__(self, folder: Path | None = None, secret: bytes | None = None) -> None:
@@ -94,11 +114,11 @@ class Assets:
         self._secret = secret
         self._lock = threading.Lock()
         self._packing = threading.Lock()
-        self._compressed: dict[str, bytes] = {}
+        self._compressed: dict[tuple[str, str], bytes] = {}
 
     @property
     def token(self) -> str:
-        """First path segment, below which the static files stand."""
+        """First path segment, below which the static files are served."""
         with self._lock:
             return self._token
 
@@ -110,18 +130,18 @@ class Assets:
         """Compress what the first page needs, before anybody waits for it."""
 
         def work() -> None:
-            with contextlib.suppress(AttributeError, OSError):  # of this thread alone, on Linux
+            with contextlib.suppress(AttributeError, OSError):  # for this thread alone, on Linux
                 os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
             for name in _OF_FIRST_PAGE:
                 with contextlib.suppress(OSError):  # an installation without it
-                    self._packed(name)
+                    self._packed(name, _BEST)
 
         thread = threading.Thread(target=work, name="dtale_magics compress", daemon=True)
         thread.start()
         return thread
 
     def redirect(self, prefix: str, path: str) -> WSGIApplication | None:
-        """Lead from a kernel's own path of a static file to the one that all kernels share.
+        """Redirect from a kernel's own path of a static file to the one that all kernels share.
 
         Parameters
         ----------
@@ -158,10 +178,11 @@ class Assets:
             return Response(status=404)
         kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
         packs = kind in _COMPRESSIBLE and stamp.size >= _MIN_BYTES
-        coding = "gzip" if packs and request.accept_encodings.quality("gzip") > 0 else ""
+        accepted = [one for one in _CODINGS if request.accept_encodings.quality(one) > 0]
+        coding = accepted[0] if packs and accepted else ""
         try:
             fresh = _Stamp.of(self._path(name)) == stamp
-            packed = self._packed(name) if coding and fresh else None
+            packed = self._packed(name, coding) if coding and fresh else None
             size = (self._path(name)).stat().st_size
         except OSError:  # removed since, by an update of D-Tale
             return Response(status=404)
@@ -177,14 +198,14 @@ class Assets:
         response.set_etag(f"{stamp.modified:x}-{stamp.size:x}-{coding or 'plain'}")
         return response.make_conditional(request)
 
-    def _packed(self, name: str) -> bytes:
+    def _packed(self, name: str, coding: str) -> bytes:
         with self._packing:  # once, however many visitors wait for it
-            if name not in self._compressed:
-                self._compressed[name] = gzip.compress(self._read(name), 6)
-            return self._compressed[name]
+            if (name, coding) not in self._compressed:
+                self._compressed[name, coding] = _CODINGS[coding](self._read(name))
+            return self._compressed[name, coding]
 
     def _pieces(self, name: str) -> Iterator[bytes]:
-        """Read a file while it is sent: the largest have megabytes, and many may ask for them."""
+        """Read a file while it is sent: the largest have megabytes, and many may ask at once."""
         with (self._path(name)).open("rb") as file:
             while piece := file.read(_PIECE):
                 yield piece

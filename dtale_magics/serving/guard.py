@@ -1,10 +1,10 @@
-"""Who may ask what, from where: the rules that a request meets before D-Tale sees it.
+"""Who may ask for what, from where: the rules that a request must pass before D-Tale sees it.
 
-Pure functions of a request and a `Policy`. `dtale_magics.serving.web` asks them in
+They are pure functions of a request and a `Policy`. `dtale_magics.serving.web` applies them in
 the order of this module: the public prefix, the capability, the host, the origin.
 
-The capability is the wall; the other rules hold what a browser could be made to do by a page that
-knows the link, or, where the ingress itself asks for a sign-in, by any page.
+The capability is the wall. The other rules stop what a page could make a browser do: a page that
+knows the link or, where the ingress itself asks for a sign-in, any page.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from dtale_magics.settings import Network, Settings
 
 HEADER = "X-Dtale-Magics"
-"""Every request of the panel has it; a foreign page has to ask for leave before it can send it."""
+"""Sent with every request of the panel; a foreign page needs a CORS preflight to send it."""
 
 _HEADER_KEY = f"HTTP_{HEADER.upper().replace('-', '_')}"
 
@@ -34,16 +34,16 @@ _HOST = re.compile(r"(?:\[([0-9a-f:.]+)\]|([a-z0-9_](?:[a-z0-9_.-]{0,252})))(?::
 _ORIGIN = re.compile(r"https?://[a-z0-9\[\]:_.-]{1,270}")
 
 _PAGE_ORIGIN = re.compile(rf"{_ORIGIN.pattern}|vscode-(?:webview|file)://[a-z0-9.-]{{1,100}}")
-"""Where a notebook's page may come from: VS Code has schemes of its own."""
+"""Origins that a notebook's page may have: VS Code has schemes of its own."""
 
-_MOST_ANCESTORS = 4
+_MAX_ANCESTORS = 4
 
 _PAGES = re.compile(
     r"(?:dtale(?:/(?:main|iframe|popup|network|calculation|code-popup|charts)(?:/[^_].*)?)?/?)?"
 )
-"""What a link or a frame of another site may lead to, below the slug: pages, which change nothing.
+"""What another site may link to or frame, below the slug: pages, which change nothing.
 
-``/dtale/charts/_…`` are the charts' own calls.
+Paths like ``/dtale/charts/_…`` are the charts' own calls, so they are excluded.
 """
 
 _LOOPBACK_ANCESTORS = tuple(
@@ -60,12 +60,12 @@ class Policy:
     prefixes
         The public path prefixes that requests may come through, without a trailing slash.
     hosts
-        Names, in lower case, under which this kernel may be asked, besides those that nobody can
-        point here by DNS.
+        Host names, in lower case, under which this kernel may be addressed, besides those that
+        nobody can point here by DNS.
     any_host
-        Whether every name will do for a request that has the capability.
+        Whether a request that has the capability may use any host name.
     proxies
-        Whose forwarded headers are believed.
+        Peers whose forwarded headers are believed.
     open_access
         Whether D-Tale answers without the capability.
     """
@@ -86,14 +86,14 @@ def policy(
     Parameters
     ----------
     settings
-        Of this kernel.
+        This kernel's settings.
     prefixes
         See `Policy`.
     hub_urls
         Public URLs of the Hub and of this user's server, if the Hub tells them.
     in_cluster
-        Whether a Hub or Kubernetes runs this kernel. Then a proxy stands before it, whose name
-        only its administrator knows: until one is configured, every name will do.
+        Whether a Hub or Kubernetes runs this kernel. Then a proxy stands in front of it, and only
+        its administrator knows that proxy's name: until a name is configured, any name will do.
     """
     urls = [settings.ingress_url or "", *hub_urls]
     configured = {_name_of(url) for url in urls} | set(settings.allowed_hosts)
@@ -110,15 +110,15 @@ def policy(
 def split_prefix(environ: Mapping[str, str], policy: Policy) -> tuple[str, str]:
     """Find the public prefix: forwarded by a proxy that strips it, or kept in the path.
 
-    Only a prefix of the closed list counts. So whoever forged the header would get links with
-    another kernel's port in them, and no more; it is believed of trusted proxies alone.
+    The header is believed only from trusted proxies, and only a prefix from the policy's closed
+    list counts. So a forged header could lead to links with another kernel's port, but no further.
     """
     path = environ["PATH_INFO"]
     for header in _PREFIX_HEADERS:
         forwarded = environ.get(header, "").rstrip("/")
         if forwarded and forwarded in policy.prefixes:
             if _is_trusted(environ.get("REMOTE_ADDR", ""), policy.proxies):
-                kept = path.startswith(f"{forwarded}/")  # some proxies keep what they forward
+                kept = path.startswith(f"{forwarded}/")  # some proxies also keep it in the path
                 return forwarded, path.removeprefix(forwarded) if kept else path
             break
     for prefix in policy.prefixes:
@@ -133,10 +133,10 @@ def has_capability(segment: str, slug: str) -> bool:
 
 
 def refuses_host(environ: Mapping[str, str], policy: Policy, *, capable: bool) -> bool:
-    """Whether the request came under a name that is not this kernel's.
+    """Whether the request uses a host name that is not this kernel's.
 
-    A page can have its own name point to this machine (DNS rebinding) and then counts as the same
-    origin. It can do so neither with a literal address nor with a name without a dot.
+    A page can make its own name point to this machine (DNS rebinding); the browser then takes us
+    for the same origin. That works neither with a literal address nor with a name without a dot.
     """
     name = host_name(environ.get("HTTP_HOST", ""))
     if not name:
@@ -150,11 +150,11 @@ def refuses_host(environ: Mapping[str, str], policy: Policy, *, capable: bool) -
 
 
 def comes_from_elsewhere(environ: Mapping[str, str], policy: Policy) -> bool:
-    """Whether a page of another origin makes the browser send this request."""
+    """Whether a page of another origin made the browser send this request."""
     site = environ.get("HTTP_SEC_FETCH_SITE")
     if site:
         return site not in {"same-origin", "none"}
-    # Older browsers, and all of them over plain HTTP to another machine.
+    # Older browsers do not send it, nor does any browser over plain HTTP to another machine.
     origin = environ.get("HTTP_ORIGIN")
     if not origin:
         return False
@@ -168,7 +168,7 @@ def comes_from_elsewhere(environ: Mapping[str, str], policy: Policy) -> bool:
 
 
 def is_page(environ: Mapping[str, str], rest: str) -> bool:
-    """Whether this is a link that is followed, or a frame, to one of D-Tale's pages."""
+    """Whether the browser follows a link to one of D-Tale's pages, or loads it in a frame."""
     return (
         environ["REQUEST_METHOD"] in {"GET", "HEAD"}
         and environ.get("HTTP_SEC_FETCH_MODE") == "navigate"
@@ -178,19 +178,19 @@ def is_page(environ: Mapping[str, str], rest: str) -> bool:
 
 
 def notebook_origins(environ: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the origins of the page that the panel is in, and of the pages that that one is in.
+    """Return the origins of the page that contains the panel, and of the pages that frame it.
 
-    None if this is no call of a panel, whose header names the latter.
+    The latter are in the panel's header. Empty if this is not a panel's call.
     """
     if _HEADER_KEY not in environ:
         return ()
-    said = [environ.get("HTTP_ORIGIN", ""), *environ[_HEADER_KEY].split()[:_MOST_ANCESTORS]]
+    said = [environ.get("HTTP_ORIGIN", ""), *environ[_HEADER_KEY].split()[:_MAX_ANCESTORS]]
     return tuple(origin for origin in map(str.lower, said) if _PAGE_ORIGIN.fullmatch(origin))
 
 
 @functools.lru_cache(maxsize=16)
 def frame_ancestors(policy: Policy, origins: tuple[str, ...]) -> str:
-    """Say which pages may show ours in a frame (Content-Security-Policy)."""
+    """Make the policy that says which pages may frame ours (Content-Security-Policy)."""
     named = sorted(f"{host}:*" for host in policy.hosts if "." in host)
     return " ".join(["frame-ancestors 'self'", *_LOOPBACK_ANCESTORS, *named, *origins])
 
@@ -207,7 +207,7 @@ def host_name(host: str) -> str:
 def _knows(policy: Policy, name: str) -> bool:
     """Whether a name is among the policy's hosts, or below one that begins with ``*.``.
 
-    At any depth, as browsers read the same text in ``frame-ancestors``.
+    A wildcard matches at any depth, as it does for browsers in ``frame-ancestors``.
     """
     labels = name.split(".")
     above = (f"*.{'.'.join(labels[depth:])}" for depth in range(1, len(labels)))
@@ -231,7 +231,7 @@ def _is_address(name: str) -> bool:
 
 
 def _came_through(environ: Mapping[str, str], policy: Policy) -> bool:
-    """Whether a trusted proxy says by which of our prefixes this came."""
+    """Whether a trusted proxy says that this came by one of our prefixes."""
     return _is_trusted(environ.get("REMOTE_ADDR", ""), policy.proxies) and any(
         environ.get(header, "").rstrip("/") in policy.prefixes for header in _PREFIX_HEADERS
     )

@@ -1,7 +1,7 @@
-"""What is kept on disk for all kernels of a user: secrets.
+"""Secrets that are kept on disk for all kernels of a user.
 
-The directory may lie where others can write. A file counts if it is this user's and nobody else
-could have read or written it; it appears whole or not at all.
+The directory may be in a place where others can write. A file counts only if it is this user's and
+nobody else could have read or written it. A file appears as a whole or not at all.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _SECRET_BYTES = 32
 
 
 def directory() -> Path:
-    """Where it is kept; need not exist."""
+    """Return the directory for them; it need not exist."""
     from platformdirs import user_cache_path
 
     return user_cache_path("dtale_magics", appauthor=False)
@@ -44,20 +44,20 @@ def read(path: Path) -> bytes | None:
 
 
 def write(path: Path, content: bytes) -> None:
-    """Write a file unless it is there already: of two at once, the first one's is kept."""
+    """Write a file unless it exists; of two writers at once, the first one wins."""
     with _draft(path, content) as draft, contextlib.suppress(FileExistsError):
         os.link(draft, path)
 
 
 def replace(path: Path, content: bytes) -> None:
-    """Write a file in the place of what is there: of two at once, the last one's is kept."""
+    """Write a file, replacing what is there; of two writers at once, the last one wins."""
     with _draft(path, content) as draft:
         draft.replace(path)
 
 
 @contextlib.contextmanager
 def _draft(path: Path, content: bytes) -> Iterator[Path]:
-    """Write a file beside `path`, which is gone at the end if it was not moved."""
+    """Write a file beside `path`; at the end it is removed, unless it was moved."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     draft = path.with_name(f"{path.name}-{secrets.token_hex(8)}")
     try:
@@ -69,7 +69,7 @@ def _draft(path: Path, content: bytes) -> Iterator[Path]:
 
 
 def secret(where: Path | None = None) -> bytes:
-    """Return random bytes that are this user's for good, or for this process where that fails.
+    """Return random bytes that stay this user's, or only this process's if they cannot be kept.
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
-"""A plain D-Tale next door, which comes without the capability.
+"""A visitor without the capability: a plain D-Tale that wants the port.
 
-``dtale.show(df, port=40000, force=True)`` in a kernel without this extension asks ``/health`` and
-then ``/shutdown`` of whatever has the port. A process of the same user on this machine is believed
-to be one; everybody else gets what everybody gets.
+In a kernel without this extension, ``dtale.show(df, port=40000, force=True)`` requests ``/health``
+and then ``/shutdown`` from whatever has the port. We believe a process of the same user on this
+machine; everybody else gets the answer that everybody gets.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ _PREFIXES = ("sec-", "x-forwarded-", "x-proxy")
 
 
 def is_plain_dtale(request: Request) -> bool:
-    """Whether `request` comes from a process of this user, by itself and straight to us.
+    """Whether `request` comes straight from a process of this user that acts for itself.
 
-    A browser or a proxy on this machine may be this user's as well and act for anybody; both say so
-    in their headers.
+    A browser or a proxy on this machine may also be this user's but act for anybody; both can be
+    told by their headers.
     """
     names = [name.lower() for name in request.headers.keys()]  # noqa: SIM118 (not a dict)
     if any(name in _OF_BROWSERS_AND_PROXIES or name.startswith(_PREFIXES) for name in names):

@@ -1,8 +1,8 @@
 """Everything that the kernel's server answers: the guard, then D-Tale below the kernel's slug.
 
-D-Tale's own paths (``/dtale/main/1``) are the same in every kernel. Below an unguessable first
-segment of its own, a kernel's URLs keep their meaning when a port changes hands, and nobody gets
-anything who was not given the link.
+D-Tale's own paths (``/dtale/main/1``) are the same in every kernel. So each kernel serves them
+below an unguessable first segment, its slug: its URLs keep their meaning when a port changes hands,
+and people who were not given the link get nothing.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from dtale_magics.serving.assets import Assets
 
 _ACTIONS = "_magics/"
-"""What stands after the slug in the paths of the panel's clicks; D-Tale has none like it."""
+"""Segment after the slug in the paths of the panel's clicks; D-Tale has no such path."""
 
 _PAGE = "_pod/"
-"""Where the files and the state of our own pages are; D-Tale has none like it either."""
+"""Path of the files and the state of our own pages; D-Tale has no such path either."""
 
 _SHUTDOWN = "/shutdown"
-"""D-Tale's own would end the first Werkzeug server of the process, and drop every frame."""
+"""D-Tale's own handler would end the first Werkzeug server of the process and drop every frame."""
 
 NOT_FOUND = b"There is nothing to see without the full link."
 """What every D-Tale with this extension says to those without the link."""
@@ -58,8 +58,8 @@ _ELSEWHERE = "This was asked by a page of another site, which may open D-Tale's 
 
 _SAFE_HEADERS = [("X-Content-Type-Options", "nosniff"), ("Referrer-Policy", "no-referrer")]
 
-_MOST_NOTEBOOKS = 16
-"""So many origins of notebooks are remembered, the latest."""
+_MAX_NOTEBOOKS = 16
+"""Maximum number of notebooks' origins to remember; the latest are kept."""
 
 
 class Web:
@@ -70,25 +70,25 @@ class Web:
     owner
         Random public id of the kernel, for those who ask whose D-Tale this is.
     slug
-        Gives the kernel's own first path segment, which is the capability as well.
+        Returns the kernel's own first path segment, which is also the capability.
     mount
-        Gives D-Tale's WSGI application for the root under which a browser sees it, for example
-        ``/user/ada/proxy/40000/<slug>``, and the public prefix in it.
+        Returns D-Tale's WSGI application for the root under which a browser sees it, for example
+        ``/user/ada/proxy/40000/<slug>``, and the public prefix in that root.
     policy
-        Gives what holds for requests now.
+        Returns the rules that hold for requests now.
     outside
         Answers a request without the capability, or returns None for "not found".
     stop
         Called when somebody with the link asks D-Tale to shut down.
     actions
-        Answers what lies below ``/<slug>/_magics``: the panel's clicks.
+        Answers requests below ``/<slug>/_magics``: the panel's clicks.
     used
-        Called for each request that D-Tale itself is to answer.
+        Called for each request that D-Tale itself answers.
     assets
-        D-Tale's static files, which all kernels have below the same path.
+        D-Tale's static files, which all kernels serve below the same path.
     pages
-        Gives what another first segment leads to, which is a capability of its own; None for
-        nothing. For the empty one, the page of those who come without the link.
+        Returns the page below another first segment, which is a capability of its own, or None.
+        For an empty segment, it returns the page for those who come without the link.
     """
 
     def __init__(  # noqa: PLR0913 (by keyword)
@@ -115,7 +115,7 @@ class Web:
         self._used = used
         self._assets = assets
         self._pages = pages
-        self._notebooks: collections.deque[str] = collections.deque(maxlen=_MOST_NOTEBOOKS)
+        self._notebooks: collections.deque[str] = collections.deque(maxlen=_MAX_NOTEBOOKS)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request (PEP 3333)."""
@@ -171,11 +171,11 @@ class Web:
         return self._dtale(root, prefix, f"/{rest}")(environ, start_response)
 
     def _dtale(self, root: str, prefix: str, path: str) -> WSGIApplication:
-        """Give what answers for D-Tale itself."""
+        """Return what answers for D-Tale itself."""
         asset = self._assets.redirect(prefix, path)
         if asset is not None:
             return asset
-        self._used()  # D-Tale's pages ask for nothing by themselves, so somebody is there
+        self._used()  # D-Tale's pages send no requests by themselves, so somebody is there
         return self._mount(root, prefix)
 
     def _static_file(
@@ -188,19 +188,19 @@ class Web:
 
     @staticmethod
     def _closed(path: str, policy: guard.Policy) -> Response | None:
-        """Answer a request without the capability, always alike; None where it needs none."""
+        """Answer a request without the capability, always alike; None if it does not need one."""
         ours = path == _SHUTDOWN or path.startswith(f"/{_ACTIONS}")
         return None if policy.open_access and not ours else not_found()
 
     def _remember_notebook(self, origins: Iterable[str]) -> None:
-        """Let the page that has a panel show the grid, too: its origin is not known otherwise."""
+        """Let the page that has a panel frame the grid: its origin is only known from requests."""
         for origin in origins:
             if origin not in self._notebooks:
                 self._notebooks.append(origin)
 
 
 def not_found() -> Response:
-    """Make the one answer to everybody who has not shown the link."""
+    """Make the one answer for everybody who has not shown the link."""
     headers = {"Content-Security-Policy": "default-src 'none'", "Cache-Control": "no-store"}
     return Response(_NOT_FOUND, 404, headers, mimetype="text/html")
 
@@ -208,7 +208,7 @@ def not_found() -> Response:
 def _refusal(
     environ: WSGIEnvironment, policy: guard.Policy, rest: str, *, capable: bool
 ) -> Response | None:
-    """Refuse what a foreign page could have made a browser ask, and say so: this is no secret."""
+    """Refuse what a foreign page could have made a browser ask for; the reason is no secret."""
     if guard.refuses_host(environ, policy, capable=capable):
         return Response(_WRONG_HOST, 403)
     if rest.startswith(_ACTIONS):

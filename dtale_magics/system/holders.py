@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import psutil
 
-from dtale_magics.state import clock
 from dtale_magics.system import procfs, sockdiag
+from dtale_magics.wording import clock
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_LONGEST_COMMAND = 80
+_MAX_COMMAND = 80
 """One line of a terminal."""
 
 
@@ -41,7 +41,7 @@ class Holder:
     since
         Start of the process, seconds since the epoch; None where it is hidden.
     state
-        State of the socket: ``LISTEN``, or that of the connection which owns the number.
+        State of the socket: ``LISTEN``, or the state of the connection that uses the port.
     address
         Local address of the socket.
     """
@@ -56,7 +56,7 @@ class Holder:
 
     @property
     def listening(self) -> bool:
-        """False when the number belongs to a connection, usually an outgoing one."""
+        """False when the port belongs to a connection, usually an outgoing one."""
         return self.state == psutil.CONN_LISTEN
 
     def __str__(self) -> str:
@@ -70,7 +70,7 @@ class Holder:
 
 
 class Listening(NamedTuple):
-    """A listening TCP socket as the system's table shows it."""
+    """A listening TCP socket, as the system's table shows it."""
 
     port: int
     inode: int
@@ -78,7 +78,7 @@ class Listening(NamedTuple):
 
 
 def find(port: int) -> list[Holder]:
-    """Find who has `port`, listeners first; several where a descriptor was passed on."""
+    """Find who has `port`, listeners first; several if a descriptor was passed on."""
     holders = {}
     for connection in psutil.net_connections("tcp"):
         if not connection.laddr or connection.laddr.port != port:
@@ -101,12 +101,12 @@ def describe(port: int) -> str:
 
 
 def listening_sockets(port: int | None = None) -> list[Listening]:
-    """Read this network namespace's listening TCP sockets, from sock_diag(7) or ``/proc/net``.
+    """List this network namespace's listening TCP sockets, from sock_diag(7) or ``/proc/net``.
 
-    Empty on systems without either.
+    Empty on systems that have neither.
     """
     if sys.platform == "linux":
-        with contextlib.suppress(OSError, struct.error):  # a sandbox may not have it
+        with contextlib.suppress(OSError, struct.error):  # a sandbox may lack sock_diag
             return [Listening(*entry) for entry in sockdiag.listening(port or 0)]
     return [
         Listening(entry.local_port, entry.inode, entry.uid)
@@ -116,8 +116,8 @@ def listening_sockets(port: int | None = None) -> list[Listening]:
 
 
 def own_ports() -> frozenset[int]:
-    """Return the TCP ports that this very process listens on."""
-    if sys.platform == "linux":  # psutil reads the table of all connections: 10 ms, if it is empty
+    """Return the TCP ports that this process itself listens on."""
+    if sys.platform == "linux":  # psutil reads the table of all connections: 10 ms even if empty
         own = procfs.socket_inodes(os.getpid())
         return frozenset(one.port for one in listening_sockets() if one.inode in own)
     connections = psutil.Process().net_connections("tcp")
@@ -139,22 +139,22 @@ def _holder(port: int, pid: int | None, state: str, address: str) -> Holder:
                 command = _shortened(process.cmdline()) or process.name()
                 since = process.create_time()
         except psutil.Error:
-            pass  # it ended meanwhile, or hides its details: what is known stays true
+            pass  # it has ended or hides its details; what we know is still true
     return Holder(port, pid, user, command, since, state, address)
 
 
 def _shortened(arguments: Sequence[str]) -> str:
-    """Write a command for one line of a terminal, with names for paths where it is too long."""
+    """Write a command in one line of a terminal, with paths cut to file names if it is too long."""
     command = shlex.join(arguments)
-    if len(command) > _LONGEST_COMMAND:
+    if len(command) > _MAX_COMMAND:
         command = shlex.join(Path(one).name if one[:1] == "/" else one for one in arguments)
-    if len(command) > _LONGEST_COMMAND:
-        command = command[: _LONGEST_COMMAND - 1] + "…"
+    if len(command) > _MAX_COMMAND:
+        command = command[: _MAX_COMMAND - 1] + "…"
     return command
 
 
 def _owner_of_socket(port: int) -> str:
-    """Login name of the user of a listening socket whose process is hidden."""
+    """Return the login name of the user of a listening socket whose process is hidden."""
     uids = {entry.uid for entry in listening_sockets(port)}
     if not uids:
         return "unknown"

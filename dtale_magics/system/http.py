@@ -1,7 +1,7 @@
-"""The one HTTP client: it asks servers that are near, and waits for none longer than it was told.
+"""The one HTTP client: for servers nearby, with a deadline for the whole request.
 
-Neither proxies of the environment, which are for the outside world, nor redirects, which could lead
-a token astray.
+It uses neither the environment's proxies, which are for the outside world, nor redirects, which
+could lead a token astray.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 FAILURES = (OSError, http.client.HTTPException, ValueError)
-"""What `fetch` raises where there is no answer: of the system, of HTTP, or of the URL."""
+"""What `fetch` raises when there is no answer: errors of the system, of HTTP, or of the URL."""
 
 _MAX_BYTES = 1_000_000
 
 _PATH_CHARACTERS = "%/:?#[]@!$&'()*+,;=~"
-"""What may stand in a path and a query besides letters and digits."""
+"""Characters allowed in a path and a query besides letters and digits."""
 
 
 class Answer(NamedTuple):
@@ -39,7 +39,8 @@ class Answer(NamedTuple):
 class _Cut:
     """Ends a connection when its time is over.
 
-    Time-outs of sockets are for each read: a stranger that drips a byte at a time would hold us.
+    The time-out of a socket counts for each read: a stranger that drips single bytes would hold us
+    up forever.
     """
 
     def __init__(self, connection: http.client.HTTPConnection, seconds: float) -> None:
@@ -63,7 +64,7 @@ class _Cut:
 
     def _end(self) -> None:
         self.done = True
-        # None before it is connected, which has the same time-out.
+        # There is no socket before it is connected; connecting has the same time-out.
         sock = self._sock or self._connection.sock
         if sock is not None:
             with contextlib.suppress(OSError):
@@ -84,19 +85,19 @@ def fetch(  # noqa: PLR0913 (by keyword)
     Parameters
     ----------
     url
-        With ``http`` or ``https``; for the latter the system's certificates count.
+        With ``http`` or ``https``; for the latter, the system's certificates are trusted.
     seconds
-        For all of it; the system's resolver alone knows no deadline.
+        Deadline for all of it, except that the system's resolver has no deadline.
     method, headers, body
-        Of the request.
+        The request.
     max_bytes
-        How much of the body is read; the rest of a longer one is left out.
+        How much of the body is read; the rest of a longer one is dropped.
 
     Raises
     ------
     OSError, http.client.HTTPException, ValueError
         See `FAILURES`. `TimeoutError` if it took too long; `http.client.HTTPException` for an
-        answer that is no HTTP.
+        answer that is not HTTP.
     """
     parts = urlsplit(url)
     kind = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnection}
@@ -121,5 +122,5 @@ def fetch(  # noqa: PLR0913 (by keyword)
                 raise TimeoutError from None
             raise
         if cut.done or time.monotonic() > end:
-            raise TimeoutError  # what was read may be the half of it
+            raise TimeoutError  # what was read may be only half of it
         return Answer(response.status, response.headers, found[:max_bytes])

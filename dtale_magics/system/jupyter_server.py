@@ -1,4 +1,4 @@
-"""The Jupyter server that started this kernel, as it describes itself in the runtime directory."""
+"""The Jupyter server that started this kernel, found by its file in the runtime directory."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class JupyterServer:
     url
         Where it listens, with its base path and a trailing slash.
     token
-        What lets this user in.
+        This user's token for it.
     """
 
     pid: int
@@ -38,7 +38,7 @@ class JupyterServer:
 
     @property
     def headers(self) -> dict[str, str]:
-        """What to send so that it answers."""
+        """Headers that it requires to answer."""
         return {"Authorization": f"token {self.token}"} if self.token else {}
 
 
@@ -49,7 +49,7 @@ def running() -> Iterator[JupyterServer]:
     for path in Path(jupyter_runtime_dir()).glob("jpserver-*.json"):
         try:
             said = json.loads(path.read_text())
-            # A Hub's single-user server believes the Hub's token instead of one of its own.
+            # A Hub's single-user server accepts the Hub's token instead of one of its own.
             token = said.get("token") or os.environ.get("JUPYTERHUB_API_TOKEN", "")
             yield JupyterServer(int(said["pid"]), str(said["url"]), str(token))
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
@@ -59,8 +59,9 @@ def running() -> Iterator[JupyterServer]:
 def of_this_kernel() -> JupyterServer | None:
     """Find the server that is this kernel's parent; None for a kernel without one.
 
-    Two servers of a user on one home volume are both process 1 of their pods and write one file, so
-    on a Hub its base path has to be this server's. Otherwise the Hub says where the server is.
+    Two servers of a user that share a home volume are both process 1 of their pods and write the
+    same file. So on a Hub, the base path in it has to be this server's; if it is not, the Hub's
+    environment variables say where the server is.
     """
     parent = os.environ.get("JPY_PARENT_PID", "")
     if not parent:

@@ -9,28 +9,24 @@ import secrets
 import sys
 from pathlib import Path
 
+from dtale_magics import deadlines
 from dtale_magics.system import http, jupyter_server
 
 _SLUG_BYTES = 16
-"""128 random bits: the slug is a capability."""
-
-_SERVER_SECONDS = 0.5
-
-_PATIENCE_SECONDS = _SERVER_SECONDS / 2
-"""How long an answer is waited for where an earlier one is known: a sibling that asks who we are
-waits for half a second, and a server that is busy with pages must not make us look suspended."""
+"""These are 128 random bits: the slug is a capability."""
 
 _SESSIONS = "api/sessions?no_track_activity=1"
-"""Otherwise the server would count it as use, and never be culled while a page asks for names."""
+"""Without the parameter, the server would count this as use, and a page that asks for names would
+keep it from being culled."""
 
 _heard: dict[str, str] = {}
 """What the server last called a kernel, by the kernel's id."""
 
 
 def name() -> str:
-    """Name the notebook of this kernel, or what comes nearest to one.
+    """Return the name of this kernel's notebook, or whatever comes nearest to it.
 
-    The Jupyter server knows it even after a rename; the environment knows what it was at start.
+    The Jupyter server knows it even after a rename; the environment has the name at the start.
     """
     kernel_id = _kernel_id()
     from_server = _name_from_server(kernel_id) if kernel_id else None
@@ -41,7 +37,7 @@ def name() -> str:
 
 
 def new_slug() -> str:
-    """Make a first path segment that nobody guesses; its front is for the eye only."""
+    """Make a first path segment that nobody can guess; its readable front is for people."""
     stem = Path(os.environ.get("JPY_SESSION_NAME", "")).name.removesuffix(".ipynb").lower()
     readable = re.sub(r"[^a-z0-9]+", "-", stem)[:24].strip("-") or "dtale"
     return f"{readable}-{secrets.token_hex(_SLUG_BYTES)}"
@@ -57,7 +53,7 @@ def _kernel_id() -> str | None:
 
 
 def _name_from_server(kernel_id: str) -> str | None:
-    timeout = _PATIENCE_SECONDS if kernel_id in _heard else _SERVER_SECONDS
+    timeout = deadlines.KNOWN_NAME if kernel_id in _heard else deadlines.SERVER_NAME
     for server in jupyter_server.running():
         try:
             answer = http.fetch(f"{server.url}{_SESSIONS}", timeout, headers=server.headers)
@@ -66,5 +62,5 @@ def _name_from_server(kernel_id: str) -> str | None:
                     _heard[kernel_id] = Path(session["path"]).name
                     return _heard[kernel_id]
         except (*http.FAILURES, KeyError, TypeError):
-            continue  # a server that ended without tidying up, or does not let us in
+            continue  # a server that ended without tidying up, or that does not let us in
     return _heard.get(kernel_id)

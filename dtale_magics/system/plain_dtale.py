@@ -1,7 +1,7 @@
-"""A plain D-Tale (one without this extension) that has a port: proved to be one, then shut down.
+"""A plain D-Tale (one without this extension) that has a port: prove that it is one, shut it down.
 
-A 200 from ``/health`` proves nothing: a server that answers everything would be taken for D-Tale,
-and a stranger's own ``/shutdown`` would be called.
+A 200 from ``/health`` proves nothing: we would take a server that answers everything for D-Tale,
+and call a stranger's own ``/shutdown``.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class PlainDtale:
 
 
 def prove(port: int, deadline: float) -> PlainDtale | None:
-    """Return the plain D-Tale that has `port`, or None when it is anything else.
+    """Return the plain D-Tale that has `port`, or None if anything else has it.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ def prove(port: int, deadline: float) -> PlainDtale | None:
         return None
     holder = found[0]
     assert holder.pid is not None
-    if holder.pid == os.getpid():  # a server of the user's, beside ours: nobody else's to shut down
+    if holder.pid == os.getpid():  # the user's own server beside ours: not for us to shut down
         return None
     with contextlib.suppress(psutil.Error):
         if psutil.Process(holder.pid).uids().real == os.getuid():
@@ -78,12 +78,12 @@ def prove(port: int, deadline: float) -> PlainDtale | None:
 
 
 def shut_down(dtale: PlainDtale, deadline: float) -> bool:
-    """Ask it to shut down and wait until nobody listens; False when it does after `deadline`."""
+    """Ask it to shut down, and wait until it has; False if it still listens at `deadline`."""
     theirs = {one.inode for one in holders.listening_sockets(dtale.port)}
-    # It may stop before it has answered.
+    # It may stop before it answers.
     with contextlib.suppress(*http.FAILURES):
         _get(dtale.host, dtale.port, "/shutdown", deadline)
-    # Not until the port is free: we or a sibling may have it as soon as that.
+    # Wait for its sockets to go, not for the port to be free: we or a sibling may already have it.
     while theirs & {one.inode for one in holders.listening_sockets(dtale.port)}:
         if time.monotonic() >= deadline:
             return False

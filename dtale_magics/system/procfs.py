@@ -1,4 +1,4 @@
-"""What Linux tells about sockets and processes, in ``/proc`` (proc(5))."""
+"""What Linux tells about sockets and processes in ``/proc`` (proc(5))."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class UnixName(NamedTuple):
 
 
 def tcp_sockets(state: str) -> Iterator[TcpSocket]:
-    """All TCP sockets in `state`, of both IP families. Empty off Linux."""
+    """Yield all TCP sockets in `state`, of both IP families. Empty on other systems than Linux."""
     for table in ("tcp", "tcp6"):
         try:
             lines = Path("/proc/net", table).read_text().splitlines()[1:]
@@ -55,10 +55,10 @@ def _port(address: str) -> int:
 
 
 def unix_names(prefix: str, among: Iterable[UnixName] | None = None) -> list[UnixName]:
-    """Abstract Unix sockets of this network namespace whose name starts with `prefix`.
+    """List abstract Unix sockets of this network namespace whose name starts with `prefix`.
 
-    They vanish with the last descriptor, so none is ever left over. Empty off Linux. `among` is an
-    earlier answer to look in, as reading the table is dear.
+    They vanish with their last descriptor, so none is ever left behind. Empty on other systems than
+    Linux. `among` is an earlier answer to search instead, because reading the table is slow.
     """
     if among is not None:
         return [one for one in among if one.name.startswith(prefix)]
@@ -68,7 +68,7 @@ def unix_names(prefix: str, among: Iterable[UnixName] | None = None) -> list[Uni
         return []
     found = []
     mark = f" @{prefix}".encode()
-    # The name is the user's text: whatever stands in it, a line has seven columns before it.
+    # The name is the user's text and may contain anything; a line has seven columns before it.
     for raw in table.split(b"\n") if mark in table else ():
         if mark not in raw:
             continue
@@ -76,15 +76,15 @@ def unix_names(prefix: str, among: Iterable[UnixName] | None = None) -> list[Uni
         columns = line.split(maxsplit=7)
         if len(columns) == 8 and columns[7].startswith("@" + prefix):  # noqa: PLR2004
             flags, inode = int(columns[3], 16), int(columns[6])
-            # A connection that was accepted carries the name of its listener, but no such flag.
+            # An accepted connection has the name of its listener, but not this flag.
             found.append(UnixName(columns[7][1:], inode, bool(flags & _STREAM_LISTENING_FLAG)))
     return found
 
 
 def socket_inodes(pid: int, of: frozenset[int] | None = None) -> frozenset[int]:
-    """Inodes of the sockets that `pid` has open; empty when it ended or hides them.
+    """Return inodes of the sockets that `pid` has open; empty if it has ended or hides them.
 
-    Only those in `of`, if given: that ends as soon as all of them are found.
+    If `of` is given, only those in it are returned; the search ends when all of them are found.
     """
     if of is not None and not of:
         return frozenset()
@@ -94,7 +94,7 @@ def socket_inodes(pid: int, of: frozenset[int] | None = None) -> frozenset[int]:
         names = os.listdir(folder)  # noqa: PTH208 (half the time of Path.iterdir, and this is hot)
     except OSError:
         return frozenset()
-    for name in reversed(names):  # what is looked for is rather new
+    for name in reversed(names):  # those in `of` are mostly new
         try:
             match = _SOCKET.fullmatch(os.readlink(f"{folder}/{name}"))  # noqa: PTH115 (hot)
         except OSError:
@@ -107,7 +107,7 @@ def socket_inodes(pid: int, of: frozenset[int] | None = None) -> frozenset[int]:
 
 
 def is_stopped(pid: int) -> bool:
-    """Whether `pid` was suspended and cannot answer, as by Ctrl-Z or a debugger."""
+    """Whether `pid` is suspended, by Ctrl-Z or a debugger for example, and cannot answer."""
     try:
         return psutil.Process(pid).status() in {psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP}
     except psutil.Error:
@@ -115,7 +115,7 @@ def is_stopped(pid: int) -> bool:
 
 
 def environment_variable(pid: int, name: str) -> str:
-    """Value that `name` had when `pid` was started; empty when there is none, or it is hidden."""
+    """Return the value of `name` when `pid` was started; empty if unset or hidden."""
     try:
         block = Path("/proc", str(pid), "environ").read_bytes()
     except OSError:

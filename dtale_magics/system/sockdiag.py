@@ -1,6 +1,7 @@
-"""Listening TCP sockets by ``NETLINK_SOCK_DIAG``: 30 times faster than ``/proc/net``.
+"""Listening TCP sockets from ``NETLINK_SOCK_DIAG``: 30 times faster than ``/proc/net``.
 
-``/proc/net/tcp`` walks the whole table of connections, some milliseconds even when it is empty.
+Reading ``/proc/net/tcp`` walks the whole table of connections and takes some milliseconds even when
+it is empty.
 """
 
 from __future__ import annotations
@@ -24,12 +25,12 @@ _TAIL_OFFSET = 4 + 48
 
 
 def listening(port: int) -> list[tuple[int, int, int]]:
-    """Port, inode and uid of each listening TCP socket; `port` 0 for those of all ports.
+    """Return port, inode and uid of each listening TCP socket; `port` 0 means all ports.
 
     Raises
     ------
     OSError
-        Where the system or its sandbox does not have it.
+        Where the system or a sandbox does not offer it.
     """
     found = []
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _SOCK_DIAG) as sock:

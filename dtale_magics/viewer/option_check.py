@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from dtale_magics.errors import UsageError
-from dtale_magics.state import as_word
 from dtale_magics.viewer.show_options import WAYS
+from dtale_magics.wording import as_word
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

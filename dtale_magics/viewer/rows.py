@@ -27,18 +27,18 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-MOST_CELLS = 20_000
+MAX_CELLS = 20_000
 """Of one answer: rows are read as somebody scrolls, and not by the million."""
 
-MOST_ROWS = 200
+MAX_ROWS = 200
 
 _KEPT_VIEWS = 4
 _KEPT_SECONDS = 5.0
 """How long an order is good: a cell may have been edited in place since."""
 
 _WAIT_SECONDS = 10.0
-_LONGEST_FILTER = 200
-_MOST_PARTS = 20
+_MAX_FILTER = 200
+_MAX_PARTS = 20
 
 _COMPARISON = re.compile(r"(<=|>=|!=|<|>|=)?\s*(.+)")
 _BETWEEN = re.compile(r"(.+?)\s*\.\.\s*(.+)")
@@ -122,13 +122,13 @@ class View:
 
 
 def _pairs(value: Any, kind: type) -> tuple[tuple[str, Any], ...]:
-    if not isinstance(value, list) or len(value) > _MOST_PARTS:
+    if not isinstance(value, list) or len(value) > _MAX_PARTS:
         raise UsageError("This says no view.")
     for pair in value:
         if not isinstance(pair, list) or [*map(type, pair)] != [str, kind]:
             raise UsageError("This says no view.")
-        if kind is str and len(pair[1]) > _LONGEST_FILTER:
-            raise UsageError(f"A filter has at most {_LONGEST_FILTER} characters.")
+        if kind is str and len(pair[1]) > _MAX_FILTER:
+            raise UsageError(f"A filter has at most {_MAX_FILTER} characters.")
     if len({name for name, _ in value}) < len(value):
         raise UsageError("A column is named twice.")
     return tuple((name, what) for name, what in value)
@@ -184,7 +184,7 @@ class Rows:
             if name not in names:
                 raise UsageError(f"There is no column {name!r}.")
         order = self._order(frame, view)
-        count = min(count, MOST_ROWS, max(1, MOST_CELLS // max(1, len(names))))
+        count = min(count, MAX_ROWS, max(1, MAX_CELLS // max(1, len(names))))
         chosen = frame.data[names].iloc[order[first : first + count]]
         formatter = GridFormatter(visible, None, frame.classify, frame.instants)
         rows = [[row[name] for name in names] for row in formatter.format_dicts(_tuples(chosen))]

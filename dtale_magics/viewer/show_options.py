@@ -27,7 +27,7 @@ _PART = re.compile(r"""(?:'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|[^,'"]|['"])+""")
 """What stands between two commas; a quote that is not closed is a character like any other."""
 
 WAYS = ("ASC", "DESC")
-_MOST_DECIMALS = 100
+_MAX_DECIMALS = 100
 """JavaScript's ``toFixed`` takes no more."""
 
 _HIGHLIGHTS = {"active", "equals", "greaterThan", "lessThan"}
@@ -131,9 +131,9 @@ class ShowOption:
             guess = f"Did you mean {near[0]}? " if near else ""
             shown = ", ".join(f"{one}COLUMN" if one.endswith("-") else one for one in self.choices)
             raise UsageError(f"{self.flag} {value} is not known.", f"{guess}There are: {shown}.")
-        if self.name == "precision" and not 0 <= value <= _MOST_DECIMALS:
+        if self.name == "precision" and not 0 <= value <= _MAX_DECIMALS:
             raise UsageError(
-                f"--precision {value}: there can be 0 to {_MOST_DECIMALS} decimals.",
+                f"--precision {value}: there can be 0 to {_MAX_DECIMALS} decimals.",
                 "Type for example: --precision 4",
             )
         if self.kind == "dict" and not self._is_well_formed(value):

@@ -7,11 +7,12 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from dtale_magics.errors import UnknownFrameError
-from dtale_magics.state import FrameInfo, count
+from dtale_magics.state import FrameInfo
 from dtale_magics.viewer import layout
 from dtale_magics.viewer.origin import memory_of
 from dtale_magics.viewer.patches.store import CHART_ID
 from dtale_magics.viewer.places import PLACES
+from dtale_magics.wording import count
 
 if TYPE_CHECKING:
     import threading

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from dtale_magics.errors import FrameRefusedError, UsageError
 from dtale_magics.settings import KEPT_EXPRESSIONS, LAZY_ROWS
-from dtale_magics.state import Cell, as_word, count
+from dtale_magics.state import Cell
 from dtale_magics.viewer import carry_over, layout, option_check
 from dtale_magics.viewer.apps import Apps, dtale
 from dtale_magics.viewer.frames import substitutes
@@ -20,6 +20,7 @@ from dtale_magics.viewer.patches.store import default_store
 from dtale_magics.viewer.readers import sources
 from dtale_magics.viewer.show_options import ShowOptions
 from dtale_magics.viewer.shown_frames import STAGING, ShownFrames, items
+from dtale_magics.wording import as_word, count
 
 if TYPE_CHECKING:
     from collections.abc import Callable

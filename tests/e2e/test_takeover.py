@@ -12,25 +12,49 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.support import processes
+from tests.support.kernels import Kernel
 from tests.support.plain_http import data_url, request
+from tests.support.ports import PortClaims
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
-    from tests.support.kernels import Kernel, StartKernel
+    from collections.abc import Iterator
 
-SECONDS = 30.0
+    from tests.support.kernels import StartKernel
+
+
+@pytest.fixture(scope="module")
+def shared_pair() -> Iterator[tuple[Kernel, Kernel]]:
+    """Two kernels for all tests of this module; `pair` makes them as good as new."""
+    with PortClaims() as claims:
+        ports = claims.take()
+        with (
+            Kernel(ports, notebook="train.ipynb") as first,
+            Kernel(ports, notebook="eda.ipynb") as second,
+        ):
+            first.launch()
+            second.launch()
+            yield first.wait_until_ready(), second.wait_until_ready()
 
 
 @pytest.fixture
-def two(start_kernel: StartKernel) -> tuple[Kernel, Kernel]:
+def pair(shared_pair: tuple[Kernel, Kernel]) -> tuple[Kernel, Kernel]:
+    """Two notebooks that want the same ports and have loaded nothing."""
+    for one in shared_pair:
+        if one.died:
+            one.restart()
+        one.renew()
+    return shared_pair
+
+
+@pytest.fixture
+def two(pair: tuple[Kernel, Kernel]) -> tuple[Kernel, Kernel]:
     """Two notebooks, each with its frame; the first has the ingress port."""
-    first = start_kernel(notebook="train.ipynb")
-    second = start_kernel(notebook="eda.ipynb")
-    for number, kernel in enumerate((first, second), 1):
+    for number, kernel in enumerate(pair, 1):
         kernel.run("%load_ext dtale_magics")
         kernel.run(f"import pandas as pd; df = pd.DataFrame({{'a': [{number}] * 3}})")
         kernel.run("%dtale df")
-    return first, second
+    return pair
 
 
 def shown_at(url: str) -> Any:
@@ -85,19 +109,21 @@ def test_notebooks_share_the_port_and_a_takeover_changes_who_is_in_front(
 
 
 def test_the_front_answers_what_is_addressed_to_nobody_under_open_access(
-    start_kernel: StartKernel,
+    two: tuple[Kernel, Kernel],
 ) -> None:
-    kernels = [start_kernel(notebook=name) for name in ("train.ipynb", "eda.ipynb")]
-    for number, kernel in enumerate(kernels, 1):
-        kernel.run("%load_ext dtale_magics\n%config DtaleMagics.open_access = True")
-        kernel.run(f"import pandas as pd; df = pd.DataFrame({{'a': [{number}] * 3}})\n%dtale df")
-    port = kernels[0].ports[0]
-    plain = f"http://127.0.0.1:{port}/dtale/main/1"
-    assert {shown_at(plain) for _ in range(5)} == {1}
-    kernels[1].run("%dtale_port --take")
-    assert {shown_at(plain) for _ in range(5)} == {2}
-    kernels[1].kill()
-    assert {shown_at(plain) for _ in range(5)} == {1}
+    first, second = two
+    for kernel in two:
+        kernel.run("%config DtaleMagics.open_access = True")
+
+    def page_of(kernel: Kernel) -> str:
+        """The frame's page without the slug, as whoever has no link asks for it."""
+        return f"http://127.0.0.1:{first.ports[0]}/dtale/main/{url_of(kernel).rpartition('/')[2]}"
+
+    assert {shown_at(page_of(first)) for _ in range(5)} == {1}
+    second.run("%dtale_port --take")
+    assert {shown_at(page_of(second)) for _ in range(5)} == {2}
+    second.kill()
+    assert {shown_at(page_of(first)) for _ in range(5)} == {1}
 
 
 def test_nobody_waits_for_one_that_runs_a_cell_or_is_stopped(two: tuple[Kernel, Kernel]) -> None:
@@ -122,9 +148,9 @@ def test_nobody_waits_for_one_that_runs_a_cell_or_is_stopped(two: tuple[Kernel, 
 
 
 def test_one_whose_siblings_are_all_stopped_gets_the_port_and_shares_it_when_they_wake_up(
-    start_kernel: StartKernel,
+    pair: tuple[Kernel, Kernel],
 ) -> None:
-    first, second = start_kernel(notebook="train.ipynb"), start_kernel(notebook="eda.ipynb")
+    first, second = pair
     for number, kernel in enumerate((first, second), 1):
         kernel.run("%load_ext dtale_magics")
         kernel.run(f"import pandas as pd; df = pd.DataFrame({{'a': [{number}] * 3}})")
@@ -169,7 +195,8 @@ def test_code_can_take_over_and_dtales_force_does_the_same(two: tuple[Kernel, Ke
     ]
     first.run(f"import dtale; inst = dtale.show(df, port={ingress}, force=True)")
     assert first.status()["holds_ingress"]
-    assert shown_at(first.value("inst._main_url").replace("/main/df", "/main/1")) == 1
+    data_id = first.value("inst._data_id")
+    assert shown_at(first.value("inst._main_url").replace("/main/df", f"/main/{data_id}")) == 1
     assert shown_at(url_of(second)) == 2, "nothing was killed"
 
 
@@ -208,8 +235,8 @@ def test_every_dtale_of_the_pod_is_listed(two: tuple[Kernel, Kernel]) -> None:
     assert entry not in second.run("%dtale --list").text
 
 
-def test_a_stranger_is_named_and_left_alone(start_kernel: StartKernel) -> None:
-    kernel = start_kernel()
+def test_a_stranger_is_named_and_left_alone(pair: tuple[Kernel, Kernel]) -> None:
+    kernel, _ = pair
     port = kernel.ports[0]
     stranger = subprocess.Popen(
         [sys.executable, "-m", "http.server", str(port)],
@@ -260,8 +287,10 @@ inst = dtale.show(df, host='localhost', port=%d, force=%s, name='plain')
 """
 
 
-def test_a_plain_dtale_is_replaced_and_what_it_loses_is_said(start_kernel: StartKernel) -> None:
-    plain, ours = start_kernel(notebook="plain.ipynb"), start_kernel(notebook="eda.ipynb")
+def test_a_plain_dtale_is_replaced_and_what_it_loses_is_said(
+    pair: tuple[Kernel, Kernel], start_kernel: StartKernel
+) -> None:
+    plain, ours = start_kernel(notebook="plain.ipynb"), pair[1]
     port = ours.ports[0]
     plain.run(PLAIN % (port, False))
     wait_until(lambda: plain.value("inst.is_up()"))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
+from dtale_magics import deadlines
 from dtale_magics.frontend.panel import script as panel_module
 from tests.support.node import node, run_tests
 
@@ -31,3 +33,8 @@ def test_all_parts_join_into_one_module(tmp_path: Path) -> None:
 def test_no_part_is_longer_than_a_reader_likes() -> None:
     lines = {path.name: path.read_text().count("\n") for path in STATIC.glob("*.js")}
     assert {name: count for name, count in lines.items() if count > 310} == {}
+
+
+def test_page_and_kernel_wait_as_long_for_what_they_probe() -> None:
+    (milliseconds,) = re.findall(r"PROBE_MS = (\d+);", (STATIC / "probe.js").read_text())
+    assert int(milliseconds) == 1000 * deadlines.PROBE

@@ -14,6 +14,7 @@ from dtale_magics.frontend.typed.arguments import parse
 from dtale_magics.frontend.typed.options import DTALE
 from dtale_magics.frontend.typed.words import named_by
 from dtale_magics.viewer.show_options import ShowOption, ShowOptions
+from tests.support.repeats import repeats
 
 OPTIONS = ShowOptions(
     [
@@ -89,7 +90,7 @@ def is_python(text: str) -> bool:
     return True
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=repeats(100, 1000), deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     text=EXPRESSIONS.filter(is_python),
     before=st.lists(OPTION, max_size=1),

@@ -13,6 +13,7 @@ from dtale_magics.kubernetes.manifests import render
 from dtale_magics.kubernetes.names import RESERVED
 from dtale_magics.kubernetes.options import Options
 from dtale_magics.kubernetes.server import Server, addresses, url_template
+from tests.support.repeats import repeats
 
 TEMPLATES = [
     ("{user}-{server}.d.example.org", "/"),
@@ -58,7 +59,7 @@ def places(host: str, path: str, user: str, server: str, ports: tuple[int, ...])
     return found
 
 
-@settings(deadline=None, max_examples=400)
+@settings(deadline=None, max_examples=repeats(120, 1000))
 @given(st.sampled_from(TEMPLATES + WITH_PORT), servers, servers)
 @example(TEMPLATES[0], ("ada-gpu", ""), ("ada", "gpu-default"))
 @example(TEMPLATES[0], ("ada-lovelace", ""), ("ada", "lovelace-default"))

@@ -87,20 +87,6 @@ def test_a_field_that_nothing_fills_is_refused() -> None:
     assert "JUPYTERHUB_USER is not set" in mistake.what
 
 
-def test_with_a_wrong_address_dtale_runs_and_the_check_says_what_is_wrong(
-    start_kernel: Any,
-) -> None:
-    kernel = start_kernel(environ={"DTALE_INGRESS_URL": "https://{usr}.example.org"})
-    kernel.run("%load_ext dtale_magics\n%dtale {'a': [1]}")
-    assert kernel.status()["frames"]
-    assert kernel.status()["url"]
-    verdict = "__import__('dtale_magics').session.current().reach.verdict()"
-    told = kernel.run(f"v = {verdict}; print(v.meaning, v.advice)").stdout
-    assert "DTALE_INGRESS_URL contains {usr}, which stands for nothing. Known are" in told
-    failed = kernel.run("%dtale_port --check", ok=False)
-    assert "DTALE_INGRESS_URL contains {usr}" in failed.text
-
-
 def test_a_wildcard_stands_for_every_name_below_it() -> None:
     hosts = settings(DTALE_ALLOWED_HOSTS="*.dtale.example.org, x.org").allowed_hosts
     policy = guard.Policy(hosts=frozenset(hosts))

@@ -28,6 +28,7 @@ from dtale_magics.kubernetes import (
 )
 from dtale_magics.kubernetes.names import is_service_name, kubespawner_label, object_name
 from dtale_magics.naming import slug
+from tests.support.repeats import repeats
 
 VERSIONS = ("1.27", "1.30", "1.34", "1.37")
 LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
@@ -175,7 +176,7 @@ names = st.one_of(
 )
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=repeats(100, 1000))
 @given(st.lists(names, min_size=1, max_size=2), st.lists(names, min_size=1, max_size=2))
 def test_two_different_names_never_share_a_label(one: list[str], other: list[str]) -> None:
     for parts in (one, other):
@@ -191,7 +192,7 @@ def test_two_different_names_never_share_a_label(one: list[str], other: list[str
             assert object_name(one[0]) != object_name(other[0])
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=repeats(100, 1000))
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=100) | names)
 def test_the_selector_is_what_kubespawner_labels_its_pods_with(name: str) -> None:
     try:

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 from dtale_magics.pod import channel, exchange, names, peers
 from tests.support.miniature import fetch
+from tests.support.repeats import repeats
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="abstract names are Linux's")
 
-INPUTS = int(os.environ.get("DTALE_MAGICS_FUZZ", "100000"))
+INPUTS = repeats(20_000, 1_000_000)
 VALID = json.dumps({"version": 2, "op": "changed", "text": "é"}).encode()
 
 
@@ -193,13 +194,13 @@ def parse(line: bytes) -> None:
         assert exchange.parse(line)["version"] == names.VERSION
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=repeats(150, 2000), deadline=None)
 @given(st.binary(max_size=300) | st.text(max_size=200).map(str.encode))
 def test_the_parser_refuses_or_understands(line: bytes) -> None:
     parse(line)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=repeats(100, 1000), deadline=None)
 @given(
     st.dictionaries(
         st.sampled_from(["version", "op", "port", "text", "ok"]),

@@ -75,7 +75,7 @@ def test_others_may_leave_in_any_order(
 
 
 def test_a_group_that_is_too_large_is_not_joined(port: int, closing: ExitStack) -> None:
-    for _ in range(steering.MOST_OTHERS + 1):
+    for _ in range(steering.MAX_OTHERS + 1):
         closing.callback(member(port).close)
     before = steering.members(port)
     with pytest.raises(OSError, match="sockets of others"):

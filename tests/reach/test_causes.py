@@ -26,7 +26,7 @@ def found(cause: Cause) -> Finding:
     return Finding(cause, **{name: VALUES.get(name, f"the {name}") for name in cause.fields})
 
 
-@pytest.mark.parametrize("cause", causes.ALL.values(), ids=str)
+@pytest.mark.parametrize("cause", causes.ALL.values(), ids=list(causes.ALL))
 def test_each_cause_has_whole_sentences_wherever_it_is_met(cause: Cause) -> None:
     assert str(found(cause))
     for place in PLACES:
@@ -37,7 +37,7 @@ def test_each_cause_has_whole_sentences_wherever_it_is_met(cause: Cause) -> None
             assert "None" not in sentence
 
 
-@pytest.mark.parametrize("cause", causes.ALL.values(), ids=str)
+@pytest.mark.parametrize("cause", causes.ALL.values(), ids=list(causes.ALL))
 def test_what_a_page_tells_is_read_as_it_was_found(cause: Cause) -> None:
     one = found(cause)
     assert finding.read(json.loads(json.dumps(one.as_dict()))) == one

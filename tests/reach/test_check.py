@@ -22,13 +22,11 @@ from dtale_magics.session import Session
 from dtale_magics.settings import PortRange, Settings, resolve
 from tests.support import plain_http
 from tests.support.kernels import environment, port_settings
-from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.support.kernels import StartKernel
 
 INGRESS = "http://dtale.example.org/dtale/ada"
 
@@ -113,31 +111,6 @@ def test_two_notebooks_are_told_apart(session: Session, ports: range) -> None:
         assert probe.ask(probe.Question(base, other.owner)).is_ours
     finally:
         other.stop()
-
-
-def test_the_check_of_a_kernel_on_three_faces(start_kernel: StartKernel) -> None:
-    kernel = start_kernel(environ={"DTALE_INGRESS_URL": "http://nothing.invalid"})
-    kernel.run("%load_ext dtale_magics\n%dtale {'a': [1]}")
-
-    shown = kernel.run("%dtale_port --check").text
-    assert "There is no DNS entry for nothing.invalid." in shown
-    assert f"http://127.0.0.1:{kernel.ports[0]}" in shown
-    assert "✓ this notebook" in shown
-    assert kernel.status()["url"].split("/")[3] not in shown  # the capability
-
-    code = (
-        "import subprocess, sys; print(subprocess.run([sys.executable, '-m', 'dtale_magics', "
-        "'check', '--json'], capture_output=True, text=True, check=False).stdout)"
-    )
-
-    def own() -> dict[str, Any] | None:
-        of_all = json.loads(kernel.run(code).stdout)["kernels"]  # other test runs may be at work
-        return next((one for one in of_all if one["pid"] == kernel.pid), None)
-
-    told = wait_until(own, 60)  # a kernel that has no time to answer is left out
-    assert told["reachable"] is None  # no page has told
-    assert told["ways"][0]["way"] == "ingress"
-    assert told["ways"][0]["kernel"] == "name-not-found"
 
 
 def test_the_command_answers_when_nothing_runs(tmp_path: Path, ports: range) -> None:

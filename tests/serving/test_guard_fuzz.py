@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import random
 from typing import TYPE_CHECKING, Any, cast
 
@@ -11,13 +10,14 @@ from dtale_magics.serving import guard
 from dtale_magics.serving.assets import Assets
 from dtale_magics.serving.transport.server import CONNECTION_KEY
 from dtale_magics.serving.web import Web
+from tests.support.repeats import repeats
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-INPUTS = int(os.environ.get("DTALE_MAGICS_FUZZ", "100000"))
+INPUTS = repeats(20_000, 1_000_000)
 SLUG = "eda-0123456789abcdef0123456789abcdef"
 PREFIXES = ("/user/ada/proxy/40000", "/proxy/40000", "/dtale/ada")
 POLICY = guard.Policy(PREFIXES, frozenset({"dtale.example.org"}))

@@ -253,6 +253,10 @@ class Kernel:
         self.run("%reset -f")
         return self
 
+    @property
+    def died(self) -> bool:
+        return self._process is None or self._process.poll() is not None
+
     def kill(self) -> None:
         """End the process as the out-of-memory killer does."""
         assert self._process is not None

@@ -22,6 +22,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dtale_magics.errors import FrameRefusedError
+from tests.support.repeats import repeats
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # of libraries about one another
@@ -605,7 +606,9 @@ SCALARS = st.one_of(
 
 
 @settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=repeats(40, 500),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(st.lists(SCALARS, min_size=1, max_size=5))
 def test_no_mixture_of_objects_is_refused(show: Shown, values: list[Any]) -> None:
@@ -619,7 +622,9 @@ def test_no_mixture_of_objects_is_refused(show: Shown, values: list[Any]) -> Non
 
 
 @settings(
-    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=repeats(40, 400),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(st.lists(st.one_of(st.none(), st.integers(-(2**70), 2**70)), min_size=1, max_size=6))
 def test_whole_numbers_keep_every_digit(show: Shown, values: list[int | None]) -> None:
@@ -634,7 +639,9 @@ def test_whole_numbers_keep_every_digit(show: Shown, values: list[int | None]) -
 
 
 @settings(
-    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=repeats(40, 400),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=6))
 def test_floats_keep_every_digit(show: Shown, values: list[float]) -> None:
@@ -642,7 +649,9 @@ def test_floats_keep_every_digit(show: Shown, values: list[float]) -> None:
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=repeats(20, 200),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(st.lists(st.text(max_size=3), min_size=1, max_size=6))
 def test_any_names_are_told_apart(show: Shown, names: list[str]) -> None:

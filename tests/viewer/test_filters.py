@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dtale_magics.viewer.patches.filters import is_plain, quote_values
+from tests.support.repeats import repeats
 
 quote_values(column_filters)
 
@@ -134,7 +135,9 @@ VALUES = st.lists(PIECES, min_size=1, max_size=6).map("".join)
 COLUMNS = st.sampled_from(
     ["s", "c d", "a'b", 'a"b', "a.b", "a-b", "é", "日本", "if", "1a", "a#b", "a@b"]
 )
-SLOW = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=400)
+SLOW = settings(
+    deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=repeats(120, 1000)
+)
 
 
 def _build(kind: Any, column: str, classification: str, **cfg: Any) -> str | None:
@@ -240,7 +243,7 @@ _WATCH = _Watch()
 sys.addaudithook(_WATCH)
 
 
-@settings(SLOW, max_examples=2000)
+@settings(SLOW, max_examples=repeats(400, 5000))
 @given(st.lists(TOKENS, min_size=1, max_size=10).map(" ".join))
 def test_nothing_that_may_run_touches_the_system(query: str) -> None:
     if not is_plain(query):

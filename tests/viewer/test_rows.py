@@ -191,9 +191,9 @@ def test_an_answer_has_so_many_cells_and_no_more(show: Show) -> None:
     frame = frame_of(show(pd.DataFrame(np.zeros((1000, 300)))))
     part = Rows().part(frame, View(), 0, 10**9)
     assert part.total == 1000
-    assert len(part.rows) * len(part.rows[0]) <= rows.MOST_CELLS
+    assert len(part.rows) * len(part.rows[0]) <= rows.MAX_CELLS
     narrow = frame_of(show(pd.DataFrame({"a": range(1000)})))
-    assert len(Rows().part(narrow, View(), 0, 10**9).rows) == rows.MOST_ROWS
+    assert len(Rows().part(narrow, View(), 0, 10**9).rows) == rows.MAX_ROWS
 
 
 def test_a_frame_that_is_gone_is_not_made_anew(viewer: Viewer) -> None:

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 ACTIONS = ("take", "release", "range", "refresh")
 
 _TOLD = "told"
-_LONGEST_BODY = 4096
-_LONGEST_TOLD = 32 * 1024
+_MAX_BODY = 4096
+_MAX_TOLD = 32 * 1024
 
 
 class Actions:
@@ -68,7 +68,7 @@ class Actions:
         one = controller.of(self._session)
         try:
             if name == _TOLD:
-                one.told(_read(request, _LONGEST_TOLD).decode("utf-8", "replace"))
+                one.told(_read(request, _MAX_TOLD).decode("utf-8", "replace"))
             elif name != "state":
                 body = _body(request)
                 one.act(name, body["value"], body["click"])
@@ -79,7 +79,7 @@ class Actions:
 
 def _body(request: Request) -> dict[str, str]:
     """Read ``{"value": …, "click": …}``, both optional; `ValueError` says what is wrong."""
-    data = _read(request, _LONGEST_BODY)
+    data = _read(request, _MAX_BODY)
     try:
         read = json.loads(data or b"{}")
     except (ValueError, RecursionError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dtale_magics.state import shape_text
+from dtale_magics.wording import shape_text
 
 if TYPE_CHECKING:
     from dtale_magics.state import FrameInfo

@@ -20,7 +20,7 @@ from dtale_magics.frontend.panel.model import (
     Said,
     WayRow,
 )
-from dtale_magics.state import frame_text
+from dtale_magics.wording import frame_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from dtale_magics.state import Status
 
 _NAMED = 3
-"""So many notebooks are named in a line."""
+"""Maximum number of notebooks that a line names."""
 
 _UNKNOWN = Line("unknown", "Looking for the other notebooks …")
 _NOT_ASKED = Line("unknown", "No page has told yet how it gets here.")
@@ -249,5 +249,4 @@ def after_error(action: str, error: Exception, before: Activity) -> Activity:
 
 
 def _said(action: str, result: Outcome) -> Said:
-    text, _, hint = str(result).partition("\n")
-    return Said(action, ok=not result.refused, text=text, hint=hint)
+    return Said(action, ok=not result.refused, text=result.what, hint=result.advice)

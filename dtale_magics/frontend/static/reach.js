@@ -10,7 +10,7 @@ import { ancestors, colabWays, waysOf } from "./ways.js";
 const HEADER = "X-Dtale-Magics";
 const GRACE_MS = 250;
 const RETRY_MS = 2000;
-const LONGEST_RETRY_MS = 60000;
+const MAX_RETRY_MS = 60000;
 
 /**
  * The ways from this page to the kernel's server, best first, and what is found there; one for all
@@ -209,7 +209,7 @@ export class Reach {
     this._timer = setTimeout(() => {
       if (!document.hidden) this.again();
     }, this._wait);
-    this._wait = Math.min(2 * this._wait, LONGEST_RETRY_MS);
+    this._wait = Math.min(2 * this._wait, MAX_RETRY_MS);
   }
 }
 

@@ -2,7 +2,7 @@
 
 /** @import { Base, Links, Way } from "./types.d.ts" */
 
-const LONGEST_ANCESTORS = 1000;
+const MAX_ANCESTORS = 1000;
 
 /** @param {string} name */
 export const isLoopback = (name) => /^(localhost|127(\.\d+){3}|\[::1\])$/.test(name);
@@ -58,7 +58,7 @@ export async function colabWays({ ports }) {
 /** The pages that this one is in: D-Tale lets only those show its grid that it knows. */
 export function ancestors() {
   const pages = [...(location.ancestorOrigins ?? [])].join(" ");
-  return pages.slice(0, LONGEST_ANCESTORS) || "1";
+  return pages.slice(0, MAX_ANCESTORS) || "1";
 }
 
 /**

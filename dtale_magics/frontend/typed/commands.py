@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from dtale_magics.errors import UnknownFrameError, UsageError
 from dtale_magics.frontend.display import list_text, ports_text, verdict_text
-from dtale_magics.state import as_word
+from dtale_magics.wording import as_word
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,7 +13,7 @@ from IPython.core.completer import SimpleCompletion, context_matcher
 from dtale_magics.frontend.typed.expression import frames_in
 from dtale_magics.frontend.typed.options import DTALE, DTALE_PORT
 from dtale_magics.frontend.typed.python_text import look
-from dtale_magics.state import as_word
+from dtale_magics.wording import as_word
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

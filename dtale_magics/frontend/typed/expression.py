@@ -29,7 +29,7 @@ _FRAME_TYPES = {"DataFrame", "Series", "MultiIndex", "DatetimeIndex", "ndarray",
 _FRAME_TYPES |= {"DataArray", "LazyFrame", "GeoDataFrame", "Table", "RecordBatch"}
 _WHOLE_FRAMES = {"DataFrame", "LazyFrame", "Table"}
 _FIELD = re.compile(r"\$[^\W\d]\w*")
-LONGEST_NAME = 48
+MAX_NAME = 48
 """Expressions that are longer are named by their beginning."""
 
 _EXAMPLE = "Type for example: %dtale df   or   %dtale df[df.price > 10]"
@@ -242,7 +242,7 @@ class Names:
 
     def of(self, normal_form: str) -> str:
         """Return the name of an expression; always the same one."""
-        if len(normal_form) <= LONGEST_NAME:
+        if len(normal_form) <= MAX_NAME:
             return normal_form
         if normal_form not in self._short:
             short = _shortened(normal_form)
@@ -258,11 +258,11 @@ def _shortened(text: str) -> str:
     depth, best = 0, 0
     try:
         for token in tokenize.generate_tokens(io.StringIO(text).readline):
-            if token.end[1] >= LONGEST_NAME or token.end[0] > 1:
+            if token.end[1] >= MAX_NAME or token.end[0] > 1:
                 break
             depth += (token.string in set("([{")) - (token.string in set(")]}"))
             if depth == 0 and token.type in {tokenize.NAME, tokenize.OP} and token.string != ".":
                 best = token.end[1]
     except (tokenize.TokenError, SyntaxError):
         pass
-    return f"{text[: best or LONGEST_NAME - 1]}…"
+    return f"{text[: best or MAX_NAME - 1]}…"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from dtale_magics.errors import UsageError
 from dtale_magics.frontend.typed.commands import Answer, one_of, quoted
-from dtale_magics.state import clock
+from dtale_magics.wording import clock
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -35,7 +35,7 @@ _WIDTH = 96
 _SAMPLES = {"N": "10000", "NAME": "sales"}
 """A value for each placeholder that is none."""
 
-_LEAST_HEIGHT, _MOST_HEIGHT = 150, 5000
+_MIN_HEIGHT, _MAX_HEIGHT = 150, 5000
 
 
 @dataclass(frozen=True)
@@ -196,10 +196,10 @@ def _name(text: str, flag: str) -> str:
 def _height(text: str, flag: str) -> int:
     """Read how tall a grid may become."""
     number = text.strip().removesuffix("px")
-    if number.isdecimal() and len(number) < 5 and _LEAST_HEIGHT <= int(number) <= _MOST_HEIGHT:  # noqa: PLR2004 (digits)
+    if number.isdecimal() and len(number) < 5 and _MIN_HEIGHT <= int(number) <= _MAX_HEIGHT:  # noqa: PLR2004 (digits)
         return int(number)
     raise UsageError(
-        f"{flag} takes a number of pixels from {_LEAST_HEIGHT} to {_MOST_HEIGHT}, and {text!r} is "
+        f"{flag} takes a number of pixels from {_MIN_HEIGHT} to {_MAX_HEIGHT}, and {text!r} is "
         "none.",
         f"Type for example: {flag} 600",
     )

@@ -7,7 +7,7 @@ import { filtered, hashOf, hintFor, isNumber, readView, sorted } from "./view.js
 
 const ROW_PIXELS = 28;
 /** Browsers place nothing exactly beyond some tens of millions. */
-const MOST_PIXELS = 8e6;
+const MAX_PIXELS = 8e6;
 const COUNT = 100;
 const TYPE_MILLISECONDS = 350;
 const LONG_TEXT = 40;
@@ -117,7 +117,7 @@ function drawRows(part, first) {
   const rows = part.rows.map((cells) =>
     element("tr", {}, ...cells.map((value, place) => drawCell(value, kinds[place]))),
   );
-  const height = Math.min(part.total * ROW_PIXELS, MOST_PIXELS);
+  const height = Math.min(part.total * ROW_PIXELS, MAX_PIXELS);
   scale = height ? (part.total * ROW_PIXELS) / height : 1;
   const above = (first * ROW_PIXELS) / scale;
   const below = Math.max(0, height - above - rows.length * ROW_PIXELS);

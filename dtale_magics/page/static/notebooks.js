@@ -2,7 +2,7 @@
 
 /** @import { Frame, Notebook, Selection, Wanted } from "./types.d.ts" */
 
-const MOST_ENDED = 20;
+const MAX_ENDED = 20;
 
 /**
  * Take what the server says now into what is known: a notebook that is silent keeps its frames, and
@@ -24,7 +24,7 @@ export function remember(known, listing) {
   const ended = known
     .filter((one) => !owners.has(one.owner) && !fresh.includes(one.label) && one.frames.length)
     .map((one) => ({ ...one, front: false, responding: false, ended: true }));
-  return [...living, ...ended.slice(-MOST_ENDED)];
+  return [...living, ...ended.slice(-MAX_ENDED)];
 }
 
 /**

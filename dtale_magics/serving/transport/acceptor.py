@@ -1,7 +1,7 @@
-"""Accept connections of any number of listeners in one daemon thread, with bounded resources.
+"""Accept connections from any number of listeners in one daemon thread, with bounded resources.
 
-The thread only accepts and, if told so, waits for the head of a request; a handler thread serves
-each connection then.
+The thread only accepts and, if told to, waits for the head of a request; then a handler thread
+serves the connection.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 LINGER_SECONDS = 0.2
-"""How long a listener that was replaced goes on accepting what had already reached its queue.
+"""How long a listener that was replaced goes on accepting, for what has already reached its queue.
 
 Closing at once reset 10 of 6,450 connections under load.
 """
 
 STANDBY_SECONDS = 0.02
-"""How long a process that is busy lets others accept first.
+"""How long a busy process lets others accept first.
 
-One that computes gets Python's lock back late, and would hold what it has accepted for so long.
+A process that computes waits for the GIL, and what it has accepted would have to wait with it.
 """
 
 _OUT_OF_RESOURCES_PAUSE_SECONDS = 0.1
@@ -54,21 +54,21 @@ class Router(Protocol):
     """Knows which connections are for another process; called in the accepting thread."""
 
     def route(self, connection: Connection, head: bytes) -> bool:
-        """Take `connection` over, by the head of its request; False if it is to be served here."""
+        """Take `connection` over if its head is for another process; False to serve it here."""
 
     @property
     def next_deadline(self) -> float | None:
         """``time.monotonic()`` at which `overdue` is to be called; None if there is no need."""
 
     def overdue(self) -> list[Connection]:
-        """Return what was taken over, and is to be served here after all."""
+        """Return connections that were taken over but are to be served here after all."""
 
     def close(self) -> None:
-        """Let everything go."""
+        """Let go of everything."""
 
 
 class _Leaving(NamedTuple):
-    """When a listener that leaves is closed if nobody waits in its queue, and in any case."""
+    """When to close a leaving listener: if its queue is empty, and in any case."""
 
     due: float
     latest: float
@@ -77,24 +77,24 @@ class _Leaving(NamedTuple):
 class Acceptor:
     """Serve connections from listeners that may come and go.
 
-    Everything that touches a listener happens in the accepting thread; the public methods send it
-    there and may be called from any thread.
+    Everything that touches a listener happens in the accepting thread. The public methods may be
+    called from any thread; they send their work there.
 
     Parameters
     ----------
     handle
         Serves one connection, in a thread of its own.
     name
-        Of the threads.
+        Name of the threads.
     limits
-        How many connections it has at once, and for how long.
+        How many connections it serves at once, and for how long.
     http
-        Whether a connection is served as soon as the head of a request has arrived, and not
-        before; otherwise it is at once.
+        Whether to serve a connection only when the head of a request has arrived; otherwise it is
+        served at once.
     router
         Knows which connections are for another process.
     is_busy
-        Whether others shall accept first where they share a listener.
+        Whether others should accept first from shared listeners.
     """
 
     def __init__(  # noqa: PLR0913 (what differs between a server and a channel)
@@ -132,7 +132,7 @@ class Acceptor:
 
     @property
     def alive(self) -> bool:
-        """Whether the accepting thread runs in this process (a forked child has none)."""
+        """Whether the accepting thread is running in this process (a forked child has none)."""
         return self._thread.is_alive() and self._pid == os.getpid()
 
     @property
@@ -146,15 +146,15 @@ class Acceptor:
         return 0 if self._arrivals is None else len(self._arrivals)
 
     def add(self, *listeners: Accepting, wait: bool = True) -> None:
-        """Accept from `listeners`; takes back a removal that still lingers.
+        """Accept from `listeners`; cancels a removal that still lingers.
 
         Without `wait` it returns at once, and connections stay in the system's queue until the
-        accepting thread has heard of it.
+        accepting thread gets to it.
 
         Raises
         ------
         ValueError
-            When one of them is closed; those before it are served then.
+            When one of them is closed; those before it are then served.
         """
 
         def start() -> None:
@@ -167,16 +167,16 @@ class Acceptor:
             self._send(start)
 
     def remove(self, *listeners: Accepting, linger: float = LINGER_SECONDS) -> None:
-        """Close `listeners` in `linger` seconds, and accept until then; returns at once.
+        """Accept for `linger` more seconds, then close `listeners`; returns at once.
 
-        One whose queue is not empty then, as on a machine that is short of time, is given up to a
-        second more.
+        A listener whose queue is still not empty then, as on a slow machine, gets up to a second
+        more.
         """
         due = time.monotonic() + linger
         self._call(lambda: self._leaving.update(dict.fromkeys(listeners, _Leaving(due, due + 1))))
 
     def drop(self, *listeners: Accepting, wait: bool = True) -> None:
-        """Close `listeners` at once, and return when they are, unless told not to wait for it."""
+        """Close `listeners` at once; with `wait`, return when they are closed."""
 
         def close() -> None:
             for listener in listeners:
@@ -186,14 +186,14 @@ class Acceptor:
         (self._call if wait else self._send)(close)
 
     def drain(self, timeout: float) -> bool:
-        """Wait until nothing is being served; False when something is after `timeout` seconds."""
+        """Wait until nothing is being served; False when something still is after `timeout`."""
         return self._connections.wait_until_empty(timeout)
 
     def stop(self, timeout: float = 2.0) -> None:
-        """Close all listeners, let requests finish for `timeout` seconds, then cut them.
+        """Close all listeners, give requests `timeout` seconds to finish, then cut them.
 
-        Others may accept from the same queues: what we have accepted may be theirs, so heads that
-        are on their way are waited for, for a moment.
+        Connections that we accepted from a shared queue may be meant for others, so we wait a
+        moment for heads that are still arriving, to pass those connections on.
         """
         if self.alive:
             self._call(self._stop_running)
@@ -207,7 +207,7 @@ class Acceptor:
         Raises
         ------
         RuntimeError
-            When that thread does not run any more.
+            When that thread is no longer running.
         """
         if threading.current_thread() is self._thread:
             return command()
@@ -288,7 +288,7 @@ class Acceptor:
                 self._selector.register(listener, selectors.EVENT_READ, listener)
 
     def _stop_accepting(self, listener: Accepting) -> None:
-        """Unregister *before* the close: epoll forgets a closed descriptor silently."""
+        """Unregister a listener, *before* its close: epoll forgets closed descriptors silently."""
         self._leaving.pop(listener, None)
         if listener in self._accepting:
             self._accepting.discard(listener)
@@ -314,7 +314,7 @@ class Acceptor:
             self._accept_some(listener)
 
     def _accept_some(self, listener: Accepting) -> None:
-        """Accept a few: under load the queue never runs empty, and commands would starve."""
+        """Accept only a few: under load the queue never runs empty, and commands would starve."""
         for _ in range(_BATCH):
             if self._connections.full:
                 self._pause(_FULL_PAUSE_SECONDS)
@@ -337,7 +337,7 @@ class Acceptor:
             self._begin_or_wait(connection)
 
     def _is_routed(self, connection: Connection, head: bytes) -> bool:
-        """Whether the router has taken it over; a failure of its own must not end this thread."""
+        """Whether the router has taken it over; the router's failure must not end this thread."""
         try:
             return self._router is not None and self._router.route(connection, head)
         except Exception:
@@ -358,7 +358,7 @@ class Acceptor:
         )
         try:
             thread.start()
-        except RuntimeError as error:  # no more threads to be had
+        except RuntimeError as error:  # the system refuses another thread
             logger.warning("%s cannot serve: %s", self._name, error)
             self._connections.end(connection)
             self._pause(_OUT_OF_RESOURCES_PAUSE_SECONDS)
@@ -433,7 +433,7 @@ class Acceptor:
 
 
 def _somebody_waits(listener: Accepting) -> bool:
-    """Whether there is a connection in its queue."""
+    """Whether there is a connection in the queue of `listener`."""
     if listener.fileno() < 0:
         return False
     with selectors.DefaultSelector() as selector:

@@ -1,4 +1,4 @@
-"""Connections whose request has not arrived in full: they cost a descriptor each, and no thread."""
+"""Connections whose request head is incomplete: each costs a descriptor, but no thread."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from dtale_magics.serving.transport.connections import Connection
     from dtale_magics.serving.transport.limits import Limits
 
-LONGEST_HEAD = 64 * 1024
-"""Bytes after which the handler may say that this is too much."""
+MAX_HEAD = 64 * 1024
+"""Maximum number of bytes to wait for; with as many, the handler refuses the request."""
 
 _END = b"\r\n\r\n"
 
@@ -27,9 +27,9 @@ class Arrivals:
     Parameters
     ----------
     selector
-        Of the accepting thread. The key of a connection that waits has it as its data.
+        The accepting thread's. A waiting connection is registered with itself as the key's data.
     limits
-        How many may wait at once, and for how long after their connection was opened.
+        How many connections may wait at once, and for how long after they were opened.
     """
 
     def __init__(self, selector: selectors.BaseSelector, limits: Limits) -> None:
@@ -41,17 +41,17 @@ class Arrivals:
         return len(self._seen)
 
     def head(self, connection: Connection) -> bytes | None:
-        """Return what a handler can go on with; None if it waits here or was closed."""
+        """Return what a handler can start with; None if the connection waits or was closed."""
         known = self._seen.get(connection)
         seen = _peek(connection.socket)
         if seen is None:  # nothing yet
             seen, grown = b"", known is None
         else:
             grown = len(seen) > (known or 0)
-        if not grown or _is_head(seen):  # without growth it is the end of what the peer sends
+        if not grown or _is_head(seen):  # without growth, the peer has sent all it will send
             self._forget(connection)
             return seen
-        if seen and not seen[:1].isalpha():  # no method, but the start of TLS, for example
+        if seen and not seen[:1].isalpha():  # not a method; the start of TLS, for example
             self._forget(connection)
             connection.close()
             return None
@@ -64,7 +64,7 @@ class Arrivals:
 
     @property
     def next_deadline(self) -> float | None:
-        """``time.monotonic()`` at which the oldest is due to be closed; None if there is none."""
+        """``time.monotonic()`` at which to close the oldest connection; None if there is none."""
         oldest = next(iter(self._seen), None)
         return None if oldest is None else oldest.opened + self._limits.admission_seconds
 
@@ -95,9 +95,9 @@ class Arrivals:
 
 
 def _peek(sock: socket.socket) -> bytes | None:
-    """Return what has arrived; None for nothing, b"" at the end of the stream or its failure."""
+    """Return what has arrived; None if nothing has, b"" at the end of the stream or on failure."""
     try:
-        return sock.recv(LONGEST_HEAD, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        return sock.recv(MAX_HEAD, socket.MSG_PEEK | socket.MSG_DONTWAIT)
     except BlockingIOError:
         return None
     except OSError:
@@ -106,10 +106,10 @@ def _peek(sock: socket.socket) -> bytes | None:
 
 def _is_head(seen: bytes) -> bool:
     """Whether this is a whole head, or too long for one."""
-    return _END in seen or len(seen) >= LONGEST_HEAD
+    return _END in seen or len(seen) >= MAX_HEAD
 
 
 def _wake_beyond(sock: socket.socket, seen: int) -> None:
-    """Have the selector report `sock` only when there is more than `seen` bytes in it."""
-    with contextlib.suppress(OSError):  # it failed meanwhile, and is reported anyway
+    """Have the selector report `sock` only when it has more than `seen` bytes."""
+    with contextlib.suppress(OSError):  # it has failed, so the selector reports it anyway
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, seen + 1)

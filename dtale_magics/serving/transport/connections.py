@@ -1,10 +1,10 @@
 """The connections that are being served: their number is bounded, and so is the time of each.
 
-A connection has to be *admitted* by whoever answers it. One that was not in time is cut, so that
-half-open connections can neither become threads without end nor keep others out.
+A connection has to be *admitted* by its handler. One that is not admitted in time is cut, so that
+half-open connections can neither pile up threads nor keep others out.
 
-Who knows the path of the static files, and no link, is not admitted but has a *download*. Downloads
-have places of their own, so that those who do not read what they asked for keep no request waiting.
+A peer that knows only the path of the static files is not admitted but gets a *download*. Downloads
+have places of their own, so that peers that do not read what they asked for block no requests.
 """
 
 from __future__ import annotations
@@ -22,25 +22,25 @@ if TYPE_CHECKING:
     from dtale_magics.serving.transport.limits import Limits
 
 _GRACE_SECONDS = 2.0
-"""How long the speed of a download says nothing."""
+"""Age below which the speed of a download means nothing."""
 
 _PIECE = 64 * 1024
 _SEND_BUFFER = 256 * 1024
-"""Of a download; the system's own would grow to megabytes for a peer that does not read."""
+"""For a download; the system's default would grow to megabytes for a peer that does not read."""
 
 _RESET = struct.pack("ii", 1, 0)
-"""SO_LINGER: what was not sent is thrown away at the end."""
+"""Value of SO_LINGER: what was not sent by the close is discarded."""
 
 
 class Accepting(Protocol):
-    """What an acceptor needs of a listener."""
+    """What an acceptor needs from a listener."""
 
     def fileno(self) -> int:
         """File descriptor."""
 
     @property
     def shared(self) -> bool:
-        """Whether other processes accept from it as well."""
+        """Whether other processes also accept from it."""
 
     def accept(self) -> Connection:
         """Accept one connection, without blocking."""
@@ -55,13 +55,13 @@ class Connection:
     Attributes
     ----------
     socket
-        Blocking, and closed by the acceptor when the handler returns.
+        Blocking; the acceptor closes it when the handler returns.
     address
-        The peer's.
+        Address of the peer.
     port
-        Where it came in.
+        Port on which it came in.
     passed
-        Whether a sibling accepted it, and passed it here.
+        Whether a sibling accepted it and passed it here.
     untaken
         Whether it is meant for a sibling that does not take it.
     """
@@ -80,11 +80,11 @@ class Connection:
         self.begin_download: Callable[[], None] = _do_nothing
 
     def admit(self) -> None:
-        """Say that the peer has shown what it must: from now on the connection is never cut."""
+        """Mark that the peer has shown the link: from now on the connection is never cut."""
         self.admitted = True
 
     def download(self, body: Iterable[bytes]) -> Iterator[bytes]:
-        """Give `body` in pieces, and count what the system has taken of them."""
+        """Yield `body` in pieces, and count what the system has taken of it."""
         try:
             for whole in body:
                 for start in range(0, len(whole), _PIECE):
@@ -96,7 +96,7 @@ class Connection:
             close()
 
     def reset(self) -> None:
-        """End the connection under its handler, and free what the system was to send."""
+        """End the connection under its handler, and discard what the system has yet to send."""
         with contextlib.suppress(OSError):
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         self.cut()
@@ -107,11 +107,11 @@ class Connection:
             self.socket.shutdown(socket.SHUT_RDWR)
 
     def let_go(self) -> None:
-        """Close our copy of the socket alone: another process answers."""
+        """Close only our copy of the socket: another process answers."""
         self.socket.close()
 
     def close(self) -> None:
-        """Close the socket, saying so to the peer even if a forked child holds a copy."""
+        """Close the socket; the peer sees that even if a forked child holds a copy."""
         self.cut()
         self.socket.close()
 
@@ -128,7 +128,7 @@ class Connections:
     limits
         How many there may be, and after how long each is cut.
     on_room
-        Called, by whatever thread, when a place has become free.
+        Called, from any thread, when a place has become free.
     """
 
     def __init__(self, limits: Limits, on_room: Callable[[], None] = _do_nothing) -> None:
@@ -136,7 +136,8 @@ class Connections:
         self._on_room = on_room
         self._changed = threading.Condition()
         self._served: dict[Connection, float] = {}
-        """Since when, as `time.monotonic` has it; before, they may have waited for a place."""
+        """``time.monotonic()`` since which each has been served, not counting a wait for a place.
+        """
         self._downloads: dict[Connection, float] = {}
 
     def __len__(self) -> int:
@@ -154,7 +155,7 @@ class Connections:
             self._served[connection] = time.monotonic()
 
     def end(self, connection: Connection) -> None:
-        """Close a connection and strike it out."""
+        """Close a connection and remove it."""
         connection.close()
         connection.begin_download = _do_nothing
         with self._changed:
@@ -164,7 +165,7 @@ class Connections:
         self._on_room()
 
     def _begin_download(self, connection: Connection) -> None:
-        """Give `connection` a place among the downloads instead of the one that it has."""
+        """Move `connection` from the served connections to the downloads."""
         with contextlib.suppress(OSError):  # the peer went away
             connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
         with self._changed:
@@ -178,14 +179,14 @@ class Connections:
         self._on_room()
 
     def _standing(self, connection: Connection) -> tuple[bool, float]:
-        """Order downloads: first those that take least, then, of those just begun, the oldest."""
+        """Sort key of downloads: the slowest first, then those that have just begun, by age."""
         since = self._downloads[connection]
         age = time.monotonic() - since
         young = age < _GRACE_SECONDS
         return young, since if young else connection.sent / age
 
     def wait_until_empty(self, timeout: float) -> bool:
-        """Wait until nothing but downloads is being served; False when `timeout` is over."""
+        """Wait until only downloads are being served; False when `timeout` is over."""
         with self._changed:
             return self._changed.wait_for(lambda: not self._served, timeout)
 

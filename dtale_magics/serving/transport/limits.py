@@ -1,4 +1,4 @@
-"""What a server bears: how many peers at once, and for how long."""
+"""What a server puts up with: how many peers at once, and for how long."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Limits:
-    """How many peers an acceptor has at once, and how long each may take.
+    """How many peers an acceptor serves at once, and how long each may take.
 
     Attributes
     ----------
@@ -17,15 +17,15 @@ class Limits:
         How long a connection may be served before it is admitted (`Connection.admit`), and how
         long the head of a request may take.
     crowded_seconds
-        The same for a connection that is served while others wait for its place.
+        The same while other connections wait for a place.
     heads
         Connections whose head has not arrived; one more drops the one that has waited longest.
     downloads
-        Downloads at once; one more drops the one to which least was sent for its age.
+        Downloads at once; one more drops the one with the lowest average speed.
     download_seconds
-        How long a download may take: for the two megabytes of D-Tale's script, 7 kB/s.
+        How long a download may take; 300 s is 7 kB/s for the two megabytes of D-Tale's script.
     idle_seconds
-        After how long a peer that neither sends nor takes a byte is gone.
+        How long a peer may neither send nor take a byte before it counts as gone.
     """
 
     served: int = 64

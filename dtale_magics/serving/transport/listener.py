@@ -1,7 +1,7 @@
-"""A port of this process alone: the bound, listening socket *is* the reservation.
+"""A port reserved for this process: the bound, listening socket *is* the reservation.
 
-The socket is bound to the wildcard address, which conflicts with every other bind of the port
-(127.0.0.1 alone would not conflict with the pod's address), of both IP families if there are two.
+The socket is bound to the wildcard address, of both IP families if there are two. That conflicts
+with every other bind of the port; 127.0.0.1 alone would not conflict with the pod's address.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ BACKLOG = 1024
 """Connections that may wait to be accepted; the kernel caps it at ``net.core.somaxconn``."""
 
 DEFER_ACCEPT_SECONDS = 10
-"""How long the kernel keeps a connection that has sent nothing (``TCP_DEFER_ACCEPT``, tcp(7)).
+"""How long Linux holds back a connection that has sent nothing (``TCP_DEFER_ACCEPT``, tcp(7)).
 
-Connected-but-silent sockets would stay with the old owner after a takeover.
+Otherwise connected but silent sockets would stay with the old owner after a takeover.
 """
 
 _MAX_TIES = 20
 _TIE_SECONDS = 0.001
-"""Two that listen at the same instant, both bound, may both be refused: wait, and try again."""
+"""Unit of the pause after a tie: two bound sockets that listen at once may both be refused."""
 
 _open_listeners: weakref.WeakSet[Listener] = weakref.WeakSet()
 
@@ -45,14 +45,13 @@ class Listener:
     Attributes
     ----------
     socket, port
-        What listens, and where.
+        The socket and its port.
     shared
         Whether siblings have copies of it, and accept from it as well.
 
     Notes
     -----
-    Non-blocking: O_NONBLOCK is shared by all holders of a descriptor, so a listener that may be
-    handed to another process has to be so everywhere.
+    The socket is non-blocking everywhere: all processes that share it share O_NONBLOCK as well.
     """
 
     def __init__(self, sock: socket.socket) -> None:
@@ -85,7 +84,7 @@ class Listener:
 
 
 def _close_in_forked_child() -> None:
-    """Close what a forked child would keep after this process died."""
+    """Close what a forked child would keep open after the death of this process."""
     for listener in list(_open_listeners):
         listener.close()
 
@@ -100,17 +99,16 @@ def new_socket(*, beside_owner: bool = False) -> socket.socket:
     Parameters
     ----------
     beside_owner
-        Whether it shall be bound beside a listener of the same user (``SO_REUSEPORT``), for
-        steering.
+        Whether to bind it beside a listener of the same user (``SO_REUSEPORT``), for steering.
     """
     try:
         sock = socket.socket(socket.AF_INET6, socket.SOCK_STREAM)
-    except OSError:  # a kernel without IPv6 at all; with disable_ipv6=1 the wildcard still binds
+    except OSError:  # Linux without any IPv6; with disable_ipv6=1 the wildcard still binds
         sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
         if sock.family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-        # The TIME_WAIT of a killed kernel's connections would block the port for a minute.
+        # Otherwise a killed kernel's connections in TIME_WAIT would block the port for a minute.
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if beside_owner:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
@@ -138,8 +136,8 @@ def listen(sock: socket.socket, port: int) -> Listener:
     sock.bind((_wildcard(sock), port))
     try:
         sock.listen(BACKLOG)
-        # Only now, so that a sibling can bind beside us later: two sockets that were both given
-        # SO_REUSEPORT between bind and listen could both end up listening. As it is, the second
+        # This lets a sibling bind beside us later. It is set only now: two sockets that have
+        # SO_REUSEPORT before they listen could both end up listening. As it is, the second
         # listen fails.
         if hasattr(socket, "SO_REUSEPORT"):
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
@@ -155,7 +153,7 @@ def bind(port: int) -> Listener:
     Raises
     ------
     OSError
-        ``EADDRINUSE`` when somebody has it, ``EACCES`` without the permission.
+        ``EADDRINUSE`` when somebody has it, ``EACCES`` without permission.
     """
     for attempt in range(1, _MAX_TIES + 1):
         sock = new_socket()
@@ -171,7 +169,7 @@ def bind(port: int) -> Listener:
 
 
 def could_bind(port: int) -> bool:
-    """Whether `port` is free at this moment, for information only: that is no reservation."""
+    """Whether `port` is free at this moment; for information only, as it reserves nothing."""
     with new_socket() as sock:
         try:
             sock.bind((_wildcard(sock), port))
@@ -185,19 +183,19 @@ def reserve(
 ) -> Listener | T:
     """Reserve the first of `ports` that is free.
 
-    Costs some microseconds for each taken port: a socket whose bind failed is used again.
+    Each taken port costs only some microseconds: a socket whose bind failed is used again.
 
     Parameters
     ----------
     ports
         In the order to try them.
     otherwise
-        Called for a port that is taken: what it returns is the result, unless that is None.
+        Called for a port that is taken; what it returns is the result, unless that is None.
 
     Raises
     ------
     PortUnavailableError
-        When every port is taken (it names the holders of the first ones) or forbidden.
+        When every port is taken (the error names the holders of the first ones) or forbidden.
     """
     ports = list(ports)
     forbidden: list[int] = []

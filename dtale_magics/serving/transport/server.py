@@ -1,8 +1,8 @@
 """One WSGI server for a kernel: Werkzeug's request machinery on any number of our listeners.
 
-Werkzeug closes the connection after each response. That is why it is used: with servers that keep
-connections alive, a proxy's pooled connection carried requests for the new owner of a port to the
-old one.
+We use Werkzeug because it closes the connection after each response. With servers that keep
+connections alive, a proxy's pooled connection carried requests that were meant for a port's new
+owner to the old one.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ if TYPE_CHECKING:
     from dtale_magics.serving.transport.connections import Accepting, Connection
 
 logger = logging.getLogger(__name__)
-# With no handler at all, logging prints errors, and so into the notebook.
+# Without any handler, logging would print errors into the notebook.
 logging.getLogger("dtale_magics").addHandler(logging.NullHandler())
 
 CONNECTION_KEY = "dtale_magics.connection"
-"""Key of the `Connection` in the WSGI environment; the guard admits it."""
+"""Key of the `Connection` in the WSGI environment, where `Web` admits it."""
 
-_MOST_LEFTOVERS = 256 * 1024
+_MAX_LEFTOVERS = 256 * 1024
 
 
 class _LogStream(io.TextIOBase):
@@ -50,19 +50,19 @@ _ERRORS = _LogStream()
 
 
 class _Leftovers:
-    """The end of a body that nobody has read.
+    """The end of a request's body that nobody has read.
 
-    Werkzeug reads it after the answer, ten megabytes at a time: of who has not shown the link, not
-    more than a client sends before it reads the answer.
+    Werkzeug reads it after the answer, ten megabytes at a time. From a peer that has not shown the
+    link, we read only as much as a client sends before it reads the answer.
     """
 
     def __init__(self, stream: io.BufferedIOBase, connection: Connection) -> None:
         self._stream = stream
         self._connection = connection
-        self._left = _MOST_LEFTOVERS
+        self._left = _MAX_LEFTOVERS
 
     def read(self, size: int) -> bytes:
-        """Read some of it; b"" when that is enough."""
+        """Read some of it; b"" when enough was read."""
         if self._connection.admitted:
             return self._stream.read(size)
         data = self._stream.read1(min(size, self._left)) if self._left else b""
@@ -75,16 +75,16 @@ class _Leftovers:
 
 
 class _RequestHandler(WSGIRequestHandler):
-    """Silent, without a banner; knows its connection.
+    """A request handler that prints nothing, sends no banner, and knows its `Connection`.
 
-    Nothing here gives the GIL away that need not: under load each time costs a turn.
+    It avoids calls that release the GIL: under load, each release costs it a turn.
     """
 
     server: _RequestMachinery
 
     def setup(self) -> None:
         super().setup()
-        try:  # by the system: Python's own timeout waits before each read and each write
+        try:  # leave it to the system: with a timeout, Python polls before each read and write
             milliseconds = 1000 * self.server.idle_seconds
             self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
         except (AttributeError, OSError):  # not on Linux, or in a sandbox
@@ -93,8 +93,8 @@ class _RequestHandler(WSGIRequestHandler):
     def make_environ(self) -> WSGIEnvironment:
         try:
             environ = super().make_environ()
-        except ValueError:  # of urllib, for a target such as http://[
-            self.path = "*"  # which gets the answer that everybody gets
+        except ValueError:  # from urllib, for a target such as http://[
+            self.path = "*"  # this gets the answer that everybody gets
             environ = super().make_environ()
         environ["wsgi.errors"] = _ERRORS
         environ["SERVER_SOFTWARE"] = ""
@@ -104,11 +104,11 @@ class _RequestHandler(WSGIRequestHandler):
         if self._announces_body():
             self.connection.settimeout(
                 self.server.idle_seconds
-            )  # the system has none for what does not come
+            )  # the system has no time-out for a body that does not come
             self.rfile = _Leftovers(self.rfile, connection)  # type: ignore[assignment]
         else:
-            # Werkzeug waits 10 ms after each answer for the rest of a body, unless it sees the end
-            # of the stream: with that, there is nothing to wait for.
+            # After each answer, Werkzeug waits 10 ms for the rest of a body, unless it sees the end
+            # of the stream. This shows it the end.
             with contextlib.suppress(OSError):  # the peer went away
                 self.connection.shutdown(socket.SHUT_RD)
         return environ
@@ -118,7 +118,7 @@ class _RequestHandler(WSGIRequestHandler):
         return "Transfer-Encoding" in self.headers or self.headers.get("Content-Length", "0") != "0"
 
     def send_response(self, code: int, message: str | None = None) -> None:
-        """Send the status line without naming server and versions."""
+        """Send the status line without naming the server and its version."""
         self.send_response_only(code, message)
         self.send_header("Date", self.date_time_string())
 
@@ -139,7 +139,7 @@ class _RequestHandler(WSGIRequestHandler):
 class _RequestMachinery(ThreadedWSGIServer):
     """Werkzeug's server object without a socket and without its accept loop.
 
-    One for all listeners: to make one takes Werkzeug milliseconds, which a takeover does not have.
+    All listeners share one: making one takes milliseconds, which a takeover does not have.
     """
 
     def __init__(self, app: WSGIApplication, idle_seconds: int) -> None:
@@ -155,7 +155,7 @@ class _RequestMachinery(ThreadedWSGIServer):
         return self._connections[sock]
 
     def serve(self, connection: Connection) -> None:
-        """Answer the request of `connection`, which the acceptor closes then."""
+        """Answer the request of `connection`; then the acceptor closes it."""
         self._connections[connection.socket] = connection
         try:
             self.finish_request(connection.socket, connection.address)
@@ -167,9 +167,9 @@ class _RequestMachinery(ThreadedWSGIServer):
         logger.log(getattr(logging, type.upper(), logging.ERROR), message.rstrip(), *args)
 
     def shutdown(self) -> None:
-        """Do nothing: D-Tale's own shutdown calls this on whatever server it finds.
+        """Do nothing: D-Tale's own shutdown calls this on any server that it finds.
 
-        Werkzeug's would wait for an accept loop that never ran.
+        Werkzeug's method would wait for an accept loop that never ran.
         """
 
 

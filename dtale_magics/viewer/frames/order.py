@@ -11,7 +11,7 @@ _MANY = 10_000
 """Below that, hashing is as quick as sorting."""
 
 _SPREAD = 4
-"""So many times as far as they are many, whole numbers may be apart to be counted one by one."""
+"""Whole numbers are counted one by one if their range is at most this many times their number."""
 
 _HALF = 0.5
 _HALF_WORD = 4

@@ -14,7 +14,7 @@ import pandas as pd
 from dtale_magics.viewer.frames import column_names, columns
 
 _NAMED = 3
-"""So many columns are named where something is said of several."""
+"""Maximum number of columns that a sentence about several names."""
 
 
 @dataclasses.dataclass(frozen=True)

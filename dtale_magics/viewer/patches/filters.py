@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
     from types import ModuleType
 
-_LONGEST = 100_000
+_MAX_CHARACTERS = 100_000
 _LARGEST_EXPONENT = 100
-_MOST_APPROVED = 1000
+_MAX_APPROVED = 1000
 
 _NODES = (
     ast.Module, ast.Expr, ast.Load, ast.Constant, ast.Tuple, ast.List,
@@ -81,7 +81,7 @@ def is_plain(query: str, variables: Collection[str] = ()) -> bool:
     variables
         Names that the notebook has set as context variables, for ``@name``.
     """
-    if len(query) > _LONGEST:
+    if len(query) > _MAX_CHARACTERS:
         return False
     try:
         tree = ast.parse(_as_pandas_reads(query))
@@ -178,7 +178,7 @@ class Notebook:
             )
             if isinstance(query, str):
                 self._given[query] = None
-                if len(self._given) > _MOST_APPROVED:
+                if len(self._given) > _MAX_APPROVED:
                     del self._given[next(iter(self._given))]
             return original(instance, *args, **keywords)
 

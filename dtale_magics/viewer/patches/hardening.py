@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 OLDEST = (3, 22)
 """The last release that closed a hole: filters that run code without custom filters."""
 
-LONGEST_BODY = 256 * 2**20
+MAX_BODY = 256 * 2**20
 """Of a request, for those who have the link; an upload of 63 MB is known to work."""
 
 _GIVEN = filters.Notebook()
@@ -90,7 +90,7 @@ def harden(app: Flask, state: ModuleType, query: ModuleType, views: ModuleType) 
             return None
         return _refusal("Filters as text, and switches, are for whoever runs the notebook.")
 
-    app.config["MAX_CONTENT_LENGTH"] = LONGEST_BODY
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
     app.view_functions["shutdown"] = lambda: abort(404)  # ours comes before it
     app.before_request(refuse_unknown_frame)
     app.before_request(refuse_new_filters)

@@ -13,7 +13,7 @@ import pandas as pd
 from dtale_magics.viewer.readers import arrays
 from dtale_magics.viewer.readers.source import Source, Wanted
 
-_LONGEST_EXACT_FLOAT = 2.0**53
+_MAX_EXACT_FLOAT = 2.0**53
 
 
 def of_python(value: Any, wanted: Wanted) -> Source | None:
@@ -64,7 +64,7 @@ def _exact(make: Callable[..., Any]) -> Any:
     """Make a frame; pandas rounds whole numbers beside missing ones, where they are large."""
     frame = make()
     reals = frame.select_dtypes("float64")
-    if not reals.size or not (reals.abs() >= _LONGEST_EXACT_FLOAT).to_numpy().any():
+    if not reals.size or not (reals.abs() >= _MAX_EXACT_FLOAT).to_numpy().any():
         return frame
     whole = make(dtype=object)
     for position, dtype in enumerate(frame.dtypes):

@@ -39,7 +39,7 @@ class Wanted(NamedTuple):
 
     @property
     def one_more(self) -> int:
-        """So many rows tell whether there are more than are wanted."""
+        """Number of rows to read: one more than wanted tells whether there are more."""
         return self.rows + 1
 
     def first(self, frame: Any) -> Source:

@@ -17,6 +17,7 @@ from dtale_magics.kubernetes.names import kubespawner_pod
 from dtale_magics.kubernetes.server import addresses
 from dtale_magics.kubernetes.server import url_template as link
 from tests.support.cluster import ECHO_IPS, pod_object
+from tests.support.repeats import repeats
 from tests.support.spawners import hub_config, hub_loop, spawner, stop
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ names = st.one_of(
 servers = st.tuples(names, st.just("") | names)
 
 
-@settings(deadline=None, max_examples=400)
+@settings(deadline=None, max_examples=repeats(120, 1000))
 @given(servers, servers, st.sampled_from(TEMPLATES), st.sampled_from([*ROUTES.values()]))
 def test_two_servers_share_no_address_and_no_object(
     one: tuple[str, str], other: tuple[str, str], template: tuple[str, str], kind: Route
@@ -75,7 +76,7 @@ def test_two_servers_share_no_address_and_no_object(
             assert address.path.split("/")[1] not in RESERVED
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=repeats(100, 1000))
 @given(servers, st.sampled_from(TEMPLATES))
 def test_a_kernel_tells_the_address_that_the_hub_made(
     names: tuple[str, str], template: tuple[str, str]
@@ -115,7 +116,7 @@ def test_users_share_no_host_unless_somebody_says_so(where: dict[str, Any]) -> N
     assert "/dtale/{user}" in caught.value.hint
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=repeats(80, 500))
 @given(servers)
 def test_the_pod_is_called_as_kubespawner_calls_it(names: tuple[str, str]) -> None:
     async def real() -> str:

@@ -24,6 +24,7 @@ from dtale_magics.serving.transport import listener
 from dtale_magics.system import procfs
 from tests.support import proxies
 from tests.support.miniature import Load, MiniatureKernel, ask, fetch
+from tests.support.repeats import repeats
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from tests.support.miniature import StartMiniature
     from tests.support.ports import PortClaims
 
-TIMES = int(os.environ.get("DTALE_MAGICS_TAKEOVERS", "200"))
+TIMES = repeats(200, 2000)
 
 
 @pytest.fixture
@@ -231,7 +232,7 @@ def entry(request: pytest.FixtureRequest, port: int, port_claims: PortClaims) ->
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("clients", [8, 64])
+@pytest.mark.parametrize("clients", repeats([64], [8, 64]))
 def test_whatever_happens_to_the_others_no_request_is_lost(
     start_miniature: StartMiniature,
     four: list[MiniatureKernel],
@@ -317,7 +318,7 @@ def test_requests_of_a_suspended_one_wait_and_are_then_answered_with_a_sentence(
     def wait() -> None:
         answers.append(ask(port, four[1].path(), timeout=60))
 
-    waiting = [threading.Thread(target=wait) for _ in range(passing._MOST_WAITING + 20)]
+    waiting = [threading.Thread(target=wait) for _ in range(passing._MAX_WAITING + 20)]
     for thread in waiting:
         thread.start()
     each_answers(port, [four[0], *four[2:]], 10)

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-MOST_COLUMNS = 20
-_LONGEST_CELL = 50
+MAX_COLUMNS = 20
+_MAX_CELL = 50
 
 _ADDRESS = re.compile(r" at 0x[0-9A-Fa-f]+")
 """What Python says of objects without a text of their own, another one in each run."""
@@ -53,7 +53,7 @@ class Preview:
             if name is not None
         ]
         count = len(frame.columns)
-        kept = range(min(count, MOST_COLUMNS))
+        kept = range(min(count, MAX_COLUMNS))
         columns += [(frame.columns[place], frame.iloc[:, place]) for place in kept]
         cells = [[_cell(value) for value in values] for _, values in columns]
         return cls(
@@ -98,4 +98,4 @@ def _cell(value: Any) -> str:
     except Exception as error:  # noqa: BLE001 (a user's own __str__)
         said = f"<{type(error).__name__}>"
     said = " ".join(_ADDRESS.sub("", said).split())
-    return said if len(said) <= _LONGEST_CELL else f"{said[: _LONGEST_CELL - 1]}…"
+    return said if len(said) <= _MAX_CELL else f"{said[: _MAX_CELL - 1]}…"
