@@ -238,7 +238,7 @@ class Soak:
         for actor in running:
             found = self._ask(actor)
             assert actor.target is not None
-            if found.status != 200 or not actor.target.is_newest(found, actor):
+            if found.status != 200 or not actor.target.is_newest(found, actor.mark):
                 raise Broken(f"{actor.name}: {found.status} {found.text[:200]}")
 
     def _ask(self, actor: Actor) -> plain_http.Response:

@@ -15,8 +15,6 @@ from tests.support import plain_http
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from benchmarks.soak import Actor
-
 _CLIENTS = 4
 _PAUSE_SECONDS = 0.02
 _TIMEOUT_SECONDS = 5.0
@@ -47,8 +45,8 @@ class Target:
     def is_own(self, answer: plain_http.Response) -> bool:
         return {row["mark"] for row in _rows(answer)} <= self.marks
 
-    def is_newest(self, answer: plain_http.Response, actor: Actor) -> bool:
-        return {row["mark"] for row in _rows(answer)} == {actor.mark}
+    def is_newest(self, answer: plain_http.Response, mark: str) -> bool:
+        return {row["mark"] for row in _rows(answer)} == {mark}
 
 
 def _rows(answer: plain_http.Response) -> list[dict[str, str]]:

@@ -7,6 +7,8 @@ import re
 import subprocess
 from typing import TYPE_CHECKING
 
+import pytest
+
 from dtale_magics.frontend.magics import DtaleMagics
 from tests.support import ROOT
 
@@ -15,12 +17,27 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 
-def test_every_test_that_the_security_document_names_is_there() -> None:
-    named = set(re.findall(r"`(test_\w+)`", (ROOT / "SECURITY.md").read_text()))
+FINDINGS = ROOT / "tests" / "kubernetes" / "README.md"
+NAME = re.compile(r"`(test_\w+)`")
+
+
+@pytest.mark.parametrize("document", [ROOT / "SECURITY.md", FINDINGS], ids=str)
+def test_every_test_that_a_document_names_is_there(document: Path) -> None:
+    named = set(NAME.findall(document.read_text()))
     files = (ROOT / "tests").rglob("test_*.py")
     defined = {name for file in files for name in re.findall(r"def (test_\w+)", file.read_text())}
     assert named
     assert named <= defined, named - defined
+
+
+def test_every_finding_of_the_cluster_part_has_tests() -> None:
+    rows = [line.split(" | ") for line in FINDINGS.read_text().splitlines()]
+    tests = {row[0][2:].partition(":")[0]: NAME.findall(row[-1]) for row in rows if len(row) == 3}
+    # B13 is what was right.
+    last = {"A": 5, "B": 14, "C": 7, "D": 3}
+    findings = {f"{part}{n + 1}" for part, count in last.items() for n in range(count)} - {"B13"}
+    assert findings <= tests.keys(), findings - tests.keys()
+    assert all(tests[finding] for finding in findings)
 
 
 def test_every_link_within_the_repository_leads_somewhere() -> None:

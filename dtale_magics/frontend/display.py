@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from typing import TYPE_CHECKING, Any
 
+from dtale_magics.state import Audience
 from dtale_magics.wording import clock, frame_text, size_text
 
 if TYPE_CHECKING:
@@ -28,8 +29,10 @@ class Text:
         return {"text/plain": self.text, "text/html": f"<pre>{html.escape(self.text)}</pre>"}
 
 
-def status_text(status: Status, *, links: bool = True) -> str:
-    """Say in some lines what this kernel's D-Tale is doing; without links for what is saved."""
+def status_text(
+    status: Status, *, links: bool = True, audience: Audience = Audience.MACHINE
+) -> str:
+    """Say in some lines what this kernel's D-Tale is doing; without `links` for saved output."""
     where = f"D-Tale on port {status.port}" if status.port else "D-Tale is not running"
     lines = [
         f"{status.label}: {where}{f'  {status.url}' if links and status.url else ''}",
@@ -37,38 +40,40 @@ def status_text(status: Status, *, links: bool = True) -> str:
     ]
     if not status.frames:
         lines.append("  no frames yet; show one with: %dtale df")
-    return "\n".join([*lines, holder_text(status)])
+    return "\n".join([*lines, *_holder_lines(status, audience)])
 
 
 def frame_link(frame: FrameInfo, public_url: str | None) -> str:
-    """Say where a frame is seen, for a console: nothing is saved there."""
+    """Say where a frame is seen; for consoles, whose output is not saved."""
     text = f"{frame}  {frame.url}"
     seen = f"{public_url}/dtale/main/{frame.data_id}"
     if public_url is None or not public_url.startswith("http") or seen == frame.url:
         return text
-    return f"{text}\n  from outside  {seen}"
+    return f"{text}\n  elsewhere  {seen}"
 
 
-def ports_text(status: Status) -> str:
+def ports_text(status: Status, audience: Audience) -> str:
     """Say in some lines which ports are bound, looked for and exposed."""
     bound = ", ".join(str(port) for port in status.ports) or "none"
     return "\n".join(
         [
             f"bound port    {bound}",
             f"range         {status.range}",
-            holder_text(status),
+            *_holder_lines(status, audience),
             *([OPEN_ACCESS] if status.open_access else []),
         ]
     )
 
 
-def holder_text(status: Status) -> str:
-    """Say who is in front at the ingress port."""
-    return f"ingress port  {status.ingress_port} {_who(status.ingress_holder)}"
+def _holder_lines(status: Status, audience: Audience) -> list[str]:
+    """Say who is in front at the ingress port, if anybody uses that port."""
+    if audience is Audience.NOBODY:
+        return []
+    return [f"ingress port  {status.ingress_port} {_who(status.ingress_holder)}"]
 
 
 def list_text(kernels: Iterable[dict[str, Any]]) -> str:
-    """Say which D-Tales there are and what they show."""
+    """List all D-Tales and what they show."""
     lines = []
     for kernel in kernels:
         ports = ", ".join(str(port) for port in kernel["ports"]) or "none"
@@ -78,7 +83,7 @@ def list_text(kernels: Iterable[dict[str, Any]]) -> str:
 
 
 def _frame(frame: Mapping[str, Any]) -> str:
-    """Say of a frame all that is known."""
+    """Say everything that is known about a frame."""
     parts = [frame_text(frame["name"], frame["rows"], frame["columns"])]
     parts += [f"cell [{frame['cell']}]"] if frame.get("cell") else []
     parts += [size_text(frame["memory"])] if frame.get("memory") else []
@@ -105,7 +110,7 @@ def verdict_text(verdict: Mapping[str, Any]) -> str:
 
 
 def check_text(checks: Iterable[Mapping[str, Any]]) -> str:
-    """Say of each D-Tale where it is seen."""
+    """Say for each D-Tale where it is seen."""
     return "\n\n".join(f"{one['label']}\n{verdict_text(one)}" for one in checks)
 
 

@@ -83,7 +83,7 @@ class Output:
         if self.in_browser:
             self._panel().show(waiting.replace)
         else:
-            waiting.replace(status_text(self._session.status()))
+            waiting.replace(status_text(self._session.status(), audience=self._session.audience()))
 
     def frame(
         self, waiting: Line, frame: FrameInfo, instance: Any, height: int | None = None

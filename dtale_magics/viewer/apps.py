@@ -1,6 +1,6 @@
 """D-Tale's applications, one for each public root.
 
-The only module that imports dtale, and only when it is needed: that takes seconds.
+This module imports dtale, and only when it is needed, because that takes seconds.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ _ASKED_FOR_AGAIN = {"text/html", "application/json"}
 class Apps:
     """D-Tale's WSGI applications, by their public root.
 
-    D-Tale writes its root into pages and scripts, therefore one app for each; all of them share
-    D-Tale's state.
+    D-Tale writes its root into pages and scripts, so each root needs an app of its own; all of them
+    share D-Tale's state.
 
     Parameters
     ----------
     base_url
-        Gives the local URL that D-Tale's instances show, without a trailing slash.
+        Returns the local URL that D-Tale's instances show, without a trailing slash.
     assets
         D-Tale's static files.
     """
@@ -46,13 +46,13 @@ class Apps:
         self._apps: dict[str, Flask] = {}
         self._secret_key = secrets.token_hex(32)
         self._signs_in = False
-        """Whether D-Tale asks for a name and a password as well."""
+        """Whether D-Tale also asks for a name and a password."""
 
     def of(self, root: str, prefix: str = "") -> Flask:
-        """Return the app for a root, built once; `prefix` is what stands before the slug in it."""
+        """Return the app for a root, built once; `prefix` is the part of it before the slug."""
         signs_in = dtale("global_state").get_auth_settings()["active"]
         with self._lock:
-            if signs_in != self._signs_in:  # its pages are part of an app only if it was on before
+            if signs_in != self._signs_in:  # an app has sign-in pages only if built with it on
                 self._signs_in = signs_in
                 self._apps.clear()
             if root not in self._apps:
@@ -60,18 +60,18 @@ class Apps:
             return self._apps[root]
 
     def forget(self) -> None:
-        """Drop all of them: the roots have changed."""
+        """Drop all apps, because the roots have changed."""
         with self._lock:
             self._apps.clear()
 
     def _build(self, root: str, prefix: str) -> Flask:
-        # With no handler at all, logging prints into the notebook.
+        # Without any handler, logging would print into the notebook.
         logging.getLogger("dtale").addHandler(logging.NullHandler())
         app: Flask = dtale("app").build_app(
             url=self._base_url(), reaper_on=False, app_root=root or None
         )
         app.config["SECRET_KEY"] = self._secret_key
-        app.after_request(_let_be_asked_for_changes)  # hooks run in reverse order: after the others
+        app.after_request(_let_be_asked_for_changes)  # runs last: hooks run in reverse order
         state, query, views = dtale("global_state"), dtale("query"), dtale("views")
         hardening.harden(app, state, query, views)
         filters.quote_values(dtale("column_filters"))
@@ -99,18 +99,19 @@ class Apps:
 
 
 def _let_be_asked_for_changes(response: Response) -> Response:
-    """Spare a browser what it has: a page or data that it asks for again and that is the same.
+    """Let a browser reuse pages and data that have not changed since it last asked for them.
 
-    It has to ask each time, and another kernel's answer at the same URL never passes for this one,
-    as the ETag is that of the content. What is not asked for again, as exports, is not kept.
+    It has to ask each time. The ETag is made from the content, so another kernel's answer at the
+    same URL never passes for this one. Answers that are not asked for again, such as exports, are
+    not stored.
     """
     reads = request.method in {"GET", "HEAD"} and response.status_code == HTTPStatus.OK
     if not reads or response.is_streamed or response.mimetype not in _ASKED_FOR_AGAIN:
         response.headers.setdefault("Cache-Control", "no-store")
         return response
     response.headers["Cache-Control"] = "private, no-cache"
-    response.vary.add("*")  # going back, browsers ignore no-cache, but not this
-    response.add_etag(weak=True)  # it is compressed afterwards
+    response.vary.add("*")  # when going back, browsers ignore no-cache, but not this
+    response.add_etag(weak=True)  # weak, because the answer is compressed afterwards
     response.make_conditional(request)
     return response
 

@@ -1,7 +1,7 @@
 """What a frame keeps of the user's work in D-Tale when its cell is run again.
 
-That is what the user set and what still applies to the new values. D-Tale's own defaults (columns
-hidden from the hundredth on, a locked index) are not the user's: they follow from the new frame.
+It keeps what the user has set, as far as that still applies to the new values. D-Tale's own
+defaults (columns hidden from the hundredth on, a locked index) are derived from the new frame.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ _VISIBILITY = frozenset({"show_columns", "hide_columns"})
 _HEATMAP_OF_ONE = "heatmap-col-"
 
 _ALL = "all"
-"""What D-Tale's highlights call every column."""
+"""D-Tale's word for "every column" in highlights."""
 
 
 _WORDS = {"N": "numbers", "D": "dates", "S": "text", "B": "true and false", "TD": "durations"}
-"""What columns of D-Tale's classes hold."""
+"""What the columns of each of D-Tale's classes hold."""
 
 
 class Tools(NamedTuple):
@@ -55,21 +55,21 @@ class Tools(NamedTuple):
 
 
 class Laid(NamedTuple):
-    """A frame as D-Tale has it, and how it lay when it was loaded."""
+    """A frame as D-Tale has it, and its layout when it was loaded."""
 
     instance: Any
     layout: Layout
 
 
 def carry_over(former: Laid, fresh: Laid, options: Mapping[str, Any], tools: Tools) -> list[str]:
-    """Give `fresh` what the user has set in `former` and what still applies.
+    """Give `fresh` what the user has set in `former`, as far as it still applies.
 
     Parameters
     ----------
     former, fresh
-        The same frame before and after; the layout of `fresh` is brought up to date.
+        The same frame before and after; the layout of `fresh` is updated.
     options
-        Show options that the user gave this time; they win.
+        Show options that the user gave this time; they take precedence.
     tools
         D-Tale's modules.
 
@@ -111,7 +111,7 @@ def carry_over(former: Laid, fresh: Laid, options: Mapping[str, Any], tools: Too
 def carry_over_safely(
     former: Laid, fresh: Laid, options: Mapping[str, Any], tools: Tools
 ) -> list[str]:
-    """Do the same, or nothing: code can set anything, and no show may fail because of that."""
+    """Do the same, or nothing: code can set anything, and that must not make a show fail."""
     loaded, layout = fresh
     names = ("data", "dtypes", "settings", "context_variables")
     as_loaded = {name: getattr(loaded, name) for name in names}
@@ -138,7 +138,7 @@ class _Columns:
         return column in self._loaded
 
     def why_not(self, column: str) -> str:
-        """Say why what was set for a column does not apply to it any more; empty if it does."""
+        """Say why settings for a column no longer apply to it; empty if they do."""
         if column not in self._loaded:
             return "is gone"
         now = self._loaded[column]
@@ -148,13 +148,13 @@ class _Columns:
 
 
 def _class(dtype: str, classify: Any) -> str:
-    """Return D-Tale's class of a type; a missing value makes other numbers of whole ones."""
+    """Return D-Tale's class of a type; all numbers are one class, as gaps make integers floats."""
     found: str = classify(dtype)
     return "N" if found in {"I", "F"} else found
 
 
 def _keep_looks(kept: dict[str, Any], columns: _Columns, dropped: list[str]) -> None:
-    """Take out of `kept` formats, highlights and the like of columns to which they do not apply."""
+    """Remove formats, highlights and the like from `kept` where they no longer apply."""
     for key, word in (("columnFormats", "format"), ("rangeHighlight", "highlights")):
         if isinstance(kept.get(key), dict):
             reasons = {
@@ -181,7 +181,7 @@ def _keep_looks(kept: dict[str, Any], columns: _Columns, dropped: list[str]) -> 
 
 
 def _drop_html(kept: dict[str, Any], dropped: list[str]) -> None:
-    """Take out of `kept` the formats that D-Tale would go on to render as HTML."""
+    """Remove from `kept` the formats that D-Tale would still render as HTML."""
     formats = kept.get("columnFormats") or {}
     html = [column for column, one in formats.items() if hardening.renders_html({column: one})]
     kept["columnFormats"] = {name: one for name, one in formats.items() if name not in html}
@@ -189,7 +189,7 @@ def _drop_html(kept: dict[str, Any], dropped: list[str]) -> None:
 
 
 def _sort(loaded: Any, sort: Any, columns: _Columns, utils: Any, dropped: list[str]) -> None:
-    """Sort the data as well: the grid does so only when its sorting changes."""
+    """Sort the data, too: the grid does so only when its sorting changes."""
     pairs = [pair for pair in sort if pair[0] in columns]
     dropped += [f"sorting by {pair[0]} (it is gone)" for pair in sort if pair[0] not in columns]
     if not pairs:
@@ -213,7 +213,7 @@ def _still_locked(former: Any, before: Layout, layout: Layout) -> list[str]:
 
 
 def _note_moves(former: Any, before: Layout, layout: Layout) -> None:
-    """Find out whether the user has moved columns, other than by locking them."""
+    """Note whether the user has moved columns, other than by locking them."""
     locked = {*before.locked, *((former.settings or {}).get("locked") or ())}
     now = [name for name in former.data.columns if name in before.order and name not in locked]
     was = [name for name in before.order if name in now]
@@ -221,7 +221,7 @@ def _note_moves(former: Any, before: Layout, layout: Layout) -> None:
 
 
 def _set_visibility(former: Laid, fresh: Laid) -> None:
-    """Hide and show what the user has hidden and shown, and nothing else."""
+    """Hide and show exactly the columns that the user has hidden and shown."""
     (instance, before), (loaded, layout) = former, fresh
     wanted = {}
     for column in instance.dtypes or []:

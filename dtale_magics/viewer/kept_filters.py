@@ -25,12 +25,12 @@ class _Tools(Protocol):
 def keep(
     kept: dict[str, Any], loaded: Any, columns: _Columns, tools: _Tools, dropped: list[str]
 ) -> None:
-    """Take out of `kept` the filters that do not apply to `loaded`, and say so in `dropped`.
+    """Remove from `kept` the filters that do not apply to `loaded`, and list them in `dropped`.
 
     Parameters
     ----------
     kept
-        Settings of the frame as it was.
+        Settings of the former frame.
     loaded
         D-Tale's instance with the new values, and all its context variables.
     columns
@@ -60,7 +60,7 @@ def keep(
 def _keep_outliers(
     kept: dict[str, Any], columns: _Columns, views: Any, attempt: _Attempt, dropped: list[str]
 ) -> None:
-    """Make the filters for outliers anew: which values are outliers depends on all of them."""
+    """Renew the filters for outliers: which values are outliers depends on all values."""
     filters = {}
     for name, one in (kept.get("outlierFilters") or {}).items():
         described = columns.described.get(name, {})
@@ -87,7 +87,7 @@ def _outliers(described: Mapping[str, Any], name: str, views: Any) -> str | None
 
 
 def _keep_predefined(kept: dict[str, Any], loaded: Any, dropped: list[str]) -> None:
-    """Switch off what fails; what was defined or withdrawn meanwhile is as D-Tale has it."""
+    """Switch off predefined filters that fail; keep D-Tale's settings for new and removed ones."""
     filters = {one.name: one for one in sys.modules["dtale.predefined_filters"].get_filters()}
     chosen = {
         name: one for name, one in (kept.get("predefinedFilters") or {}).items() if name in filters
@@ -113,7 +113,7 @@ class _Attempt:
         self._query = query
 
     def why_not(self, query: str | None) -> str:
-        """Say why a filter cannot be applied; empty if it can, also if no row passes it."""
+        """Say why a filter cannot be applied; empty if it can, even if no row passes it."""
         if not query:
             return ""
         try:

@@ -1,4 +1,4 @@
-"""How D-Tale lays a frame out: the order of its columns, what is locked and hidden."""
+"""How D-Tale lays a frame out: the order of its columns, and which are locked or hidden."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 _FIRST_HIDDEN = 100
-"""D-Tale hides the columns from this one on."""
+"""D-Tale hides columns from this position on."""
 
 
 @dataclass
 class Layout:
-    """How a frame lay before the user did anything in its grid.
+    """How a frame was laid out before the user did anything in its grid.
 
     Attributes
     ----------
@@ -25,15 +25,15 @@ class Layout:
     indexes, locked
         Columns that were the index, and that were locked.
     rows
-        How many there were.
+        Number of rows.
     hidden_by_default
         Columns that D-Tale hid without being asked.
     visibility
-        Columns that the user has hidden or shown against that.
+        Columns that the user has hidden or shown, contrary to that.
     moved
         Whether the order is the user's.
     hides_empty
-        Whether the user has asked that empty columns be hidden.
+        Whether the user has asked to hide empty columns.
     """
 
     natural: tuple[str, ...]
@@ -48,7 +48,7 @@ class Layout:
 
     @classmethod
     def of(cls, loaded: Any, options: Mapping[str, Any]) -> Layout:
-        """Describe what D-Tale has just loaded with these of its options, but for ``locked``."""
+        """Describe what D-Tale has just loaded with these options (all except ``locked``)."""
         settings, columns = loaded.settings or {}, tuple(loaded.data.columns)
         hides_empty = bool(options.get("auto_hide_empty_columns"))
         hidden = {
@@ -74,7 +74,7 @@ class Layout:
 def edits(instance: Any, layout: Layout) -> int:
     """Count what was edited in a frame's grid: its values, and which columns and rows it has.
 
-    What is set and not edited (filters, sorting, the order of columns) does not count.
+    Settings (filters, sorting, the order of columns) are not edits and do not count.
     """
     entries = len(instance.history or ())
     reshaped = (
@@ -93,11 +93,11 @@ def arrange(
     loaded
         D-Tale's instance.
     layout
-        How it lies; it is brought up to date.
+        Its layout, which is updated.
     locked
-        Columns to lock instead of those that are locked.
+        Columns to lock instead of those that are locked now.
     order
-        The user's own order, which counts if the user has moved columns.
+        The user's own order, used if the user has moved columns.
     """
     names = list(loaded.data.columns)
     first = list(layout.locked if locked is None else locked)
@@ -113,7 +113,7 @@ def arrange(
 
 
 def _merged(wanted: tuple[str, ...], names: list[str]) -> list[str]:
-    """Order `names` as `wanted`; those that are new stand behind the one that they follow."""
+    """Order `names` as `wanted`; a new one goes right after its predecessor in `names`."""
     order = [name for name in wanted if name in names]
     for place, name in enumerate(names):
         if name not in order:

@@ -1,6 +1,6 @@
-"""Whether D-Tale's show options fit each other and the frame, asked before anything changes.
+"""Check that D-Tale's show options fit each other and the frame, before anything changes.
 
-D-Tale takes a column that there is not in silence, and shows a grid without columns.
+D-Tale itself silently accepts a column that does not exist, and shows a grid without columns.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ LISTED = 20
 """How many columns an error lists."""
 
 _ALL_COLUMNS = "all"
-"""What ``--range-highlights`` calls every column."""
+"""The word for "every column" in ``--range-highlights``."""
 
 _WITH_WAY = re.compile(r"(.+?)(?:\s*:\s*|\s+)(asc|desc)", re.IGNORECASE)
 _HEATMAP_OF_ONE = "heatmap-col-"
 
 
 def check(options: Mapping[str, Any], columns: Sequence[str], frame: str) -> None:
-    """Refuse options that name a column which the frame has not.
+    """Refuse options that name a column which the frame does not have.
 
     Parameters
     ----------
     options
         Those that the user gave, by D-Tale's keyword.
     columns
-        As D-Tale calls them: as text, those of the index first.
+        D-Tale's names of the columns: as text, those of the index first.
     frame
         What the user calls it.
 
@@ -61,7 +61,7 @@ def check(options: Mapping[str, Any], columns: Sequence[str], frame: str) -> Non
 
 @contextmanager
 def before_analysis(views: ModuleType, options: Mapping[str, Any], frame: str) -> Iterator[None]:
-    """Have D-Tale, in this thread, `check` a frame when it knows its columns and no more.
+    """Have D-Tale, in this thread, `check` a frame as soon as it knows the columns.
 
     Parameters
     ----------
@@ -136,7 +136,7 @@ def _no_column(option: str, column: str, columns: Sequence[str], frame: str) -> 
 
 
 def _without_quotes(option: str, text: str, columns: Sequence[str]) -> str:
-    """Return how names are typed that stand in quotes all together; nothing if they are none."""
+    """Return how to type names that were put into one pair of quotes; nothing if they are none."""
     parts = []
     for part in re.split(r"\s*,\s*", text):
         column, way = part, ""
@@ -176,4 +176,4 @@ _COLUMNS_OF: dict[str, Callable[[Any], list[str]]] = {
     "allow_cell_edits": _of_edits,
     "background_mode": _of_background,
 }
-"""Which columns the value of an option names."""
+"""Functions that return the columns that an option's value names."""

@@ -1,6 +1,6 @@
-"""The way back: D-Tale's frame as the user's own was, with its index and its column names.
+"""The way back from D-Tale's frame to one like the user's, with its index and column names.
 
-D-Tale makes columns of the index, text of column names, and takes time zones away.
+D-Tale turns the index into columns and column names into text, and drops time zones.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
 
 _SAMPLE = 1000
-"""Objects in a column that are measured; the others are taken to be like them."""
+"""Number of objects in a column that are measured; the rest are assumed to be like them."""
 
 
 @dataclass(frozen=True)
@@ -27,13 +27,13 @@ class Origin:
     is_series
         Whether it was one column without a frame.
     columns
-        Names of the columns; None where it had none, as an array.
+        Names of the columns; None if it had none, as an array.
     columns_name
-        Names of the columns' own levels.
+        Names of the levels of the columns.
     index_names
-        Names of the index.
+        Names of the levels of the index.
     zones
-        Time zones, of columns by position and of the index by ``-1``, ``-2`` ….
+        Time zones: of columns by position, of index levels by ``-1``, ``-2`` ….
     """
 
     is_series: bool = False
@@ -70,16 +70,16 @@ class Origin:
         )
 
     def restore(self, data: Any, layout: Sequence[str], indexes: Sequence[str]) -> Any:
-        """Make of `data`, as D-Tale has it, what the user would have made.
+        """Turn `data`, as D-Tale has it, into what the user would have made.
 
         Parameters
         ----------
         data
-            Rows and columns, filtered or not; it is left as it is.
+            Rows and columns, filtered or not; it is not changed.
         layout
-            D-Tale's names of the columns when it was shown, the index' first.
+            D-Tale's names of the columns when the frame was shown, those of the index first.
         indexes
-            Those of the index.
+            The names among them that are the index.
         """
         if self.columns is None:
             return data.copy()
@@ -112,7 +112,7 @@ class Origin:
 
 
 def _in_zone(column: Any, zone: Any) -> Any:
-    """Give wall times their zone again; without it where a time occurred twice, or never."""
+    """Give wall times their zone again; leave the column as it is if one is ambiguous in it."""
     try:
         return column.dt.tz_localize(zone)
     except (ValueError, TypeError):

@@ -1,9 +1,10 @@
 """Which frame is which: the place of each frame that was shown.
 
-A frame's place is its name in its cell: run again, the cell finds the frame where it left it. The
-same name once more within one run (a loop, a function that is called twice) is a place of its own,
-and so is the same name in another cell, so that what an earlier output shows stays what it was.
-Consoles and nbclient know no cells; there the name alone is the place, from one input to the next.
+A frame's place is its name in its cell: when the cell is run again, it finds the frame there. If
+the same name is shown again within one run (in a loop, say, or a function that is called twice),
+that is a place of its own. So is the same name in another cell: what an earlier output shows does
+not change. Consoles and nbclient know no cells; there the name alone is the place, from one input
+to the next.
 """
 
 from __future__ import annotations
@@ -21,12 +22,12 @@ if TYPE_CHECKING:
     from dtale_magics.viewer.patches.column_analysis import ColumnAnalysis
 
 _REMEMBERED = 500
-"""Frames that are gone and of which it is known why."""
+"""Maximum number of frames that are gone for which we remember why."""
 
 
 @dataclass
 class Place:
-    """A frame that was shown, and what is remembered of it for the next time.
+    """A frame that was shown, and what is remembered about it for the next time.
 
     Attributes
     ----------
@@ -35,23 +36,23 @@ class Place:
     cell
         The cell that showed it last.
     number
-        Of the shows of `name` in one run of the cell, the how-manieth it is.
+        Ordinal of this show among those of `name` in one run of the cell.
     label
-        What the user sees: the name, with a number where there are several of it.
+        What the user sees: the name, with a number if there are several frames of that name.
     anonymous
-        Whether the name is an expression that nothing else holds.
+        Whether the name is an expression, and no variable holds the frame.
     shown
-        Counts all shows.
+        Ordinal of its last show among all shows.
     analysis
         What D-Tale found out about its columns.
     layout
-        How it was laid out before the user did anything to it.
+        How it was laid out before the user changed anything.
     origin
         What its columns and its index were to the user.
     notes
-        What the last show could not keep.
+        What to tell the user about the last show.
     edited
-        D-Tale's instance with what was edited in the grid, until its cell was run again.
+        D-Tale's instance with the user's edits in the grid before its cell was run again.
     """
 
     name: str
@@ -89,8 +90,8 @@ class Places:
         Returns
         -------
         tuple
-            The id of the frame to replace, None for a new one, and its new place, which counts
-            from `put` on.
+            The id of the frame to replace (None for a new one), and its new place, which takes
+            effect with `put`.
         """
         same = [(key, one) for key, one in self._places.items() if one.name == name]
         number = 1 + sum(one.cell.run == cell.run for _, one in same)
@@ -100,28 +101,28 @@ class Places:
         return None, Place(name, cell, number, self._label(name))
 
     def again(self, data_id: str) -> Place:
-        """Make the place of a frame anew, for a show that no cell asks for."""
+        """Renew the place of a frame, for a show that no cell asks for."""
         return dataclasses.replace(self._places[data_id], notes=())
 
     def put(self, data_id: str, place: Place) -> None:
-        """Enter what was shown."""
+        """Record what was shown."""
         place.shown = next(self._shows)
         self._places[data_id] = place
 
     def moved(self, old: str, new: str) -> None:
-        """Keep what is known of a frame that was given another id."""
+        """Keep what is known about a frame that was given another id."""
         if old in self._places:
             self._places[new] = self._places.pop(old)
 
     def forget(self, data_id: str, why: str) -> None:
-        """Take a frame out, and remember why for those who still show it."""
+        """Remove a frame, and remember why, for panels that still show it."""
         self._places.pop(data_id, None)
         self._gone[data_id] = why
         while len(self._gone) > _REMEMBERED:
             self._gone.pop(next(iter(self._gone)))
 
     def why_gone(self, data_id: str) -> str:
-        """Say why a frame is no longer there; empty if that is not known."""
+        """Say why a frame is gone; empty if that is not known."""
         return self._gone.get(data_id, "")
 
     def keep_only(self, data_ids: Collection[str]) -> None:
@@ -130,9 +131,9 @@ class Places:
             self.forget(data_id, f"{self._places[data_id].label} was dropped.")
 
     def named(self, name: str) -> list[str]:
-        """Return the ids of the frames that a name means, the one that was shown last at the end.
+        """Return the ids of the frames that a name means, the one shown last at the end.
 
-        `name` is that of a variable, which may mean several, a label, or an id.
+        `name` is a label, an id, or the name of a variable, which may mean several frames.
         """
         plain = name.removesuffix(" (1)")
         found = [
@@ -156,10 +157,11 @@ class Places:
         return Newer(one.label, key, one.cell.number, one.shown)
 
     def left_over(self, cell: Cell) -> list[str]:
-        """Return the frames of places that the last run of their cell no longer showed.
+        """Return the frames that an earlier run of their cell showed, but its last run did not.
 
-        What the running `cell` has not shown yet may still come. Only of a name that the last run
-        did show: other frames of the cell have their variables, and may be asked for again.
+        They count only if the last run did show their name: other frames of the cell have variables
+        of their own, and may be asked for again. Frames of the running `cell` do not count, as it
+        may still show them.
         """
         last: dict[tuple[str, str], Place] = {}
         for one in self._places.values():
@@ -174,10 +176,10 @@ class Places:
         ]
 
     def surplus(self, limit: int, cell: Cell) -> list[str]:
-        """Return the frames of expressions beyond the last `limit` ones, oldest first.
+        """Return the frames of all but the last `limit` expressions, oldest first.
 
-        All that one expression showed in its cell, as in a loop, counts as one, and what the
-        running `cell` shows is never one too many.
+        All frames that one expression showed in its cell, in a loop for example, count as one.
+        Frames that the running `cell` has shown are never among the surplus.
         """
         groups: dict[tuple[str, str], list[tuple[int, str]]] = {}
         running = set()
@@ -197,7 +199,7 @@ class Places:
 
 
 PLACES = Places()
-"""Of the whole process, as D-Tale's store is: they outlive a reload of the extension."""
+"""Places of the whole process: like D-Tale's store, they outlive a reload of the extension."""
 
 
 def _apart(one: Cell, other: Cell) -> bool:

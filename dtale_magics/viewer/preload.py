@@ -1,11 +1,13 @@
-"""D-Tale's import, a piece at a time, in the kernel's main thread while no cell runs.
+"""D-Tale's import, one piece at a time, in the kernel's main thread while no cell is running.
 
-To import D-Tale takes two seconds. A thread that did it beside a cell would share Python's import
-locks and process-wide state with that cell: ``import dtale.global_state`` in the cell and
-``import dtale`` in the thread wait for each other, Python ends that by giving one of them a
-half-made module, and ``warnings.catch_warnings`` in the thread undoes what the cell sets meanwhile.
-So the kernel's event loop does it between cells. Whoever needs D-Tale before it is there imports
-the rest at once, in their own thread, as ``import dtale`` would.
+Importing D-Tale takes two seconds. A thread that did it during a cell would share Python's import
+locks and process-wide state with that cell. For example, ``import dtale.global_state`` in the cell
+and ``import dtale`` in the thread would wait for each other, until Python resolves the deadlock by
+giving one of them a half-initialised module; and ``warnings.catch_warnings`` in the thread would
+undo what the cell sets meanwhile.
+
+So the kernel's event loop does it between cells. Code that needs D-Tale earlier imports the rest at
+once, in its own thread, as ``import dtale`` would.
 """
 
 from __future__ import annotations
@@ -48,13 +50,13 @@ PIECES = (
     "xarray",
     "statsmodels.tsa.filters.bk_filter",
 )
-"""What takes long of all that D-Tale imports; a cell that comes meanwhile waits for one of them."""
+"""The slow imports among D-Tale's; a cell that is run meanwhile waits for at most one of them."""
 
 _PAUSE_SECONDS = 0.1
-"""The kernel must have been idle for so long before the next piece."""
+"""How long the kernel must have been idle before the next piece."""
 
 _LATE_SECONDS = 0.05
-"""A callback that comes so late shows that the loop was busy: a cell ran."""
+"""A callback that is at least this late shows that the loop was busy with a cell."""
 
 
 class Preload:
@@ -74,7 +76,7 @@ class Preload:
         self._timer: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
-        """Import while the kernel is idle; where no event loop runs, as in a terminal, at need."""
+        """Import while the kernel is idle; without an event loop, as in a terminal, on demand."""
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
@@ -82,7 +84,7 @@ class Preload:
         self._wait(loop)
 
     def stop(self) -> None:
-        """Import nothing more before it is needed."""
+        """Import nothing more until it is needed."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -90,7 +92,7 @@ class Preload:
     def complete(self) -> None:
         """Import what is left, in this thread, and raise what the import raises.
 
-        A failed import is tried again the next time: a package may have been installed meanwhile.
+        A failed import is retried the next time: a package may have been installed meanwhile.
         """
         self.stop()
         with self._lock:
@@ -126,17 +128,16 @@ class Preload:
 
 @contextmanager
 def _without_traces() -> Iterator[None]:
-    """Take back the warning filters and environment variables that an import sets."""
+    """Undo changes of warning filters and environment variables that an import makes."""
     with warnings.catch_warnings(), _same_environment():
         yield
 
 
 @contextmanager
 def _same_environment() -> Iterator[None]:
-    """Take back what this thread writes into the environment, as statsmodels does by way of polars.
+    """Undo what this thread writes into the environment, as statsmodels does by way of polars.
 
-    A copy that is compared afterwards would also take back what other threads write meanwhile,
-    and those are the user's.
+    Restoring a copy afterwards would also undo what other threads, the user's, write meanwhile.
     """
     environ = os.environ
     importer = threading.get_ident()

@@ -1,8 +1,8 @@
-"""A frame's rows for somebody who only looks: sorted and filtered for this one request.
+"""A frame's rows for somebody who only looks: sorted and filtered for one request.
 
-D-Tale keeps the sorting and the filters of a frame in one state that all who see it share, and its
+D-Tale keeps a frame's sorting and filters in one state that everybody who sees it shares, and its
 own menus offer far more than looking. So none of its routes is used here: each request says what
-it wants, and nothing in D-Tale changes. Filters are compared here and never evaluated.
+it wants, and nothing in D-Tale changes. Filters are applied as comparisons, never evaluated.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MAX_CELLS = 20_000
-"""Of one answer: rows are read as somebody scrolls, and not by the million."""
+"""Maximum in one answer: rows are read as somebody scrolls, not by the million."""
 
 MAX_ROWS = 200
 
 _KEPT_VIEWS = 4
 _KEPT_SECONDS = 5.0
-"""How long an order is good: a cell may have been edited in place since."""
+"""How long an order stays valid: a cell may be edited in place meanwhile."""
 
 _WAIT_SECONDS = 10.0
 _MAX_FILTER = 200
@@ -72,7 +72,7 @@ class Frame(NamedTuple):
     def of(cls, data_id: str) -> Frame | None:
         """Return a frame as it is now; None if it is gone."""
         state = sys.modules.get("dtale.global_state")
-        if state is None or not state.contains(data_id):  # D-Tale would make an empty one
+        if state is None or not state.contains(data_id):  # D-Tale would make an empty frame
             return None
         instance = state.get_data_inst(data_id)
         if instance.data is None or instance.dtypes is None:
@@ -88,7 +88,7 @@ class Frame(NamedTuple):
 
     @property
     def visible(self) -> list[Mapping[str, Any]]:
-        """The columns that its owner has not hidden: others can neither be read nor asked about."""
+        """The columns that its owner has not hidden; others can be neither read nor filtered."""
         return [one for one in self.columns if one.get("visible", True)]
 
 
@@ -99,9 +99,9 @@ class View:
     Attributes
     ----------
     sort
-        Names of columns, and whether they ascend.
+        Names of columns, and whether to sort them in ascending order.
     filters
-        Names of columns, and what was typed for them.
+        Names of columns, and what was typed to filter them.
     """
 
     sort: tuple[tuple[str, bool], ...] = ()
@@ -142,7 +142,7 @@ class Part(NamedTuple):
     total
         How many rows pass the filters.
     rows
-        Of each row its cells, as JSON has them; None for a missing value.
+        The cells of each row, as values for JSON; None for a missing value.
     """
 
     total: int
@@ -150,11 +150,11 @@ class Part(NamedTuple):
 
 
 class BusyError(Exception):
-    """Others are sorting and filtering, and it is not this reader's turn yet."""
+    """Others are still sorting and filtering, so it is not this reader's turn yet."""
 
 
 class _Order(NamedTuple):
-    """The places of the rows of a view, in order; of which data, and how long that is good."""
+    """The positions of a view's rows, in order; the data they belong to, and how long they hold."""
 
     of: weakref.ref[Any]
     until: float
@@ -169,7 +169,7 @@ class Rows:
     _orders: OrderedDict[View, _Order] = field(default_factory=OrderedDict)
 
     def part(self, frame: Frame, view: View, first: int, count: int) -> Part:
-        """Return `count` rows of a view from the `first` on.
+        """Return `count` rows of a view, beginning with row `first`.
 
         Raises
         ------
@@ -212,7 +212,7 @@ def _tuples(frame: pd.DataFrame) -> Any:
 
 
 def _ordered(data: pd.DataFrame, view: View) -> np.ndarray[Any, Any]:
-    """Return the places of the rows that pass, in order."""
+    """Return the positions of the rows that pass, in order."""
     import numpy as np
 
     places = np.arange(len(data))
@@ -228,7 +228,7 @@ def _ordered(data: pd.DataFrame, view: View) -> np.ndarray[Any, Any]:
     ascending = [up for _, up in view.sort]
     try:
         ordered = chosen.sort_values([*chosen.columns], ascending=ascending, kind="stable")
-    except TypeError:  # values that cannot be compared are put in order as they read
+    except TypeError:  # values that cannot be compared are sorted as text
         texts = chosen.astype(str)
         ordered = texts.sort_values([*texts.columns], ascending=ascending, kind="stable")
     sorted_places: np.ndarray[Any, Any] = places[np.asarray(ordered.index)]
@@ -252,7 +252,7 @@ def _passes(values: pd.Series[Any], typed: str) -> Any:
 
 
 _BEGINNING = re.compile(r"\d{4}(-\d\d(-\d\d( \d\d(:\d\d)?)?)?)?")
-"""Of a date, as ``2024-03``: all that begin so are meant."""
+"""Beginning of a date, for example ``2024-03``: it means all dates that begin like this."""
 
 
 def _of_order(values: pd.Series[Any], typed: str, read: Callable[[str], Any]) -> Any:
@@ -261,7 +261,7 @@ def _of_order(values: pd.Series[Any], typed: str, read: Callable[[str], Any]) ->
         found = (values >= read(between[1])) & (values <= read(between[2]))
         return found.fillna(value=False)
     compared = _COMPARISON.fullmatch(typed)
-    assert compared is not None  # it matches whatever is not empty
+    assert compared is not None  # it matches anything that is not empty
     operator, value = compared[1] or "=", read(compared[2])
     found = {
         "<": values.lt,
@@ -301,7 +301,7 @@ def _moment(text: str, zone: Any) -> Any:
 
 
 def _of_text(values: pd.Series[Any], typed: str) -> Any:
-    """Look for a text, whatever its case; behind ``=``, for the whole of it as it is."""
+    """Look for a text, ignoring case; after ``=``, compare the whole value exactly."""
     texts = values.astype(str)
     if typed.startswith("="):
         found = texts == typed[1:].strip()

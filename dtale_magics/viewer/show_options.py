@@ -24,11 +24,11 @@ _DOCUMENTED_THEMES = re.compile(r":param theme:.*?Options are (.*?)\(default", r
 _DOCUMENTED_MODES = re.compile(r":param background_mode:(.*?):type", re.DOTALL)
 _MODE = re.compile(r"^\s+- ([\w-]+)(?:\[[\w ]+\])?:", re.MULTILINE)
 _PART = re.compile(r"""(?:'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|[^,'"]|['"])+""")
-"""What stands between two commas; a quote that is not closed is a character like any other."""
+"""The text between two commas; a quote that is not closed is a character like any other."""
 
 WAYS = ("ASC", "DESC")
 _MAX_DECIMALS = 100
-"""JavaScript's ``toFixed`` takes no more."""
+"""The maximum that JavaScript's ``toFixed`` takes."""
 
 _HIGHLIGHTS = {"active", "equals", "greaterThan", "lessThan"}
 _EXAMPLES = {
@@ -67,8 +67,8 @@ class ShowOption:
     kind
         The first word of its documented type: ``bool``, ``int``, ``list``, ``dict``, ``str``.
     choices
-        Every value that D-Tale documents; empty where it can be anything. One that ends with a dash
-        takes a column's name behind it.
+        Every value that D-Tale documents; empty if it can be anything. A column's name follows one
+        that ends with a dash.
     """
 
     name: str
@@ -77,27 +77,27 @@ class ShowOption:
 
     @property
     def flag(self) -> str:
-        """As it is typed: ``--hide-columns``."""
+        """The option as typed: ``--hide-columns``."""
         return "--" + self.name.replace("_", "-")
 
     @property
     def is_switch(self) -> bool:
-        """Whether it stands alone (``--theme`` does not, ``--hide-shutdown`` does)."""
+        """Whether it takes no value (``--hide-shutdown`` does not, ``--theme`` does)."""
         return self.kind.startswith("bool")
 
     @property
     def is_text(self) -> bool:
-        """Whether its value is words for the reader, and names nothing that there is."""
+        """Whether its value is free text for the reader, and not the name of anything."""
         return self.kind == "str" and not self.choices
 
     @property
     def takes_columns(self) -> bool:
-        """Whether this switch can be given columns instead, which are then what it is on for."""
+        """Whether this switch can be given columns, for which alone it is then on."""
         return self.name == "allow_cell_edits"
 
     @property
     def placeholder(self) -> str:
-        """A value for example."""
+        """An example of a value."""
         return _EXAMPLES.get(self.name) or _EXAMPLES_OF_KIND.get(self.kind, "text")
 
     def is_switch_word(self, word: str) -> bool:
@@ -110,7 +110,7 @@ class ShowOption:
         Raises
         ------
         UsageError
-            When `text` is no value of the option's kind.
+            When `text` is not a value of the option's kind.
         """
         try:
             value = self._parse(text)
@@ -178,7 +178,7 @@ class ShowOptions:
 
     @classmethod
     def read(cls, defaults: Mapping[str, Any], documented_in: Iterable[Callable[..., Any]]) -> Self:
-        """Read names off D-Tale's `defaults`, kinds off the docstrings of its functions."""
+        """Read names from D-Tale's `defaults`, and kinds from the docstrings of its functions."""
         text = "\n".join(function.__doc__ or "" for function in documented_in)
         kinds = dict(_DOCUMENTED_TYPE.findall(text))
         themes, modes = _DOCUMENTED_THEMES.search(text), _DOCUMENTED_MODES.search(text)
@@ -240,7 +240,7 @@ def _pair(column: str, way: str) -> tuple[str, str]:
 
 
 def _literal(text: str) -> Any:
-    """Read what Python or JSON writes so."""
+    """Read a literal of Python or JSON."""
     try:
         return ast.literal_eval(text)
     except ValueError:  # true, false, null
@@ -248,7 +248,7 @@ def _literal(text: str) -> Any:
 
 
 def _split(text: str) -> list[str]:
-    """Split at commas that are in no quotes."""
+    """Split at commas outside quotes."""
     return [part.strip() for part in _PART.findall(text) if part.strip()]
 
 

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 STAGING = "loading"
-"""Id under which D-Tale analyses a frame before it takes its place; not a number, so that it does
-not count when D-Tale looks for the next one."""
+"""Id under which D-Tale analyses a frame before it gets its own; not a number, so that D-Tale
+ignores it when it looks for the next id."""
 
 
 class ShownFrames:
@@ -34,9 +34,9 @@ class ShownFrames:
     Parameters
     ----------
     base_url
-        Gives the local URL of this kernel's D-Tale, without a trailing slash.
+        Returns the local URL of this kernel's D-Tale, without a trailing slash.
     lock
-        Held by whoever changes them.
+        To be held while changing the frames.
     """
 
     def __init__(self, base_url: Callable[[], str | None], lock: threading.RLock) -> None:
@@ -63,7 +63,7 @@ class ShownFrames:
         return bool(dropped)
 
     def frames(self) -> tuple[FrameInfo, ...]:
-        """List what D-Tale has, also what plain ``dtale.show`` brought, oldest first."""
+        """List D-Tale's frames, including those of plain ``dtale.show``, oldest first."""
         state = _module("global_state")
         if state is None:
             return ()
@@ -76,17 +76,17 @@ class ShownFrames:
         )
 
     def find_all(self, name: str) -> tuple[FrameInfo, ...]:
-        """Find the frames that a name means, that of a variable or one from the list, or an id.
+        """Find the frames that `name` means: a variable's name, a name from the list, or an id.
 
         Returns
         -------
         tuple
-            The one that was shown last at the end.
+            The frames; the one that was shown last is at the end.
 
         Raises
         ------
         UnknownFrameError
-            Names the frames that there are.
+            Lists the frames that exist.
         """
         frames = self.frames()
         ids = self.places.named(name)
@@ -106,7 +106,7 @@ class ShownFrames:
             self._forget(data_id, "was dropped.")
 
     def why_gone(self, data_id: str) -> str:
-        """Say why there is no frame of that id any more; empty if that is not known."""
+        """Say why there is no longer a frame with that id; empty if that is not known."""
         return self.places.why_gone(data_id)
 
     def data(self, data_id: str) -> Any:
@@ -118,7 +118,7 @@ class ShownFrames:
     def head(self, data_id: str, rows: int) -> Any:
         """Return the first rows of a frame, as the user had it, without its hidden columns.
 
-        None if there is no frame of that id.
+        None if there is no frame with that id.
         """
         instance = _module("global_state").get_data_inst(data_id)
         if instance is None or instance.data is None:
@@ -128,7 +128,7 @@ class ShownFrames:
         return self._as_the_users(data.head(rows), instance, self.places.get(data_id))
 
     def edited(self, data_id: str) -> Any:
-        """Return all rows of a frame with what was edited in its grid, also if that was replaced.
+        """Return all rows of a frame with the edits made in its grid, even if that was replaced.
 
         None if nothing was edited.
         """
@@ -158,7 +158,7 @@ class ShownFrames:
         _module("global_state").cleanup(data_id)
 
     def drop_surplus(self, limit: int, cell: Cell, place: Place) -> None:
-        """Drop expressions beyond the last `limit` ones, and say so in the notes of `place`."""
+        """Drop all but the last `limit` expressions, and say so in the notes of `place`."""
         dropped = []
         for data_id in self.places.surplus(limit, cell):
             if not self.edits(data_id):
@@ -197,7 +197,7 @@ class ShownFrames:
 
 
 def items(state: Any) -> list[tuple[str, Any]]:
-    """List D-Tale's frames; a store of the user's that cannot be read has none."""
+    """List D-Tale's frames; none if the user's own store cannot be read."""
     try:
         return [(str(key), instance) for key, instance in state.items()]
     except Exception:

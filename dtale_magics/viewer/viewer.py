@@ -1,4 +1,4 @@
-"""The real D-Tale: it shows a frame, in the place where it belongs."""
+"""The real D-Tale, which shows a frame in the place where it belongs."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Viewer:
     Parameters
     ----------
     base_url
-        Gives the local URL that D-Tale's instances show, without a trailing slash.
+        Returns the local URL that D-Tale's instances show, without a trailing slash.
     assets
         D-Tale's static files.
     """
@@ -56,7 +56,7 @@ class Viewer:
 
     @property
     def loaded(self) -> bool:
-        """Whether D-Tale is imported, and not just being imported by another thread."""
+        """Whether D-Tale is imported completely; another thread may be in the middle of it."""
         spec = getattr(dtale("app", load=False), "__spec__", None)
         return spec is not None and not getattr(spec, "_initializing", False)
 
@@ -85,25 +85,25 @@ class Viewer:
         Parameters
         ----------
         frame
-            Whatever `sources` reads.
+            Anything that `sources` reads.
         name
             Variable or expression.
         options
             D-Tale's show options by keyword, only those that the user gave.
         cell
-            The cell that shows it; the frame's identity together with `name`, see `places`.
+            The cell that shows it; with `name`, it identifies the frame, see `places`.
         anonymous
-            Whether nothing but the expression `name` leads to the frame.
+            Whether the frame can only be reached by the expression `name`.
         reset
-            Whether to leave out what earlier shows of it left.
+            Whether to start afresh, without what the user did in earlier shows of it.
         kept_expressions
-            How many of the anonymous ones are kept.
+            How many anonymous frames are kept.
         progress
             See `column_analysis.followed`.
         rows, typed, lazy_rows
             See `sources.read`.
         data_id
-            Of the frame to replace, which keeps its place; by default, `name` and `cell` tell it.
+            Id of the frame to replace, which keeps its place; by default, `name` and `cell` tell.
 
         Returns
         -------
@@ -113,7 +113,7 @@ class Viewer:
         Raises
         ------
         FrameRefusedError
-            When D-Tale cannot show it. Frames that were shown before are as they were.
+            When D-Tale cannot show it. Frames that were shown before stay as they were.
         """
         state, views = dtale("global_state"), dtale("views")
         cell = cell or Cell()
@@ -150,7 +150,7 @@ class Viewer:
         return instance
 
     def show_options(self) -> ShowOptions:
-        """Read the show options of the installed D-Tale."""
+        """Read the show options that the installed D-Tale has."""
         app, views, config = dtale("app"), dtale("views"), dtale("config")
         names = {**config.build_show_options({}), hardening.ENABLE_HTML: False}
         documented = (app.show, views.startup, hardening.documented_options)
@@ -164,10 +164,10 @@ class Viewer:
         before: Place | None,
         progress: Callable[[int, int, str], None] | None,
     ) -> Any:
-        """Let D-Tale analyse a frame aside, so that a failure leaves no trace."""
+        """Have D-Tale analyse a frame under a temporary id, so that a failure leaves no trace."""
         state, views, config = dtale("global_state"), dtale("views"), dtale("config")
         name = place.name
-        # Locked columns are put in front once D-Tale has told their order in the frame.
+        # Locked columns are moved to the front later, when their order in the frame is known.
         given = {key: value for key, value in options.items() if key != "open_browser"}
         if before is not None and before.layout is not None and before.layout.hides_empty:
             given.setdefault("auto_hide_empty_columns", True)
@@ -190,7 +190,7 @@ class Viewer:
         except Exception as error:
             raise _refused(source.frame, name, error) from error
         finally:
-            with contextlib.suppress(KeyError):  # a store needs no `pop`
+            with contextlib.suppress(KeyError):  # a store need not have `pop`
                 del default_store(state).store[STAGING]
         setattr(loaded, substitutes.INSTANTS, prepared[-1].instants)
         place.notes = sources.notes(place.label, source, prepared[-1].changes)
@@ -207,9 +207,9 @@ class Viewer:
 def _carry_over(
     former: Any, before: Place | None, loaded: Any, place: Place, options: dict[str, Any] | None
 ) -> None:
-    """Give `loaded` what `former` had of the user's, and note in `place` what it could not.
+    """Give `loaded` what the user had set in `former`, and note in `place` what was lost.
 
-    Without `options`, it starts afresh; edits are told of all the same.
+    Without `options` it starts afresh, but lost edits are still reported.
     """
     if before is None:
         return
@@ -243,8 +243,8 @@ def _refused(frame: Any, name: str, error: Exception) -> FrameRefusedError:
 def _unambiguous(name: str, state: ModuleType) -> str:
     """Make a name for D-Tale whose URL form leads to this frame alone.
 
-    D-Tale drops punctuation from names in URLs, so that ``my_df`` and ``mydf`` meet, and looks a
-    name up before an id, so that ``_1`` would take the place of frame 1.
+    D-Tale drops punctuation from names in URLs, so ``my_df`` and ``mydf`` would clash. It also
+    looks up names before ids, so ``_1`` would hide frame 1.
     """
     taken = {state.convert_name_to_url_path(instance.name) for _, instance in items(state)}
     candidates = itertools.chain(

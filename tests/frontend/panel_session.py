@@ -10,7 +10,7 @@ from dtale_magics.news import Event
 from dtale_magics.outcome import Free, Outcome
 from dtale_magics.reach.reachability import Reachability
 from dtale_magics.settings import PortRange, Settings
-from dtale_magics.state import FrameInfo, Status
+from dtale_magics.state import Audience, FrameInfo, Status
 
 if TYPE_CHECKING:
     import threading
@@ -64,8 +64,8 @@ class FakeSession:
     def page_capability(self) -> str:
         return ""
 
-    def is_exposed(self) -> bool:
-        return True
+    def audience(self) -> Audience:
+        return Audience.INGRESS
 
     def tell_siblings(self) -> None:
         self.calls.append("tell")

@@ -19,7 +19,7 @@ from dtale_magics.reach import causes
 from dtale_magics.reach.finding import Finding
 from dtale_magics.reach.verdict import Row, judge
 from dtale_magics.settings import PortRange
-from dtale_magics.state import FrameInfo, PortHolder, Status
+from dtale_magics.state import Audience, FrameInfo, PortHolder, Status
 
 FRAME = FrameInfo("df", "1", 1000, 3, None)
 HOSTILE = "<img src=x onerror=alert(1)>.ipynb"
@@ -107,19 +107,41 @@ def test_words_of_clusters_are_for_those_who_have_one(found: Finding | None) -> 
     assert view.ingress is None
     said = [view.server, view.outside, view.brief, view.concern, view.warning, view.kernels]
     assert not re.search("ingress|outside|pod|cluster|40000 ", str(said))
-    exposed = describe(dataclasses.replace(alone, exposed=True))
+    exposed = describe(dataclasses.replace(alone, audience=Audience.INGRESS))
     assert "port 40000 shows nothing" in str(exposed.outside)
 
 
+def test_where_each_notebook_has_an_address_of_its_own_nobody_is_offered_the_port() -> None:
+    """On a Hub whose proxy leads to each, or with an address for each of several ports."""
+    view = describe(Facts(status(), [TRAIN, ME], audience=Audience.NOBODY))
+    assert (view.ingress, view.button) == (None, None)
+    assert view.brief == "port 40001"
+    assert not re.search("ingress|outside|40000", f"{view.server}{view.outside}{view.brief}")
+    there = describe(Facts(status(), [TRAIN, ME], audience=Audience.INGRESS))
+    assert there.outside.text.startswith("from outside: port 40000 shows train.ipynb")
+    assert there.button
+    machine = describe(Facts(status(), [TRAIN, ME]))
+    assert "outside" not in str(machine.outside)
+
+
+def test_a_button_that_could_not_do_it_is_not_there() -> None:
+    facts = Facts(status(ingress_holder=None, ingress_port=80), [ME], audience=Audience.INGRESS)
+    assert describe(facts).button
+    view = describe(dataclasses.replace(facts, permitted=False))
+    assert view.button is None
+    assert view.ingress
+    assert view.ingress.note == "where this user may not listen"
+
+
 def test_a_free_port() -> None:
-    view = describe(Facts(status(ingress_holder=None), [ME], exposed=True))
+    view = describe(Facts(status(ingress_holder=None), [ME], audience=Audience.INGRESS))
     assert view.ingress == Line("free", "Nobody has ingress port 40000")
     assert view.button == Button("take", "Use ingress port 40000")
 
 
 def test_a_stranger_is_asked_about_before_anything_happens() -> None:
     holder = PortHolder(40000, "process", "process 99 (nginx) of user root", 99, 1.0)
-    view = describe(Facts(status(ingress_holder=holder), [ME], exposed=True))
+    view = describe(Facts(status(ingress_holder=holder), [ME], audience=Audience.INGRESS))
     assert view.ingress == Line("stranger", f"Ingress port 40000 is held by {holder.label}")
     assert view.button
     assert view.button.label == "Try to take over ingress port 40000"
@@ -132,7 +154,7 @@ GIVE_BACK = Button("release", "Give back ingress port 40000 to train.ipynb")
 
 
 def test_the_port_is_ours() -> None:
-    view = describe(Facts(HOLDS, [ME], exposed=True))
+    view = describe(Facts(HOLDS, [ME], audience=Audience.INGRESS))
     assert view.server == Line("ours", "D-Tale on port 40000", note="open tabs also on 40001")
     assert view.ingress == Line("ours", "This notebook is in front at ingress port 40000", 5.0)
     assert view.button is None
@@ -140,7 +162,9 @@ def test_the_port_is_ours() -> None:
 
     view = describe(Facts(HOLDS, [ME, TRAIN]), Activity(taken_from="train.ipynb"))
     assert view.button == GIVE_BACK
-    gone = describe(Facts(HOLDS, [ME], exposed=True), Activity(taken_from="train.ipynb"))
+    gone = describe(
+        Facts(HOLDS, [ME], audience=Audience.INGRESS), Activity(taken_from="train.ipynb")
+    )
     assert gone.button is None
 
 

@@ -216,6 +216,27 @@ def test_the_documented_commands_work(capsys: pytest.CaptureFixture[str]) -> Non
             assert command.replace("delete", "apply") in commands
 
 
+def test_the_page_says_what_is_needed_and_who_has_to_restart() -> None:
+    text = (ROOT / "docs" / "kubernetes.md").read_text()
+    path = text.partition("## The ten-minute path")[2].partition("\n## ")[0]
+    needed, _, steps = path.partition("\n1. ")
+    assert "wildcard **certificate**" in needed
+    upgrade, _, after = steps.partition("helm upgrade")
+    assert upgrade
+    assert "**Stop and start** a server" in after
+
+
+def test_the_hubs_account_may_have_another_name(capsys: pytest.CaptureFixture[str]) -> None:
+    text = printed(capsys, "--rbac", "--namespace=jhub", "--service-account=own-hub")
+    _, binding = YAML(typ="safe").load_all(text)
+    assert [subject["name"] for subject in binding["subjects"]] == ["own-hub"]
+
+
+def test_a_mesh_is_told_that_the_ports_speak_http(capsys: pytest.CaptureFixture[str]) -> None:
+    service, _ = YAML(typ="safe").load_all(printed(capsys, "--host=x.org", "--user=ada"))
+    assert {port["appProtocol"] for port in service["spec"]["ports"]} == {"http"}
+
+
 @pytest.mark.parametrize(
     ("version", "own", "roles", "extra"),
     [

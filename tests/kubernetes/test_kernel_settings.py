@@ -12,11 +12,13 @@ import pytest
 
 from dtale_magics.__main__ import _is_reached, main
 from dtale_magics.errors import SettingError
-from dtale_magics.frontend.display import verdict_text
+from dtale_magics.frontend.display import ports_text, verdict_text
 from dtale_magics.reach import causes, public_urls, verdict
 from dtale_magics.reach.finding import Finding
 from dtale_magics.serving import guard
+from dtale_magics.session import Session
 from dtale_magics.settings import resolve
+from dtale_magics.state import Audience
 from dtale_magics.system import jupyter_server
 
 if TYPE_CHECKING:
@@ -224,3 +226,57 @@ def test_a_probe_without_a_browser_goes_by_the_kernels_word(
 ) -> None:
     row = {"source": source, "kernel": {"cause": cause}}
     assert _is_reached({"reachable": reachable, "rows": [row]}) is reached
+
+
+@pytest.mark.parametrize(
+    ("environ", "seen", "audience"),
+    [
+        ({}, False, Audience.MACHINE),
+        ({"DTALE_INGRESS_URL": "https://ada.example.org"}, True, Audience.INGRESS),
+        ({"DTALE_INGRESS_PORT": "PORT"}, True, Audience.INGRESS),
+        ({"JUPYTERHUB_SERVICE_PREFIX": "/user/ada/"}, None, Audience.NOBODY),
+        ({"JUPYTERHUB_SERVICE_PREFIX": "/user/ada/"}, True, Audience.NOBODY),
+        # Nobody gets here: there may be an ingress of which nobody has told the kernel.
+        ({"JUPYTERHUB_SERVICE_PREFIX": "/user/ada/"}, False, Audience.INGRESS),
+        ({"KUBERNETES_SERVICE_HOST": "10.0.0.1"}, False, Audience.INGRESS),
+        ({"DTALE_INGRESS_URL": "https://ada-{port}.example.org"}, True, Audience.NOBODY),
+        (
+            {"DTALE_INGRESS_URL": "https://ada-{port}.example.org", "DTALE_INGRESS_PORTS": "PORT"},
+            True,
+            Audience.NOBODY,
+        ),
+        (
+            {"DTALE_INGRESS_URL": "https://ada-{port}.example.org", "DTALE_INGRESS_PORTS": "7000"},
+            True,
+            Audience.INGRESS,
+        ),
+    ],
+)
+def test_the_ingress_port_is_spoken_of_where_somebody_asks_for_it(
+    *,
+    environ: dict[str, str],
+    seen: bool | None,
+    audience: Audience,
+    ports: range,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    port = str(ports[0])
+    for name, value in {"DTALE_MIN_PORT": port, **environ}.items():
+        monkeypatch.setenv(name, value.replace("PORT", port) if value == "PORT" else value)
+    session = Session()
+    session.ensure()
+    try:
+        links = session.reach.links()
+        if seen is not None:
+            cause = "ours" if seen else "no-connection"
+            found = [
+                {"base": one["base"], "port": one["port"], "cause": cause, "milliseconds": 1}
+                for one in links["ways"]
+            ]
+            said = {"round": links["round"], "origin": "https://hub.example.org", "found": found}
+            session.reach.told(json.dumps(said))
+        assert session.audience() is audience
+        text = ports_text(session.status(), session.audience())
+        assert ("ingress port" in text) is (audience is not Audience.NOBODY)
+    finally:
+        session.stop()

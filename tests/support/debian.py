@@ -16,6 +16,10 @@ PROGRAMS = {
     "haproxy": (("haproxy", "liblua5.3-0", "libopentracing-c-wrapper0", "libopentracing1"), "-v"),
     "caddy": (("caddy",), "version"),
     "kubectl": (("kubernetes-client", "kubectl"), "version --client"),
+    "nft": (
+        ("nftables", "libnftables1", "libnftnl11", "libmnl0", "libxtables12", "libjansson4"),
+        "--version",
+    ),
 }
 """The packages of each (some are called otherwise elsewhere), and a harmless call."""
 
@@ -44,7 +48,7 @@ def environment() -> dict[str, str]:
 
 
 def install() -> None:
-    """Unpack what is not there; where there is no Debian, nothing."""
+    """Unpack the programs that are missing; do nothing on systems other than Debian."""
     missing = [name for name in PROGRAMS if find(name) is None]
     if not missing or not (shutil.which("apt-get") and shutil.which("dpkg")):
         return

@@ -1,26 +1,33 @@
-"""What the panel says of the ingress port: whether it matters, who has it, what can be done."""
+"""What the panel says about the ingress port: whether it matters, who has it, what can be done."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from dtale_magics.frontend.panel.model import Activity, Button, Facts, Line
+from dtale_magics.state import Audience
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from dtale_magics.state import PortHolder, Status
+    from dtale_magics.state import PortHolder
 
 _ABOUT_IT = {"take", "release"}
 
 
 def matters(facts: Facts, activity: Activity) -> bool:
-    """Whether anybody has to know of the ingress port: one notebook alone has no use for it."""
+    """Whether anybody has to know about the ingress port.
+
+    A single notebook has no use for it, and neither have those that a Hub's proxy leads to one by
+    one.
+    """
     others = any(one["owner"] != facts.status.owner for one in facts.kernels)
     holder = facts.status.ingress_holder
     held = holder is not None and holder.kind == "notebook"
     clicked = activity.said is not None and activity.said.action in _ABOUT_IT
-    return facts.exposed or others or held or clicked
+    if facts.audience is Audience.MACHINE and (others or held):
+        return True
+    return facts.audience is Audience.INGRESS or clicked
 
 
 def line(facts: Facts) -> Line:
@@ -31,7 +38,8 @@ def line(facts: Facts) -> Line:
         since = None if holder is None else holder.since
         return Line("ours", f"This notebook is in front at {name}", since)
     if holder is None:
-        return Line("free", f"Nobody has {name}")
+        note = "" if facts.permitted else "where this user may not listen"
+        return Line("free", f"Nobody has {name}", note=note)
     if holder.kind != "notebook":
         return Line("stranger", f"{name.capitalize()} is held by {holder.label}")
     shared = status.ingress_port in status.ports
@@ -43,16 +51,18 @@ def line(facts: Facts) -> Line:
     return Line(mark, f"{holder.label} is in front at {name}", holder.since, "; ".join(notes))
 
 
-def shown(status: Status) -> Line:
-    """Say what the ingress port shows; whether the ingress itself works is not known here."""
+def shown(facts: Facts) -> Line:
+    """Say what the ingress port shows; we do not know here whether the ingress itself works."""
+    status = facts.status
+    seen = "from outside: " if facts.audience is Audience.INGRESS else ""
     port, holder = status.ingress_port, status.ingress_holder
     if port in status.ports:
-        return Line("ours", f"from outside: port {port} shows this notebook, below its links")
+        return Line("ours", f"{seen}port {port} shows this notebook, below its links")
     if holder is None:
-        return Line("free", f"from outside: port {port} shows nothing")
+        return Line("free", f"{seen}port {port} shows nothing")
     if holder.kind == "notebook":
-        return Line("held", f"from outside: port {port} shows {holder.label}, not this notebook")
-    return Line("stranger", f"from outside: port {port} does not show this notebook")
+        return Line("held", f"{seen}port {port} shows {holder.label}, not this notebook")
+    return Line("stranger", f"{seen}port {port} does not show this notebook")
 
 
 def button(facts: Facts, taken_from: str) -> Button | None:
@@ -64,6 +74,8 @@ def button(facts: Facts, taken_from: str) -> Button | None:
             return Button("release", f"Give back ingress port {port} to {taken_from}")
         return None
     if holder is None:
+        if not facts.permitted:
+            return None
         return Button("take", f"Use ingress port {port}")
     if holder.kind == "notebook":
         aside = " (not responding)" if _is_frozen(facts) else ""

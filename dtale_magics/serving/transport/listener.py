@@ -178,6 +178,16 @@ def could_bind(port: int) -> bool:
     return True
 
 
+def may_bind(port: int) -> bool:
+    """Whether this user may listen on `port`, whoever has it now."""
+    with new_socket() as sock:
+        try:
+            sock.bind((_wildcard(sock), port))
+        except OSError as error:
+            return error.errno != errno.EACCES
+    return True
+
+
 def reserve(
     ports: Iterable[int], otherwise: Callable[[int], T | None] = lambda _: None
 ) -> Listener | T:

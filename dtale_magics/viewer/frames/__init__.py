@@ -1,1 +1,1 @@
-"""Any frame, exact and at once: from whatever holds a table to what D-Tale's page gets."""
+"""Any frame, exactly and quickly: from the user's frame to what D-Tale's page gets."""

@@ -1,9 +1,9 @@
-"""Whether an object still holds what it held, as far as that is cheap to know.
+"""Whether an object still holds what it held, as far as that is cheap to find out.
 
-Frames of pandas share their memory with the snapshot: what is written into one of them goes into a
-copy (copy-on-write), so that columns whose memory is the same are the same. What a cell of a frame
-refers to, as a list in it, is not looked into. Lazy sources hold no rows, and are the same for as
-long as they are the same object.
+The snapshot of a pandas frame shares its memory. What is written into one of them goes into a copy
+(copy-on-write), so columns in the same memory are unchanged. Objects in the cells of a frame, such
+as lists, are not looked into. Lazy sources hold no rows; they are unchanged as long as they are the
+same object.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ import xxhash
 Same = Callable[[Any], bool]
 
 _MANY_PARTS = 10_000
-"""Of a list of lists, the inner ones are looked into where there are no more than that."""
+"""The inner lists of a list are looked into only if there are at most this many."""
 
 _GONE = object()
 
 _COPIED_BYTES = 2**27
-"""What is copied at most, where memory cannot be shared."""
+"""Maximum to copy where memory cannot be shared."""
 
 
 class Snapshot:
@@ -35,7 +35,7 @@ class Snapshot:
     Parameters
     ----------
     value
-        The object; it is not kept alive where Python can tell its end.
+        The object; it is not kept alive if it can be referenced weakly.
     """
 
     def __init__(self, value: Any) -> None:
@@ -43,7 +43,7 @@ class Snapshot:
         self._same = _content(value)
 
     def holds_of(self, value: Any) -> bool:
-        """Tell whether `value` is the same object, and holds the same as then."""
+        """Tell whether `value` is the same object and still holds the same."""
         if self._reference() is not value:
             return False
         try:
@@ -66,11 +66,11 @@ def _reference(value: Any) -> Callable[[], Any]:
 
 
 def _content(value: Any) -> Same:
-    """Take a snapshot, and return what compares an object with it."""
+    """Take a snapshot, and return a function that compares an object with it."""
     way = _WAYS.get(_root(value))
     try:
         return (way(value) if way else None) or _always
-    except (RecursionError, TypeError, ValueError):  # a list that holds itself
+    except (RecursionError, TypeError, ValueError):  # a list that contains itself
         return _always
 
 
@@ -173,7 +173,7 @@ def _xarray(value: Any) -> Same | None:
 
 
 def _parts(value: Any) -> Same | None:
-    """Compare lists, dictionaries and the like by what they hold, and that by what it holds."""
+    """Compare lists, dictionaries and the like by their elements, and those recursively."""
     held = _parts_of(value)
     if held is None:
         return None
@@ -215,4 +215,4 @@ _WAYS: dict[str, Callable[[Any], Same | None]] = {
     "builtins": _parts,
     "collections": _parts,
 }
-"""What takes a snapshot, by the library that the object is from."""
+"""Functions that take a snapshot, by the library that the object comes from."""

@@ -1,4 +1,4 @@
-"""Names of columns and index levels, as D-Tale needs them: text, each another one."""
+"""Names of columns and index levels, as D-Tale needs them: text, and no two alike."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Names:
     index, columns
         One for each level and each column, in their order.
     changed
-        Those that had to be made different from one another or from D-Tale's own.
+        Those that had to be changed to differ from one another or from D-Tale's own.
     """
 
     index: list[str]
@@ -62,7 +62,7 @@ def text(label: Any) -> str:
         label = "_".join(part for part in parts if part)
     try:
         name = str(label).strip()
-    except Exception:  # noqa: BLE001 (of whatever class it is)
+    except Exception:  # noqa: BLE001 (the label may be of any class)
         name = type(label).__name__
     return name.encode("utf-8", "backslashreplace").decode("utf-8")
 
@@ -74,7 +74,7 @@ def _part(part: Any, find: Any) -> str:
 
 
 class _Taken:
-    """Hands out names, and never one twice."""
+    """Hands out names, and none of them twice."""
 
     def __init__(self, wanted: Iterable[str]) -> None:
         self._wanted = set(wanted) | _RESERVED

@@ -1,4 +1,4 @@
-"""One column, in the form in which D-Tale shows its values as they are."""
+"""One column, in a form in which D-Tale shows its values as they are."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class Converted(NamedTuple):
     Attributes
     ----------
     column
-        The column itself if it can stay.
+        The new column, or the given one if it can stay.
     says
         What is different for the reader; empty if nothing is.
     instants
-        The column with its time zone, if it has lost that.
+        The column with its time zone, if `column` has lost it.
     """
 
     column: Any
@@ -37,7 +37,7 @@ class Converted(NamedTuple):
 
 
 def convert(column: Any) -> Converted:
-    """Bring a column into a form that D-Tale shows as it is; `column` stays what it was."""
+    """Bring a column into a form that D-Tale shows as it is; `column` is not changed."""
     for kind, way in (
         (pd.ArrowDtype, _arrow),
         (pd.DatetimeTZDtype, _zoned),
@@ -68,7 +68,7 @@ def convert(column: Any) -> Converted:
 
 
 def _is_known(dtype: Any) -> bool:
-    """Whether it is one of pandas' own types that D-Tale shows as they are."""
+    """Whether this is one of pandas' own types that D-Tale shows as they are."""
     is_pandas = type(dtype).__module__.partition(".")[0] == "pandas"
     types = pd.api.types
     return is_pandas and (
@@ -79,10 +79,10 @@ def _is_known(dtype: Any) -> bool:
 
 
 def _of_others(column: Any) -> Converted:
-    """Read values whose type is another library's, or none of D-Tale's, one by one."""
+    """Read, one by one, values of a type that is another library's or unknown to D-Tale."""
     values = list(column)
     held: Any = pd.array([None] * len(values), dtype=object)
-    for place, value in enumerate(values):  # at once, NumPy would look into lists
+    for place, value in enumerate(values):  # all at once, NumPy would unpack lists
         held[place] = value
     return convert(pd.Series(held, column.index))
 
@@ -107,7 +107,7 @@ def _zoned(column: Any) -> Converted:
 
 
 def _real(column: Any) -> Converted:
-    """Make NumPy's floats of nullable ones: D-Tale knows one kind of missing value there."""
+    """Turn nullable floats into NumPy's: D-Tale knows only one kind of missing float."""
     values = column.array.to_numpy(column.dtype.numpy_dtype, na_value=np.nan)
     return Converted(pd.Series(values, column.index))
 
@@ -129,13 +129,13 @@ def _intervals(column: Any) -> Converted:
 
 
 def _sparse(column: Any) -> Converted:
-    """Make a column dense, which numbers have to be for D-Tale, unless that is too large."""
+    """Make a column dense, as D-Tale needs numbers to be, unless that would be too large."""
     dense = len(column) * np.dtype(column.dtype.subtype).itemsize
     return convert(column.sparse.to_dense()) if dense <= _DENSE_BYTES else Converted(column)
 
 
 def _ordered_text(column: Any) -> Any:
-    """Write values as text that is sorted as they are."""
+    """Write values as text that sorts in the same order as they do."""
     codes, values = pd.factorize(column.array, sort=True)
     texts: Any = [text_of(one) for one in values]
     return pd.Series(
@@ -157,7 +157,7 @@ def _category(column: Any) -> Converted:
 
 
 def _dates(column: Any) -> Converted:
-    """Keep dates that Python has as well; beyond the year 9999 they are text."""
+    """Keep dates that Python also has; write those beyond the year 9999 as text."""
     values = column.to_numpy()
     if np.datetime_data(values.dtype)[0] == "ns" or np.isnat(values).all():
         return Converted(column)
@@ -173,7 +173,7 @@ def _dates(column: Any) -> Converted:
 
 def _floats(column: Any) -> Converted:
     values = column.to_numpy()
-    if values.dtype == "f2":  # pandas exports three of their digits
+    if values.dtype == "f2":  # pandas exports only three of their digits
         return Converted(column.astype("f4"))
     if values.dtype.itemsize <= np.dtype("f8").itemsize:
         return Converted(column)

@@ -1,9 +1,9 @@
-"""D-Tale's description of columns, the same values from vectorised code.
+"""D-Tale's description of columns: the same values, from vectorised code.
 
-D-Tale calls Python for each date of a column (7 µs each), looks for the smallest and greatest value
-of columns of which it uses neither, and hashes what is quicker sorted. `install` replaces the
-functions of ``dtale.views`` that do so; first shows, filter changes, edited cells and dropped rows
-all pass them.
+D-Tale calls a Python function for each date of a column (7 µs each), looks for the smallest and
+greatest value of columns for which it uses neither, and hashes where sorting is quicker. `install`
+replaces the functions of ``dtale.views`` that do so; first shows, filter changes, edited cells and
+dropped rows all go through them.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     Replace = Callable[[ModuleType, str, object], None]
 
 _NEVER_BLANK = frozenset({"date", "decimal", "time"})
-"""What ``infer_dtype`` calls objects whose text has always something in it."""
+"""Names that ``infer_dtype`` gives to objects whose text is never empty."""
 
 
 def install(views: ModuleType, replace: Replace) -> None:
-    """Let D-Tale describe columns by the functions of this module.
+    """Have D-Tale describe columns with the functions of this module.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def _apply(views: Any, original: Callable[..., Any]) -> Callable[..., Any]:
     del views
 
     def apply(values: Any, function: Any, *args: Any, **kwargs: Any) -> Any:
-        # D-Tale applies one function to dates in this module: that of their time stamps.
+        # In this module, D-Tale applies only one function to dates: the one for time stamps.
         if isinstance(values, pd.Series) and order.kind(values) == "M" and len(values):
             return timestamps.timestamps(values)
         return original(values, function, *args, **kwargs)
@@ -64,7 +64,7 @@ def _unique_count(views: Any, original: Callable[..., Any]) -> Callable[..., Any
 
 def _calc_data_ranges(views: Any, original: Callable[..., Any]) -> Callable[..., Any]:
     def calc_data_ranges(data: Any, dtypes: Any = None) -> Any:
-        # D-Tale uses ranges of numbers only, but gives up all of them where one column has none.
+        # D-Tale uses the ranges of numbers only, but gives up all of them if one column has none.
         safe = len(data) and all(
             order.kind_of(dtype) in {*"biufmM"}
             or isinstance(dtype, pd.CategoricalDtype | pd.StringDtype)
@@ -72,7 +72,7 @@ def _calc_data_ranges(views: Any, original: Callable[..., Any]) -> Callable[...,
         )
         if not safe:
             return original(data, dtypes or {})
-        # Of a filter's rows, it asks for numbers alone, and does not say what they are.
+        # For the rows of a filter, D-Tale asks about numbers only, and passes no types.
         numbers = [
             name
             for name in data.columns
@@ -90,7 +90,7 @@ def _calc_outlier_range(views: Any, original: Callable[..., Any]) -> Callable[..
     del views
 
     def calc_outlier_range(values: Any) -> Any:
-        # Floats of four bytes go another way in pandas, and are rounded differently there.
+        # In pandas, floats of four bytes take another path and are rounded differently.
         found = None if values.dtype == "float32" else order.order_of(values)
         if found is None or not found.count or found.kind == "M":
             return original(values)
@@ -129,12 +129,12 @@ def _dtype_formatter(views: Any, original: Callable[..., Any]) -> Callable[..., 
 
 
 def _python(value: Any) -> Any:
-    """Return a number of NumPy as Python's own, which can be sent."""
+    """Return a NumPy number as one of Python's, which JSON can have."""
     return value.item() if hasattr(value, "item") else value
 
 
 def _plain(found: Any) -> Any:
-    """Return a description with numbers of Python's own: four bytes cannot be sent."""
+    """Return a description with Python's own numbers: NumPy's four-byte ones cannot be sent."""
     if isinstance(found, dict):
         return {key: _plain(value) for key, value in found.items()}
     return _python(found)

@@ -1,8 +1,8 @@
 """The grid's cells as the values are: what D-Tale sends to its page, digit by digit.
 
-A browser has doubles only, so a whole number beyond them is sent as text; ``exact.js`` shows text
-in a column of numbers as it is. Dates keep nanoseconds and their zone, floats their last digits and
-their sign.
+A browser has only doubles, so a whole number that they cannot hold is sent as text; ``exact.js``
+shows text in a column of numbers as it is. Dates keep their nanoseconds and zone, floats their last
+digits and sign.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     Cell = Callable[[Any], Any]
 
 _LARGEST = 2**53 - 1
-"""Whole numbers up to that are what JavaScript calls safe integers."""
+"""Whole numbers up to this are what JavaScript calls safe integers."""
 
 _DAY_LENGTH = len("2024-01-01")
 
 
 class GridFormatter:
-    """Makes JSON of rows, as ``dtale.utils.JSONFormatter`` does.
+    """Turns rows into JSON values, as ``dtale.utils.JSONFormatter`` does.
 
     Parameters
     ----------
@@ -82,11 +82,11 @@ class GridFormatter:
 
     def _text(self, value: Any) -> str:
         text = str(value)
-        # Text that reads as a missing value does is told from one by quotes.
+        # Text that looks like a missing value is put in quotes to tell it apart.
         return f'"{text}"' if text == self._missing else text
 
     def _with_zone(self, name: str, label: Any, local: Any) -> str | None:
-        """Write a local time with its offset; None if it was edited since."""
+        """Write a local time with its offset; None if it was edited meanwhile."""
         instants = self._instants[name]
         try:
             instant = instants.iloc[label]
@@ -98,13 +98,13 @@ class GridFormatter:
 
 
 def whole_number(value: Any) -> Any:
-    """Give a whole number, as text if a browser would round it."""
+    """Return a whole number, as text if a browser would round it."""
     number = int(value)
     return number if -_LARGEST <= number <= _LARGEST else str(number)
 
 
 def real_number(value: Any) -> Any:
-    """Give a float with all its digits; JSON has no infinite ones."""
+    """Return a float with all its digits; JSON has no infinite ones."""
     number = float(value)
     if math.isinf(number):
         return "inf" if number > 0 else "-inf"
@@ -112,15 +112,15 @@ def real_number(value: Any) -> Any:
 
 
 def _short_float(value: Any) -> Any:
-    """Give a float of four bytes with the digits that it has, and no others."""
+    """Return a four-byte float with the digits that it has, and no others."""
     number = float(value)
-    # NumPy writes 123456792 as 123456790.0, as no other number of four bytes is nearer.
+    # NumPy writes 123456792 as 123456790.0, because no other four-byte float is nearer to that.
     whole = number.is_integer() and abs(number) <= _LARGEST
     return number if whole else real_number(str(np.float32(value)))
 
 
 def moment(value: Any, *, whole: bool = False) -> str:
-    """Write a date as D-Tale does: time and fraction where there are some, or if `whole` is set."""
+    """Write a date as D-Tale does: with time and fraction if it has them, or if `whole` is set."""
     stamp = value if isinstance(value, pd.Timestamp) else pd.Timestamp(value)
     day = f"{stamp.year:04d}-{stamp.month:02d}-{stamp.day:02d}"
     text = f"{day} {stamp.hour:02d}:{stamp.minute:02d}:{stamp.second:02d}"
@@ -132,16 +132,16 @@ def moment(value: Any, *, whole: bool = False) -> str:
 
 
 def written(data: Any, instants: Mapping[str, Any], *, as_text: bool) -> Any:
-    """Give the values that are saved or copied: with their zones, and with all of their digits.
+    """Return values for saving or copying, with their zones and all of their digits.
 
     Parameters
     ----------
     data
-        A ``pandas.DataFrame``, which stays as it is.
+        A ``pandas.DataFrame``, which is not changed.
     instants
-        As for `GridFormatter`; a column that was edited since has its local times.
+        As for `GridFormatter`; a column that was edited meanwhile has local times.
     as_text
-        Whether pandas is to write text; floats of four bytes become longer ones for that.
+        Whether pandas will write text; then four-byte floats are made longer.
     """
     changed = {}
     for name in data.columns:
@@ -161,13 +161,13 @@ def written(data: Any, instants: Mapping[str, Any], *, as_text: bool) -> Any:
 
 
 def _offset(instant: Any) -> str:
-    """Write how far a zone is from UTC; before there were zones, that had seconds."""
+    """Write a zone's offset from UTC; before there were time zones, it had seconds."""
     clock: str = instant.isoformat()[_DAY_LENGTH:]
     return clock[max(clock.rfind("+"), clock.rfind("-")) :]
 
 
 def local_time(text: str, instants: Any) -> str:
-    """Read a time with an offset that was typed into a cell, as the local time of its column."""
+    """Turn a time with an offset, typed into a cell, into the local time of its column."""
     try:
         stamp = pd.Timestamp(text)
     except ValueError:

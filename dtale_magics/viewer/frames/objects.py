@@ -1,4 +1,4 @@
-"""A column of Python's objects: which type they have in common."""
+"""A column of Python objects: which type they have in common."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def typed(column: Any) -> Any:
     Returns
     -------
     pandas.Series or None
-        The column with that type; itself where objects are what D-Tale shows as they are, and None
-        where text is what remains.
+        The column with that type; the column itself if D-Tale shows its objects as they are; None
+        if they can only be shown as text.
     """
     kind = pd.api.types.infer_dtype(column, skipna=True)
     ways: dict[str, Callable[[Any], Any]] = {
@@ -50,7 +50,7 @@ def typed(column: Any) -> Any:
         return None
     try:
         found = ways[kind](column)
-    except Exception:  # noqa: BLE001 (of several frequencies, say: pandas has many reasons)
+    except Exception:  # noqa: BLE001 (pandas has many reasons, such as several frequencies)
         return None
     if found is None or found is column:
         return found
@@ -63,22 +63,22 @@ def _itself(column: Any) -> Any:
 
 def _strings(column: Any) -> Any:
     values = column.to_numpy()
-    # Half of a surrogate pair is what nothing can be sent with.
+    # Text with half of a surrogate pair cannot be sent.
     "".join(str.__str__(one) for one in values[~gaps(column)]).encode()
     if all(type(one) is str or not isinstance(one, str) for one in values):
         return column
-    # Members of an enumeration, say, whose text is another one in each place.
+    # Members of an enumeration, for example, whose text differs from place to place.
     return _objects([str.__str__(one) if isinstance(one, str) else one for one in values])
 
 
 def _days(column: Any) -> Any:
-    """Keep days, unless there are moments among them, which cannot be compared to days."""
+    """Keep days, unless there are moments among them, which cannot be compared with days."""
     values = column[~gaps(column)]
     return None if any(isinstance(one, dt.datetime) for one in values) else column
 
 
 def _times(column: Any) -> Any:
-    """Keep times, unless some have a zone and some have not, which cannot be compared either."""
+    """Keep times, unless only some have a zone: those cannot be compared with the others."""
     zoned = {one.tzinfo is not None for one in column[~gaps(column)]}
     return None if len(zoned) > 1 else column
 
@@ -108,19 +108,19 @@ def _whole_numbers(column: Any) -> Any:
 
 
 def _real_numbers(column: Any) -> Any:
-    """Make floats of objects, unless that would round one of them."""
+    """Turn objects into floats, unless that would round one of them."""
     missing = gaps(column)
     values = np.full(len(column), np.nan)
     values[~missing] = [float(one) for one in column[~missing]]
     same = all(
-        one == float(number)  # to one of NumPy's, Python's whole numbers would be rounded
+        one == float(number)  # compared with a NumPy float, Python's whole numbers get rounded
         for one, number in zip(column[~missing], values[~missing], strict=True)
     )
     return values if same else None
 
 
 def _decimals(column: Any) -> Any:
-    """Keep decimals, which are exact and sorted as numbers, unless one cannot be compared."""
+    """Keep decimals, which are exact and sort as numbers, unless one cannot be compared."""
     missing = gaps(column)
     values = column[~missing]
     if all(isinstance(one, decimal.Decimal) and not one.is_nan() for one in values):
@@ -129,7 +129,7 @@ def _decimals(column: Any) -> Any:
 
 
 def _moments(column: Any) -> Any:
-    """Make dates of objects; of several zones they are text, each with its own."""
+    """Turn objects into dates; if they are of several zones, into text, each with its own."""
     missing = gaps(column)
     values = list(column[~missing])
     zones = {str(getattr(one, "tzinfo", None)) for one in values}

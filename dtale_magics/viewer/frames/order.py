@@ -1,4 +1,4 @@
-"""A column in order, and what D-Tale asks of it: quantiles, and how many values differ."""
+"""A column in order, and what D-Tale asks about it: quantiles, and the number of unique values."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 
 _MANY = 10_000
-"""Below that, hashing is as quick as sorting."""
+"""Below this, hashing is as quick as sorting."""
 
 _SPREAD = 4
-"""Whole numbers are counted one by one if their range is at most this many times their number."""
+"""Integers are counted value by value if their range is at most this many times their number."""
 
 _HALF = 0.5
 _HALF_WORD = 4
 
 
 class _Last(threading.local):
-    """The column that this thread described last: D-Tale asks twice of each."""
+    """The column that this thread described last: D-Tale asks about each one twice."""
 
     values: Any = None
     order: Order | None = None
@@ -31,16 +31,16 @@ last = _Last()
 
 
 class Order:
-    """What is known of a column's values once they are in order.
+    """What is known about a column's values once they are in order.
 
     Attributes
     ----------
     kind
-        Of their NumPy type.
+        Kind of their NumPy type.
     count
         How many there are, without the missing ones.
     unique
-        How many different ones.
+        How many different ones there are.
     """
 
     def __init__(self, values: Any) -> None:
@@ -65,7 +65,7 @@ class Order:
         self._sorted = ordered
 
     def _is_narrow(self, values: Any) -> bool:
-        """Whether whole numbers lie so close together that each can be counted."""
+        """Whether whole numbers lie close enough together to count each value."""
         smallest, greatest = int(values.min()), int(values.max())
         self._first = smallest
         return (
@@ -90,7 +90,7 @@ class Order:
 
 
 def order_of(values: Any) -> Order | None:
-    """Put a column in order; None where that is not quicker than what D-Tale does."""
+    """Put a column in order; None if that is not quicker than what D-Tale does."""
     if len(values) <= _MANY or kind(values) not in {*"iufM"} or values.dtype.itemsize < _HALF_WORD:
         return None
     if last.values is not values:

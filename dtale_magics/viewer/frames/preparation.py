@@ -1,7 +1,7 @@
-"""Frames that D-Tale refuses or spoils, made so that it shows them as they are.
+"""Prepare frames that D-Tale would refuse or spoil, so that it shows them as they are.
 
-It is done on a frame of our own that has the user's columns in it: only those that change take
-memory, and the user's frame is as it was.
+This is done on a frame of our own that shares the user's columns: only columns that change take
+memory, and the user's frame stays as it was.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import pandas as pd
 from dtale_magics.viewer.frames import column_names, columns
 
 _NAMED = 3
-"""Maximum number of columns that a sentence about several names."""
+"""Maximum number of columns that one sentence names."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,13 +24,13 @@ class Prepared:
     Attributes
     ----------
     frame
-        The index is part of its columns, at the front.
+        The frame, with the index among its columns, at the front.
     index
         Names of the columns that were the index.
     changes
-        What is shown in another form than it has, in a few words; empty if nothing is.
+        What is shown in another form than the user's, in a few words; empty if nothing is.
     instants
-        Columns with a time zone by name, of which D-Tale has the local time alone.
+        Columns with a time zone, by name; D-Tale has only their local time.
     """
 
     frame: Any
@@ -40,7 +40,7 @@ class Prepared:
 
 
 def prepare(frame: Any, *, drop_index: bool = False) -> Prepared:
-    """Make a frame of our own of `frame`, which stays as it is.
+    """Make a frame of our own from `frame`, which is not changed.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ def prepare(frame: Any, *, drop_index: bool = False) -> Prepared:
             changes.note(converted.says, [name])
         if converted.instants is not None:
             instants[name] = converted.instants
-        # None for a column that is as it was.
+        # None stands for a column that is unchanged.
         made.append(None if converted.column is column and not level else converted.column)
     ours = _assemble(frame, made, len(parts), index)
     ours.columns = pd.Index(all_names, dtype=object)
@@ -73,7 +73,7 @@ def prepare(frame: Any, *, drop_index: bool = False) -> Prepared:
 
 
 def is_shown(index: Any) -> bool:
-    """Whether an index is more than the number of the row."""
+    """Whether an index is more than just row numbers."""
     named = any(name is not None for name in index.names)
     return named or not index.equals(pd.RangeIndex(len(index)))
 
@@ -91,7 +91,7 @@ def _assemble(frame: Any, made: list[Any], levels: int, index: Any) -> Any:
 
 
 class _Changes:
-    """What was changed, gathered by what is said of it."""
+    """What was changed, grouped by what to say about it."""
 
     def __init__(self) -> None:
         self._columns: dict[str, list[str]] = {}

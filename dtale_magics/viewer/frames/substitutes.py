@@ -1,7 +1,7 @@
-"""What D-Tale's own functions are replaced by, as long as the extension is loaded.
+"""Replacements for functions of D-Tale's while the extension is loaded.
 
-Each does what D-Tale's does, for more frames (`preparation`), more exactly (`exact`) or faster
-(`description`). They are installed as part of the import of ``dtale.app``.
+Each does what D-Tale's function does, for more frames (`preparation`), more exactly (`exact`) or
+faster (`description`). They are installed as part of the import of ``dtale.app``.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
     Replace = Callable[[ModuleType, str, object], None]
 
 INSTANTS = "_dtale_magics_instants"
-"""Attribute of D-Tale's instance: its columns with a time zone, by name."""
+"""Attribute of D-Tale's instance that has its columns with a time zone, by name."""
 
 
 _WRITTEN = frozenset({"dtale.data_export", "dtale.build_column_text", "dtale.build_row_text"})
-"""What of D-Tale writes values into files and into the clipboard."""
+"""D-Tale's functions that write values into files and into the clipboard."""
 
 
 class _Here(threading.local):
-    """What is prepared in this thread for whoever wants to know of it."""
+    """Collects what is prepared in this thread."""
 
     prepared: list[preparation.Prepared] | None = None
 
@@ -41,7 +41,7 @@ _here = _Here()
 
 @contextmanager
 def noted() -> Iterator[list[preparation.Prepared]]:
-    """Collect how the frames were prepared that D-Tale loads in this thread meanwhile."""
+    """Collect how frames are prepared that D-Tale loads in this thread inside the ``with``."""
     found: list[preparation.Prepared] = []
     _here.prepared = found
     try:
@@ -69,7 +69,7 @@ def install(views: ModuleType, state: ModuleType, replace: Replace) -> None:
 
 
 def _classify_unsigned_numbers(replace: Replace) -> None:
-    """Have D-Tale's modules take unsigned whole numbers for numbers, as its page does."""
+    """Have D-Tale's modules treat unsigned integers as numbers, as its page does."""
     original = sys.modules["dtale.utils"].classify_type
 
     def classify_type(name: str | None) -> str:
@@ -108,7 +108,7 @@ def _grid_formatter(views: Any, state: Any) -> Callable[..., Any]:
         overrides: Any = None,
         as_string: bool = False,  # noqa: FBT001, FBT002 (D-Tale's signature)
     ) -> Any:
-        # D-Tale's descriptions of a frame have this; what it makes for other tables has not.
+        # D-Tale's descriptions of a frame have this; those that it makes for other tables do not.
         is_frame = col_types and all("unique_ct" in column for column in col_types)
         if not is_frame or overrides or as_string:
             return original(col_types, nan_display, overrides, as_string)
@@ -143,7 +143,7 @@ def _run_query(views: Any, state: Any) -> Callable[..., Any]:
 
 
 def _instants_of_request(state: Any) -> Mapping[str, Any]:
-    """Return the columns with a time zone of the frame that is asked for."""
+    """Return the columns with a time zone of the requested frame."""
     data_id = (request.view_args or {}).get("data_id") if has_request_context() else None
     if data_id is None or not state.contains(data_id):
         return {}

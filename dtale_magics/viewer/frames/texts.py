@@ -38,6 +38,6 @@ def text_of(value: Any) -> str:
         if isinstance(value, dt.datetime):
             value = value.isoformat(" ")
         text = str(value)
-    except Exception as error:  # noqa: BLE001 (of whatever class it is)
+    except Exception as error:  # noqa: BLE001 (the value may be of any class)
         text = f"<{type(value).__name__}: its text is a {type(error).__name__}>"
     return text.encode("utf-8", "backslashreplace").decode("utf-8")

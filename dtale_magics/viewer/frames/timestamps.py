@@ -14,21 +14,21 @@ import pandas as pd
 _DAY = 86_400
 _NOON = 43_200
 _YEAR_1, _YEAR_9999 = -719_162, 2_932_896
-"""First and last day that Python's dates have, counted from 1970-01-01."""
+"""First and last day of Python's dates, counted from 1970-01-01."""
 
 _DENSE_DAYS = 100_000
-"""A range with more days than that is looked at where there are dates alone."""
+"""If a range has more days than this, offsets are looked up only for days that have dates."""
 
 _UNITS = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 
 
 def timestamps(dates: Any) -> Any:
-    """Return what D-Tale's ``json_timestamp`` gives for each of a column of naive dates.
+    """Return what D-Tale's ``json_timestamp`` gives for each date of a column of naive dates.
 
-    That is milliseconds since 1970 of the local time that they name. A local time that occurs twice
-    is taken as the first, one that is left out as if the clock had not been changed yet. (glibc's
-    ``mktime``, which D-Tale calls, goes there by what it was asked the time before.) NaN where
-    there is no date, or none that Python has.
+    These are milliseconds since 1970, with each date taken as local time. A local time that occurs
+    twice is taken as the first; one that is skipped, as if the clock had not been changed yet. (In
+    these cases glibc's ``mktime``, which D-Tale calls, depends on what it was asked before.) NaN
+    where there is no date, or one that Python does not have.
     """
     values = dates.to_numpy()
     ticks = _UNITS[np.datetime_data(values.dtype)[0]]
@@ -60,7 +60,7 @@ def timestamps(dates: Any) -> Any:
 
 
 def _offsets(seconds: Any, days: Any, outside: Any) -> Any:
-    """Return what to add to local times, in seconds since 1970, to get those of UTC."""
+    """Return what to add to local times, in seconds since 1970, to get UTC."""
     first, last = int(days.min()), int(days.max())
     if last - first > _DENSE_DAYS or outside.any():
         known, place = np.unique(days, return_inverse=True)
@@ -72,7 +72,7 @@ def _offsets(seconds: Any, days: Any, outside: Any) -> Any:
     before, at, after = (noon[np.searchsorted(wanted, known + step)] for step in (-1, 0, 1))
     steady = (before == at) & (at == after)
     offsets = at[place]
-    if not steady.all():  # the clock is changed on those days, or beside them
+    if not steady.all():  # the clock is changed on some of these days or their neighbours
         odd = np.flatnonzero(~steady[place] & ~outside)
         if len(odd):
             times, inverse = np.unique(seconds[odd], return_inverse=True)
@@ -90,7 +90,7 @@ def _offsets(seconds: Any, days: Any, outside: Any) -> Any:
 
 
 def _noon_offset(day: int) -> int:
-    """Return the offset at noon of a day, when no clock is changed."""
+    """Return a day's offset at noon, when clocks are never changed."""
     if not _YEAR_1 <= day <= _YEAR_9999:
         return 0
     noon = day * _DAY + _NOON

@@ -1,1 +1,1 @@
-"""What is changed about D-Tale while the extension is loaded, and put back afterwards."""
+"""What is changed in D-Tale while the extension is loaded, and put back afterwards."""

@@ -1,8 +1,8 @@
-"""D-Tale's analysis of a frame's columns, kept for the next time that the frame is shown.
+"""D-Tale's analysis of a frame's columns, kept for the next time the frame is shown.
 
-D-Tale computes quantiles, skew and the like of every column at each show: 70 ms for a million
-numbers, five seconds for as many dates. A column whose values are the same as last time gets the
-same result again.
+At each show D-Tale computes quantiles, skew and the like for every column: 70 ms for a million
+numbers, five seconds for as many dates. A column whose values have not changed since the last show
+gets the same result again.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 _MANY_VALUES = 100_000
-"""Of a frame with fewer, all columns are analysed in some 10 ms."""
+"""In a frame with fewer values, all columns are analysed in some 10 ms."""
 
 _BYTES_ARE_VALUES = frozenset("biufmM")
 """Kinds of NumPy types whose arrays hold the values themselves, not references to them."""
@@ -43,11 +43,11 @@ class ColumnAnalysis:
     Attributes
     ----------
     columns
-        D-Tale's description of a column, by its fingerprint, and what else it depends on.
+        D-Tale's description of a column, by its fingerprint and whatever else it depends on.
     ranges
         D-Tale's smallest and greatest values of the columns, by name.
     fingerprints
-        Of the columns, by name; None for those whose values cannot be compared cheaply.
+        Fingerprints of the columns, by name; None for those that are not cheap to compare.
     """
 
     columns: dict[tuple[_Fingerprint, str], dict[str, Any]] = field(default_factory=dict)
@@ -57,14 +57,14 @@ class ColumnAnalysis:
 
 @contextmanager
 def spared(views: ModuleType, former: ColumnAnalysis | None) -> Iterator[ColumnAnalysis]:
-    """Have D-Tale analyse, in this thread, only columns that are not in `former`.
+    """Have D-Tale analyse, in this thread, only the columns that are not in `former`.
 
     Parameters
     ----------
     views
         ``dtale.views``.
     former
-        Of the same frame when it was last shown.
+        The analysis of the same frame when it was last shown.
 
     Yields
     ------
@@ -75,7 +75,7 @@ def spared(views: ModuleType, former: ColumnAnalysis | None) -> Iterator[ColumnA
     here, analyse = threading.get_ident(), views.build_dtypes_state
 
     def build(data: Any, prev_state: Any = None, ranges: Any = None) -> Any:
-        # Requests of other frames' pages come meanwhile, in threads of their own.
+        # Meanwhile, requests from other frames' pages run in threads of their own.
         elsewhere = threading.get_ident() != here
         if elsewhere or prev_state or ranges or data.size < _MANY_VALUES:
             return analyse(data, prev_state, ranges)
@@ -97,8 +97,8 @@ def followed(views: ModuleType, progress: Callable[[int, int, str], None] | None
     views
         ``dtale.views``.
     progress
-        Given the column's number, how many there are, and its name; what it raises ends the
-        analysis.
+        Gets the column's number, the number of columns, and the column's name; an exception that
+        it raises ends the analysis.
     """
     here, make_formatter = threading.get_ident(), views.dtype_formatter
 
@@ -127,15 +127,15 @@ def _build(
     known: ColumnAnalysis,
     result: ColumnAnalysis,
 ) -> list[dict[str, Any]]:
-    """Describe the columns of `data` as D-Tale does, from `known` where that is the same."""
+    """Describe the columns of `data` as D-Tale does, reusing `known` for unchanged ones."""
     fingerprints = {name: _fingerprint(column) for name, column in data.items()}
     if None not in fingerprints.values() and fingerprints == known.fingerprints:
         ranges = known.ranges
     else:
         ranges = views.calc_data_ranges(data, views.get_dtypes(data))
-    if not ranges:  # D-Tale looks for them once more then, and has to see all columns for that
+    if not ranges:  # then D-Tale looks for them once more, and has to see all columns for that
         return list(analyse(data))
-    # D-Tale takes some columns for coordinates by their name, and dates as local time.
+    # D-Tale takes some columns for coordinates because of their name, and dates for local time.
     keys = {
         name: (fingerprint, repr((name, ranges.get(name), time.tzname, time.timezone)))
         for name, fingerprint in fingerprints.items()
@@ -148,21 +148,21 @@ def _build(
     }
     fresh = [name for name in data.columns if name not in described]
     if fresh:
-        # To select columns copies them, so the frame itself is used where all of them are fresh.
+        # Selecting columns copies them, so the frame itself is used if all of them are fresh.
         found = analyse(data[fresh] if described else data, ranges=ranges)
         described.update((column["name"], column) for column in found)
     for index, name in enumerate(data.columns):
         described[name].update(name=name, index=index)
-    # D-Tale goes on to change what it gets.
+    # Copies are kept because D-Tale goes on to change what it gets.
     result.columns = {key: copy.deepcopy(described[name]) for name, key in keys.items()}
     result.ranges, result.fingerprints = ranges, fingerprints
     return [described[name] for name in data.columns]
 
 
 def _fingerprint(column: Any) -> _Fingerprint | None:
-    """Digest the values of a column; None if that is not much cheaper than what D-Tale does.
+    """Digest the values of a column; None if that is not much cheaper than D-Tale's analysis.
 
-    Text is a reference for each value, and D-Tale's analysis of it is quick.
+    A column of text holds references, and D-Tale's analysis of it is quick.
     """
     if isinstance(column.dtype, pd.DatetimeTZDtype):
         values = column.array.view("i8")

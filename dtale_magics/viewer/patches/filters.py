@@ -1,11 +1,11 @@
-"""Which filters D-Tale may run for a browser: those that compute with columns, and no code.
+"""Which filters D-Tale may run for a browser: those that compute with columns, but no code.
 
 D-Tale hands filters to ``DataFrame.query``, whose Python engine calls any method of a column. Its
-own checks look for words that are known to be bad, while filters as free text reach it by several
-ways (settings, outlier filters, the query field of a chart). Here, at the one place that all of
-them pass, a filter is read as pandas itself reads it, by pandas's own functions, and every node of
-the tree must be one that cannot do anything: what the filter's values hold does not matter. The
-user can allow custom filters; then nothing is asked.
+own checks look for words that are known to be bad, and free text reaches them on several ways
+(settings, outlier filters, the query field of a chart). Here, at the one place that all filters
+pass, pandas's own functions parse the filter as pandas will, and every node of the tree must be of
+a harmless kind; the values in it may be anything. If the user allows custom filters, none of this
+is checked.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _NODES = (
     ast.Module, ast.Expr, ast.Load, ast.Constant, ast.Tuple, ast.List,
     ast.BoolOp, ast.boolop, ast.UnaryOp, ast.unaryop, ast.Compare, ast.cmpop, ast.operator,
 )  # fmt: skip
-"""What is harmless whatever is in it; names, attributes, calls and operations are looked at."""
+"""Nodes that are always harmless; names, attributes, calls and operations are checked further."""
 
 _COMPARISONS = "eq ne lt le gt ge between isin isnull notnull isna notna duplicated any all"
 _ARITHMETIC = (
@@ -54,7 +54,7 @@ _DATES = (
     "is_year_end is_leap_year days seconds microseconds total_seconds"
 )
 _ATTRIBUTES = frozenset(f"{_COMPARISONS} {_ARITHMETIC} {_REDUCTIONS} {_TEXT} {_DATES}".split())
-"""What may be asked of a column. None of it has an effect, or takes a function."""
+"""Allowed attributes of a column. None has a side effect or takes a function."""
 
 _WORDS = (
     "na case regex flags pat inclusive left right decimals ddof skipna q lower upper periods "
@@ -62,7 +62,7 @@ _WORDS = (
     "ascending method numeric_only min_count interpolation"
 )
 _KEYWORDS = frozenset(_WORDS.split())
-"""Not ``inplace`` and ``out``, which write."""
+"""Allowed keywords; ``inplace`` and ``out`` are missing because they write."""
 
 _MATHS = (
     "abs sin cos tan arcsin arccos arctan arctan2 sinh cosh tanh exp expm1 log log10 log1p sqrt "
@@ -86,7 +86,7 @@ def is_plain(query: str, variables: Collection[str] = ()) -> bool:
     try:
         tree = ast.parse(_as_pandas_reads(query))
         return len(tree.body) == 1 and all(_is_harmless(node, variables) for node in ast.walk(tree))
-    except Exception:  # noqa: BLE001 (of whatever kind: pandas would fail on it as well)
+    except Exception:  # noqa: BLE001 (of any kind: pandas would fail on it as well)
         return False
 
 
@@ -107,7 +107,7 @@ def _is_harmless(node: ast.AST, variables: Collection[str]) -> bool:
         case ast.Name(id=name):
             return not _is_local(name) or name.removeprefix(_local_tag()) in variables
         case ast.Attribute(value=value, attr=attribute):
-            # What the notebook has set may have methods of these names that do something else.
+            # A variable of the notebook may have methods of these names that do something else.
             return attribute in _ATTRIBUTES and not _holds_local(value)
         case ast.Call(func=ast.Name(id=name)):
             return name in _FUNCTIONS
@@ -143,7 +143,7 @@ def _is_power(node: ast.AST) -> bool:
 
 
 def _is_small(node: ast.AST) -> bool:
-    """Whether this is an exponent with which numbers do not grow out of all bounds."""
+    """Whether this is an exponent small enough to keep numbers within bounds."""
     if isinstance(node, ast.UnaryOp):
         node = node.operand
     value = node.value if isinstance(node, ast.Constant) else None
@@ -159,7 +159,7 @@ def _is_text(node: ast.AST) -> bool:
 
 
 class Notebook:
-    """Filters that the notebook itself gives to D-Tale's pages, and which are not restricted."""
+    """Filters that the notebook itself gives to D-Tale's pages; they are not restricted."""
 
     def __init__(self) -> None:
         self._given: dict[str, None] = {}
@@ -168,7 +168,7 @@ class Notebook:
         return query in self._given
 
     def follow(self, views: ModuleType) -> None:
-        """Note what is given to ``notebook_charts``, which asks by a page; may be called again."""
+        """Note the filters given to ``notebook_charts``, which requests a page; may be repeated."""
         original = views.DtaleData.notebook_charts
         original = getattr(original, "_dtale_magics_original", original)
 
@@ -188,10 +188,10 @@ class Notebook:
 
 
 class _Text(str):
-    """Text of a filter's value, which every reader of its literal takes for the same.
+    """Text of a filter's value, whose literal every parser reads as the same text.
 
-    After a quoted text that ends with a backslash, pandas takes the next backtick for a column's
-    (3.1), and finds other rows without a word.
+    Without it, pandas 3.1 takes the first backtick after a quoted text that ends with a backslash
+    for the start of a column's name, and silently finds other rows.
     """
 
     __slots__ = ()
@@ -205,7 +205,7 @@ class _Text(str):
 
 
 def quote_values(column_filters: ModuleType) -> None:
-    """Have D-Tale's menus quote the texts that are looked for so; may be called again.
+    """Have D-Tale's menus quote the texts they look for as `_Text` does; may be repeated.
 
     Parameters
     ----------
@@ -243,7 +243,7 @@ def install(
     variables: Callable[[], Collection[str]],
     given: Notebook,
 ) -> None:
-    """Have D-Tale refuse every other filter of a request; may be called again.
+    """Have D-Tale refuse any filter of a request that is not plain; may be repeated.
 
     Parameters
     ----------
@@ -252,9 +252,9 @@ def install(
     allowed
         Whether the user has allowed custom filters.
     variables
-        Gives the names of the context variables that the notebook has set.
+        Returns the names of the context variables that the notebook has set.
     given
-        Filters of the notebook's own.
+        The notebook's own filters.
     """
     original = query_module.validate_query_safety
     if getattr(original, "_dtale_magics", False):
@@ -275,10 +275,10 @@ def install(
 
 
 def brings_new(updates: dict[str, Any], current: dict[str, Any]) -> bool:
-    """Whether a browser's change of a frame's settings brings what only the user may bring.
+    """Whether a browser's update of a frame's settings adds what only the user may add.
 
-    D-Tale's page drops filters by sending those that stay; a filter that D-Tale has not made, and
-    a switch ``enable_...``, are somebody else's.
+    D-Tale's page drops a filter by sending those that stay. So a filter that the frame does not
+    have yet, or a switch ``enable_...``, does not come from that page.
     """
     if any(key.startswith("enable_") for key in updates):
         return True

@@ -1,4 +1,4 @@
-"""What is changed about D-Tale's app before it is served: no tracebacks, no code, no ghosts."""
+"""Changes to D-Tale's app before it is served: no tracebacks, no foreign code, no ghost frames."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 OLDEST = (3, 22)
-"""The last release that closed a hole: filters that run code without custom filters."""
+"""The release that closed the last known hole: filters that ran code without custom filters."""
 
 MAX_BODY = 256 * 2**20
-"""Of a request, for those who have the link; an upload of 63 MB is known to work."""
+"""Maximum body of a request, for those who have the link; an upload of 63 MB is known to work."""
 
 _GIVEN = filters.Notebook()
 
@@ -53,18 +53,18 @@ def check_version() -> None:
 
 
 def harden(app: Flask, state: ModuleType, query: ModuleType, views: ModuleType) -> None:
-    """Change one of D-Tale's apps.
+    """Harden one of D-Tale's apps.
 
     Parameters
     ----------
     app
-        As D-Tale built it.
+        The app, as D-Tale built it.
     state, query, views
         ``dtale.global_state``, ``dtale.query`` and ``dtale.views``.
     """
 
     def allowed(flag: str) -> bool:
-        keys = [*state.keys()]  # one frame's leave is the kernel's: there the code would run
+        keys = [*state.keys()]  # allowing it for one frame allows it for the whole kernel
         return any(state.load_flag(key, flag, False) for key in keys)
 
     def custom_filters_allowed() -> bool:
@@ -75,9 +75,9 @@ def harden(app: Flask, state: ModuleType, query: ModuleType, views: ModuleType) 
         return {name for one in instances for name in (one.context_variables or {})}
 
     def refuse_unknown_frame() -> None:
-        # D-Tale would make an empty frame of that id, which breaks its list of frames.
+        # D-Tale would make an empty frame with that id, which breaks its list of frames.
         data_id = (request.view_args or {}).get("data_id")
-        is_page = request.endpoint == "dtale.view_main"  # it leads to a frame that exists
+        is_page = request.endpoint == "dtale.view_main"  # it redirects to a frame that exists
         if data_id is not None and not is_page and not state.contains(data_id):
             abort(404)
 
@@ -91,7 +91,7 @@ def harden(app: Flask, state: ModuleType, query: ModuleType, views: ModuleType) 
         return _refusal("Filters as text, and switches, are for whoever runs the notebook.")
 
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
-    app.view_functions["shutdown"] = lambda: abort(404)  # ours comes before it
+    app.view_functions["shutdown"] = lambda: abort(404)  # our server answers it before D-Tale
     app.before_request(refuse_unknown_frame)
     app.before_request(refuse_new_filters)
     app.before_request(lambda: _refuse_html(allowed))
@@ -104,7 +104,7 @@ def harden(app: Flask, state: ModuleType, query: ModuleType, views: ModuleType) 
 
 
 def documented_options() -> None:
-    """Document what D-Tale's own options lack, in the form in which D-Tale does.
+    """Document an option that D-Tale leaves out, in the form that D-Tale uses.
 
     :param enable_html: If true, columns can be rendered as HTML from the grid
     :type enable_html: bool, optional
@@ -118,7 +118,7 @@ _NO_HTML = (
 
 
 def _refuse_html(allowed: Callable[[str], bool]) -> Response | None:
-    """Leave it to the notebook whether cells are markup."""
+    """Leave it to the notebook whether cells are rendered as HTML."""
     formats: Any = None
     if request.endpoint == "dtale.update_formats":
         formats = {"": _json(request.args.get("format"))}
@@ -128,20 +128,20 @@ def _refuse_html(allowed: Callable[[str], bool]) -> Response | None:
 
 
 def renders_html(formats: Any) -> bool:
-    """Whether one of these formats of columns switches *Render as HTML* on."""
+    """Whether one of these column formats switches *Render as HTML* on."""
     found = formats.values() if isinstance(formats, dict) else ()
     cells = [one.get("fmt") for one in found if isinstance(one, dict)]
     return any(isinstance(cell, dict) and cell.get("html") for cell in cells)
 
 
 def without_traceback(response: Response) -> Response:
-    """Leave the message of an error in the answer, and take the traceback out.
+    """Leave an error's message in the answer, and take the traceback out.
 
-    D-Tale puts it beside the error; its charts put it into the page, which comes as JSON as well.
+    D-Tale puts the traceback beside the error; its charts put it into the page, also sent as JSON.
     """
     if response.mimetype != "application/json" or response.is_streamed:
         return response
-    if response.content_encoding:  # compressed after us, as hooks run in reverse order
+    if response.content_encoding:  # D-Tale compresses after us: hooks run in reverse order
         return response
     body = response.get_data()
     if _MARK not in body:
@@ -162,7 +162,7 @@ _MARK = b'"traceback"'
 
 
 def _empty_components(value: Any) -> None:
-    """Empty what a chart's page shows as a traceback."""
+    """Empty the components in which a chart's page shows a traceback."""
     if isinstance(value, list):
         for one in value:
             _empty_components(one)
@@ -175,7 +175,7 @@ def _empty_components(value: Any) -> None:
 
 
 def _refuse_unknown_dataset() -> Response | None:
-    """Keep D-Tale from calling whatever the module of its data sets imports."""
+    """Keep D-Tale from calling anything that the module of its data sets merely imports."""
     from dtale import datasets
 
     if request.endpoint != "dtale.dataset_upload":

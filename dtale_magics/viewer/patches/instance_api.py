@@ -1,8 +1,8 @@
 """D-Tale's own Python API under the extension: ``dtale.show`` and the instances that it returns.
 
-The addresses that an instance gives lead there: by the URL that the notebook's page has confirmed,
-or else the best that is known. Arguments of ``dtale.show`` that this kernel's server does not heed
-are refused, as whoever gave them relies on them.
+The addresses that an instance gives really lead to it: they use the URL that the notebook's page
+has confirmed, or else the best one that is known. Arguments of ``dtale.show`` that this kernel's
+server cannot honour are refused, because the caller relies on them.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ class Addresses(Protocol):
 
 
 def checked_show(show: Callable[..., Any], is_ours: Callable[[], bool]) -> Callable[..., Any]:
-    """Wrap ``dtale.show``: what the kernel's server does not heed is refused in one sentence.
+    """Wrap ``dtale.show`` to refuse, in one sentence, arguments that our server cannot honour.
 
     Parameters
     ----------
     show
-        D-Tale's.
+        D-Tale's function.
     is_ours
-        Whether D-Tale is served by us, and not by Colab's or ngrok's ways.
+        Whether D-Tale is served by us, and not through Colab or ngrok.
     """
 
     @functools.wraps(show)
@@ -82,14 +82,14 @@ def _check(options: dict[str, Any]) -> None:
 
 
 def install(data_class: Any, addresses: Addresses, app: Any) -> Callable[[], None]:
-    """Have D-Tale's instances give addresses that lead there; returns how to undo that.
+    """Have D-Tale's instances give addresses that lead to them; return how to undo that.
 
     Parameters
     ----------
     data_class
         ``dtale.views.DtaleData``.
     addresses
-        Of this kernel's D-Tale.
+        The addresses of this kernel's D-Tale.
     app
         ``dtale.app``.
     """
@@ -100,7 +100,7 @@ def install(data_class: Any, addresses: Addresses, app: Any) -> Callable[[], Non
     def build_public_main_url(self: Any, name: Any = None) -> Any:
         if app.USE_COLAB or app.USE_NGROK:
             return build_main_url(self, name)
-        # By the id and not by the name: that may be another frame's tomorrow.
+        # The URL has the id and not the name, which may be another frame's tomorrow.
         del name
         return _public(build_main_url(self), addresses)
 
@@ -126,7 +126,7 @@ def install(data_class: Any, addresses: Addresses, app: Any) -> Callable[[], Non
 
 
 def _public(url: Any, addresses: Addresses) -> Any:
-    """Give a local URL of ours as a reader sees it; any other as it is."""
+    """Turn a local URL of ours into the one that a reader sees; return any other unchanged."""
     local, seen = addresses.base_url, addresses.public_url
     if local is None or seen is None or not isinstance(url, str):
         return url

@@ -1,9 +1,9 @@
-"""D-Tale's pages run D-Tale's scripts and no others, whatever their values hold.
+"""D-Tale's pages run D-Tale's scripts and no others, whatever values are shown in them.
 
-Whoever has the link names frames and sets themes, titles and formats, which everybody who has it
-sees. D-Tale writes some of them into its pages as they are. Here they are escaped, and a
-Content-Security-Policy lets run only the inline scripts that stand in D-Tale's own source: these
-are marked where the source is read, before any value is in it, and named by their hashes.
+Anybody who has the link can name frames and set themes, titles and formats, which everybody else
+who has it then sees. D-Tale writes some of these values into its pages unescaped. Here they are
+escaped, and a Content-Security-Policy allows only the inline scripts of D-Tale's own source: they
+are marked when the source is read, before any value is in it, and the policy lists their hashes.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 _MARK = f'<script data-mark="{secrets.token_hex(16)}"'
-"""Never leaves the process, or a value could have it."""
+"""Marks D-Tale's scripts; it must not leave the process, or a value could contain it."""
 
 _MARKED = re.compile(re.escape(_MARK) + r"([^>]*)>(.*?)</script>", re.DOTALL)
 _UNQUOTED = re.compile(r"(?<=\bvalue=)({{[^{}]*}})")
@@ -40,13 +40,13 @@ _OURS = "".join(
     f"<script src=\"{{{{ url_for('static', filename='{name}') }}}}\"></script>\n"
     for name in OWN_SCRIPTS
 )
-"""Stand before D-Tale's own bundle."""
+"""These tags are put in front of D-Tale's own bundle."""
 
 _EXPORTS = frozenset({"dtale/html_export.html"})
-"""What is saved as a file, and has no header then."""
+"""Templates of pages that are saved as files, and so have no headers."""
 
 _EXPORTED = "{{ polyfills_js|safe }}"
-"""Where the scripts of such a file begin."""
+"""The place where the scripts of such a file begin."""
 
 _ALWAYS = "script-src-attr 'none'; object-src 'none'; base-uri 'none'; form-action 'self'"
 _NO_SCRIPTS = f"script-src 'none'; {_ALWAYS}"
@@ -54,12 +54,12 @@ _CHARTS = "/dtale/charts"
 
 
 def install(app: Flask, charts: ModuleType, layout: ModuleType) -> None:
-    """Change one of D-Tale's apps.
+    """Restrict the scripts of one of D-Tale's apps.
 
     Parameters
     ----------
     app
-        As D-Tale built it.
+        The app, as D-Tale built it.
     charts, layout
         ``dtale.dash_application.views`` and ``dtale.dash_application.layout.layout``.
     """
@@ -72,7 +72,7 @@ def install(app: Flask, charts: ModuleType, layout: ModuleType) -> None:
 
 
 def restrict_scripts(response: Response) -> Response:
-    """Say in the answer's headers which scripts may run in it."""
+    """State in the answer's headers which scripts may run in it."""
     if response.mimetype == "application/json":
         return response
     policy = _NO_SCRIPTS
@@ -90,14 +90,14 @@ def restrict_scripts(response: Response) -> Response:
         response.set_data(_MARKED.sub(unmark, body))
         sources = ["'self'", *hashes]
         if request.path.startswith(_CHARTS):
-            sources.append("'unsafe-eval'")  # Plotly's regl compiles; most charts do without
+            sources.append("'unsafe-eval'")  # Plotly's regl compiles code; most charts do not
         policy = f"script-src {' '.join(sources)}; worker-src 'self' blob:; {_ALWAYS}"
     response.headers.add("Content-Security-Policy", policy)
     return response
 
 
 class _OwnScripts(BaseLoader):
-    """Gives D-Tale's templates with their scripts marked and every attribute quoted."""
+    """Loads D-Tale's templates with their scripts marked and every attribute quoted."""
 
     def __init__(self, loader: BaseLoader) -> None:
         self._loader = loader
@@ -118,7 +118,7 @@ class _OwnScripts(BaseLoader):
 
 
 def _exact_numbers() -> str:
-    """Return ``exact.js`` for a file that has to hold its scripts itself."""
+    """Return ``exact.js`` for a file that has to contain its own scripts."""
     script = (Path(__file__).parents[1] / "exact.js").read_text(encoding="utf-8")
     return f"{{% raw %}}{script}{{% endraw %}}\n"
 
@@ -144,7 +144,7 @@ def _escaped(value: Any) -> Any:
 
 
 def _escaping(layout: ModuleType) -> Callable[..., str]:
-    """Make D-Tale's function for the page of the charts, which formats text, one that escapes."""
+    """Make an escaping version of D-Tale's function that formats the page of the charts."""
     original = layout.base_layout
     source = original.__code__
     constants = tuple(
@@ -155,7 +155,7 @@ def _escaping(layout: ModuleType) -> Callable[..., str]:
     marking = types.FunctionType(source.replace(co_consts=constants), values)
 
     def base_layout(app_root: Any, **parts: Any) -> str:
-        if __name__ not in current_app.extensions:  # an app of the user's own
+        if __name__ not in current_app.extensions:  # an app that the user made
             return str(plain(app_root, **parts))
         ours = {name: parts[name].replace("<script", _MARK) for name in ("scripts", "renderer")}
         return str(marking(app_root, **{**parts, **ours}))

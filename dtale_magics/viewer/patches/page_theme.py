@@ -1,7 +1,7 @@
-"""The grid's theme is that of the notebook's page, unless somebody has chosen one.
+"""The grid follows the theme of the notebook's page, unless somebody has chosen a theme.
 
-The page says its theme in the address of the grid. What ``--theme`` sets, and what is chosen in
-D-Tale's own menu, is stronger.
+The page puts its theme into the address of the grid. ``--theme`` and a choice in D-Tale's own menu
+take precedence.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 ARGUMENT = "page-theme"
 FUNCTION = "page_theme"
-"""What D-Tale's templates call."""
+"""Name of the function that D-Tale's templates call."""
 
 _DEFAULT = "light"
 _THEMES = {"light", "dark"}
@@ -26,19 +26,19 @@ _CHOICE = "dtale.update_theme"
 
 
 def in_template(source: str) -> str:
-    """Have a template ask for the theme where D-Tale's own stands."""
+    """Have a template call our function wherever it uses D-Tale's theme."""
     for typed in ("{{ theme }}", "{{theme}}"):
         source = source.replace(typed, f"{{{{ {FUNCTION}(theme) }}}}")
     return source
 
 
 def install(app: Flask, state: ModuleType) -> None:
-    """Change one of D-Tale's apps.
+    """Install the theme in one of D-Tale's apps.
 
     Parameters
     ----------
     app
-        As D-Tale built it.
+        The app, as D-Tale built it.
     state
         ``dtale.global_state``.
     """

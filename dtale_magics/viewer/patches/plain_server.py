@@ -1,7 +1,7 @@
 """Servers of plain D-Tale in this very process, which serve its frames without a guard.
 
-``dtale.show()`` before ``%load_ext`` starts one, and it shares D-Tale's state with us: what is
-shown later is seen on its port, too, by whoever reaches it.
+``dtale.show()`` before ``%load_ext`` starts one. It shares D-Tale's state with us, so anybody who
+reaches its port also sees what is shown later.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import Any, NamedTuple
 from dtale_magics.system import holders
 
 _STOP_SECONDS = 5.0
-"""Werkzeug's server looks twice a second whether it is to stop."""
+"""Time for a server to stop: Werkzeug's checks twice a second whether it should."""
 
 
 class PlainServer(NamedTuple):
-    """A server that was stopped: its port, and the start of the links that led to it."""
+    """A server that was stopped: its port, and the beginning of the links to it."""
 
     port: int
     base_url: str
@@ -30,19 +30,19 @@ class PlainServers:
     Attributes
     ----------
     urls
-        The starts of the links that led to those that were stopped.
+        The beginnings of the links to those that were stopped.
     """
 
     def __init__(self) -> None:
         self.urls: set[str] = set()
         self._listening: frozenset[int] = frozenset()
-        """On which ports this process listened when it was last looked for servers."""
+        """Ports that this process listened on at the last look for servers."""
 
     def stop(self) -> list[PlainServer]:
         """Stop the Werkzeug servers of this process whose application is D-Tale's.
 
         D-Tale's own ``/shutdown`` would stop the first Werkzeug server that the garbage collector
-        lists, also one of the user's, and would forget all frames.
+        lists, even one of the user's, and would forget all frames.
 
         Returns
         -------
@@ -50,7 +50,7 @@ class PlainServers:
             Those that were stopped; their ports are free.
         """
         listening = holders.own_ports()
-        if listening <= self._listening:  # to look for servers takes 50 ms
+        if listening <= self._listening:  # no new port; looking for servers takes 50 ms
             return []
         self._listening = listening
         stopped = _stop_servers()
@@ -67,7 +67,7 @@ def _stop_servers() -> list[PlainServer]:
         flask = server.app
         if not isinstance(flask, app.DtaleFlask) or server.socket.fileno() < 0:
             continue
-        flask.reaper_on = False  # it would ask whoever has the port then to shut down
+        flask.reaper_on = False  # later, it would ask the port's next holder to shut down
         flask.clear_reaper()
         thread = threading.Thread(target=server.shutdown, daemon=True)
         thread.start()
@@ -78,5 +78,5 @@ def _stop_servers() -> list[PlainServer]:
 
 
 def _instances(kind: type) -> list[Any]:
-    """Find what lives of a class; its subclasses' instances as well."""
+    """Find the living instances of a class and its subclasses."""
     return [found for found in gc.get_objects() if issubclass(type(found), kind)]

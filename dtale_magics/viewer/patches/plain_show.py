@@ -1,7 +1,8 @@
 """Make plain ``dtale.show()`` use this kernel's server.
 
-D-Tale asks functions of its own module ``dtale.app`` where it runs. They are replaced while the
-extension is loaded, at the moment ``dtale.app`` is imported by whomever, and put back afterwards.
+To find out where it runs, D-Tale calls functions of its own module ``dtale.app``. While the
+extension is loaded, these are replaced as soon as anybody imports ``dtale.app``; afterwards they
+are put back.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ HOST = "127.0.0.1"
 
 
 class Serving(Protocol):
-    """What has to be known of the kernel's server."""
+    """What has to be known about the kernel's server."""
 
     @property
     def base_url(self) -> str | None:
@@ -39,13 +40,13 @@ class Serving(Protocol):
         """Port of that URL."""
 
     def ensure(self, port: int | None, *, force: bool) -> None:
-        """Bind a port, `port` if one is given, taken from its holder if `force` is set."""
+        """Bind `port`, or any port if it is None; with `force`, take it from its holder."""
 
     def is_own_url(self, url: str) -> bool:
         """Whether `url` is, or once was, under this kernel's slug."""
 
     def frame_moved(self, old: str, new: str) -> None:
-        """Hear that a frame was given another data id."""
+        """Be told that a frame was given another data id."""
 
 
 class PlainShow:
@@ -57,11 +58,11 @@ class PlainShow:
         self._finder = _ImportHook(self._patch)
 
     def install(self) -> None:
-        """Replace now if D-Tale is imported, otherwise as part of its import; once."""
+        """Replace now if D-Tale is imported, otherwise as part of its import; only once."""
         if self._undo or self._finder in sys.meta_path:
             return
         module = sys.modules.get(_TARGET)
-        # A module that is being imported by another thread is patched by nobody if we are late.
+        # Another thread may just be importing it: then the hook, and not we, has to patch it.
         spec = getattr(module, "__spec__", None)
         if module is not None and not getattr(spec, "_initializing", False):
             self._patch(module)
@@ -113,7 +114,7 @@ class PlainShow:
             self.announce()
 
         def is_up_or_ours(base: str) -> Any:
-            # D-Tale's own check goes through environment proxies and believes any 200.
+            # D-Tale's own check goes through the environment's proxies and believes any 200.
             if not is_ours():
                 return is_up(base)
             if base == f"http://{HOST}:{serving.port}" or serving.is_own_url(base):
@@ -131,8 +132,8 @@ class PlainShow:
                 return root, root
             return base, None
 
-        # D-Tale draws its key from NumPy's global generator: that would take numbers out of the
-        # sequence that the user has seeded, at whatever moment an app is built.
+        # D-Tale draws its key from NumPy's global generator. That would take numbers out of the
+        # sequence that the user has seeded, whenever an app happens to be built.
         self._replace(app, "build_secret_key", secrets.token_hex)
         self._replace(app, "initialize_process_props", initialize_process_props)
         self._replace(app, "is_up", is_up_or_ours)
@@ -144,13 +145,13 @@ class PlainShow:
         self._replace_everywhere(app, "show", instance_api.checked_show(app.show, is_ours))
         chart = store.without_cleanup(app.offline_chart, state)
         self._replace_everywhere(app, "offline_chart", chart)
-        views.DtaleData._url = _CurrentUrl(serving)  # noqa: SLF001 (where D-Tale keeps it)
+        views.DtaleData._url = _CurrentUrl(serving)  # noqa: SLF001 (D-Tale keeps the URL there)
         self._undo.append(lambda: delattr(views.DtaleData, "_url"))
         substitutes.install(views, state, self._replace)
         self.announce()
 
     def _replace_everywhere(self, app: ModuleType, name: str, replacement: object) -> None:
-        """Replace a function also where D-Tale's other modules have imported it."""
+        """Replace a function, also in D-Tale's other modules that have imported it."""
         original = getattr(app, name)
         _exchange(name, original, replacement)
         self._undo.append(lambda: _exchange(name, replacement, original))
@@ -162,7 +163,7 @@ class PlainShow:
 
 
 def _exchange(name: str, old: object, new: object) -> None:
-    """Set `name` to `new` in every module of D-Tale's that has `old` there."""
+    """Set `name` to `new` in each of D-Tale's modules where it is `old`."""
     for module_name, module in list(sys.modules.items()):
         if module_name.partition(".")[0] == "dtale" and getattr(module, name, None) is old:
             setattr(module, name, new)
@@ -195,22 +196,23 @@ class _CurrentUrl:
 class _ImportHook(importlib.abc.MetaPathFinder):
     """Calls back as part of the import of ``dtale.app``, under the import lock.
 
-    A thread of ours that patched after its own import would be too late for a cell that says
-    ``import dtale; dtale.show(df)`` while it ran.
+    Suppose that a cell runs ``import dtale; dtale.show(df)`` while a thread of ours is importing
+    D-Tale. If that thread patched only after its import, the cell would call the unpatched
+    ``show``. Patched under the lock, the module is never seen in any other state.
     """
 
     def __init__(self, imported: Callable[[ModuleType], None]) -> None:
         self._imported = imported
 
-    # Other threads may be walking the list: in one that is changed under their eyes they would
-    # miss a finder, and with it a module that is there.
+    # Other threads may be iterating over `sys.meta_path`. If the list changed meanwhile, they could
+    # skip a finder and not find a module that exists. So both methods put a new list in its place.
 
     def install(self) -> None:
-        """Be asked first."""
+        """Put this finder first on `sys.meta_path`."""
         sys.meta_path = [self, *sys.meta_path]
 
     def uninstall(self) -> None:
-        """Be asked no more."""
+        """Remove it from `sys.meta_path`."""
         sys.meta_path = [finder for finder in sys.meta_path if finder is not self]
 
     def find_spec(
@@ -219,7 +221,7 @@ class _ImportHook(importlib.abc.MetaPathFinder):
         path: Sequence[str] | None = None,
         target: ModuleType | None = None,
     ) -> ModuleSpec | None:
-        """Find ``dtale.app`` as everybody would, and wrap its execution."""
+        """Find ``dtale.app`` by the other finders, and wrap its execution."""
         if fullname != _TARGET:
             return None
         spec = self._find_with_others(fullname, path, target)
@@ -237,8 +239,8 @@ class _ImportHook(importlib.abc.MetaPathFinder):
     def _find_with_others(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None
     ) -> ModuleSpec | None:
-        # Not by importlib.util.find_spec: that waits for the package, which another thread may be
-        # importing, while we have the lock that every import needs.
+        # importlib.util.find_spec would deadlock: it waits for the package, which another thread
+        # may be importing, while we hold the lock that every import needs.
         for finder in sys.meta_path:
             if finder is not self:
                 spec = finder.find_spec(fullname, path, target)

@@ -1,8 +1,8 @@
-"""D-Tale's store of frames: an id means one frame while the kernel lives, and none is lost.
+"""D-Tale's store of frames: an id means one frame as long as the kernel lives, and none is lost.
 
 D-Tale gives out "the highest id plus one". When the latest frame is forgotten, or the store is
-emptied, the next frame gets the id of another one, and with it the link that was given away and the
-panel that stands below an earlier cell.
+emptied, the next frame would get an id that was used before, and links that were shared and the
+panel below an earlier cell would show the wrong frame.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ _TRIAL_ID = "trial"
 
 
 class _Last:
-    """The highest id that was ever used in this process, also before a reload of the extension."""
+    """The highest id ever used in this process, even before a reload of the extension."""
 
     number = 0
     lock = threading.Lock()
 
 
 def install(state: Any, moved: Callable[[str, str], None]) -> Callable[[], None]:
-    """Change D-Tale's store; returns how to undo that.
+    """Change D-Tale's store; return how to undo that.
 
     No id is given out twice, and a store that cannot be read is refused.
 
@@ -40,7 +40,7 @@ def install(state: Any, moved: Callable[[str, str], None]) -> Callable[[], None]
     state
         ``dtale.global_state``.
     moved
-        Called with the old and the new id of a frame that the user gave another one.
+        Called with the old and the new id when the user gives a frame another id.
     """
     default = default_store(state)
     update_id, use_store = state.update_id, state.use_store
@@ -69,19 +69,19 @@ def install(state: Any, moved: Callable[[str, str], None]) -> Callable[[], None]
         del default.build_data_id
         state.update_id, state.use_store = update_id, use_store
         package: Any = sys.modules["dtale"]
-        if getattr(package, "update_id", None) is update_and_note:  # it has a copy of its own
+        if getattr(package, "update_id", None) is update_and_note:  # the package imported it
             package.update_id = update_id
 
     return undo
 
 
 def default_store(state: Any) -> Any:
-    """Return the object that holds D-Tale's store; ``state.store`` may be a former one."""
-    return state._default_store  # noqa: SLF001 (where D-Tale keeps it)
+    """Return the object that holds D-Tale's store; ``state.store`` may be an earlier store."""
+    return state._default_store  # noqa: SLF001 (D-Tale keeps it there)
 
 
 def without_cleanup(draw: Callable[..., Any], state: Any) -> Callable[..., Any]:
-    """Wrap ``dtale.offline_chart``, which forgets every frame of the notebook when it is done."""
+    """Wrap ``dtale.offline_chart``, which would forget every frame of the notebook at its end."""
 
     @functools.wraps(draw)
     def offline_chart(*args: Any, **kwargs: Any) -> Any:
@@ -107,7 +107,7 @@ def _note(keys: Any) -> None:
 
 
 def _checked(use_store: Callable[..., None], state: Any) -> Callable[..., None]:
-    """Wrap ``use_store``: a store that does not give back what it was given changes nothing."""
+    """Wrap ``use_store`` to refuse a store that does not return what was put into it."""
     default = default_store(state)
 
     @functools.wraps(use_store)
@@ -132,7 +132,7 @@ def _checked(use_store: Callable[..., None], state: Any) -> Callable[..., None]:
 
 
 def _try(store: Any) -> None:
-    """Put a frame into `store` and take it out again; raises whatever goes wrong."""
+    """Put a frame into `store` and take it out again; raise whatever goes wrong."""
     import pandas as pd
 
     frame = pd.DataFrame({"day": pd.to_datetime(["2024-01-01"]), "word": ["a"]})

@@ -1,4 +1,4 @@
-"""What is replaced in D-Tale's modules for as long as the extension is loaded."""
+"""What is replaced in D-Tale's modules while the extension is loaded."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _ORIGINALS: dict[tuple[Any, str], Any] = {}
 
 
 def replace(owner: Any, name: str, replacement: Any) -> None:
-    """Set an attribute of one of D-Tale's modules or classes; `undo` puts back the first value."""
+    """Set an attribute of one of D-Tale's modules or classes; `undo` restores the first value."""
     _ORIGINALS.setdefault((owner, name), getattr(owner, name))
     setattr(owner, name, replacement)
 

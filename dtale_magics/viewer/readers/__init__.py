@@ -1,1 +1,1 @@
-"""Whatever holds a table, read into a pandas frame."""
+"""Read anything that holds a table into a pandas frame."""

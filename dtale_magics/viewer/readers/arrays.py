@@ -15,16 +15,16 @@ if TYPE_CHECKING:
 _TABLE_DIMENSIONS = 2
 _DENSE_VALUES = 50_000_000
 _MANY_COLUMNS = 5_000
-"""Of a sparse matrix with more columns, the stored values are listed."""
+"""A sparse matrix with more columns than this is shown as a list of its stored values."""
 
 _NANOSECONDS = frozenset({"W", "D", "h", "m", "s", "ms", "us", "ns"})
-"""Units of dates and durations that pandas has; of others it changes the values."""
+"""Units of dates and durations that pandas has; it changes values of other units."""
 
 _COARSE_DATES = frozenset({"Y", "M"})
 
 
 def of_numpy(value: Any, wanted: Wanted) -> Source | None:
-    """Read an array of NumPy."""
+    """Read a NumPy array."""
     if not isinstance(value, np.ndarray):
         return None
     if value.ndim > _TABLE_DIMENSIONS:
@@ -41,7 +41,7 @@ def of_numpy(value: Any, wanted: Wanted) -> Source | None:
 
 
 def of_xarray(value: Any, wanted: Wanted) -> Source | None:
-    """Read an array or a data set of xarray; the coordinates are its index."""
+    """Read an xarray array or data set; the coordinates become the index."""
     if not hasattr(value, "to_dataframe"):
         return None
     if hasattr(value, "data_vars"):
@@ -62,7 +62,7 @@ def of_xarray(value: Any, wanted: Wanted) -> Source | None:
 
 
 def of_scipy(value: Any, wanted: Wanted) -> Source | None:
-    """Read a sparse matrix of SciPy."""
+    """Read a sparse SciPy matrix."""
     if not hasattr(value, "tocoo"):
         return None
     if value.ndim == 1:
@@ -78,7 +78,7 @@ def of_scipy(value: Any, wanted: Wanted) -> Source | None:
 
 
 def of_dask(value: Any, wanted: Wanted) -> Source | None:
-    """Read the first rows of an array of dask."""
+    """Read the first rows of a dask array."""
     if value.ndim > _TABLE_DIMENSIONS:
         raise wanted.refuse.dimensions("a dask array", value.ndim)
     found = of_numpy((value[: wanted.rows] if value.ndim else value).compute(), wanted)
@@ -86,7 +86,7 @@ def of_dask(value: Any, wanted: Wanted) -> Source | None:
 
 
 def frame_of_columns(columns: Mapping[Any, Any], rows: int | None = None) -> Any:
-    """Make a frame of arrays, masked ones among them; missing whole numbers stay whole."""
+    """Make a frame from arrays, possibly masked; gaps do not turn whole numbers into floats."""
     made = {position: _series(values) for position, values in enumerate(columns.values())}
     frame = pd.DataFrame(made, index=None if rows is None else pd.RangeIndex(rows))
     frame.columns = pd.Index(list(columns), dtype=object)
@@ -110,7 +110,7 @@ def _of_pandas_units(values: Any) -> Any:
     if values.dtype.kind not in "mM":
         return values
     unit, _ = np.datetime_data(values.dtype)
-    if unit == "generic":  # nothing but missing ones has that
+    if unit == "generic":  # only arrays of nothing but missing values have this
         return values.astype(f"{values.dtype.kind}8[s]")
     if unit in _NANOSECONDS or (unit in _COARSE_DATES and values.dtype.kind == "M"):
         return values

@@ -1,4 +1,4 @@
-"""From Arrow to pandas without a rounded number, and with types that D-Tale knows."""
+"""From Arrow to pandas without rounding a number, and with types that D-Tale knows."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Any
 import pandas as pd
 
 _OF_PYTHON = frozenset({"arrow.uuid", "arrow.bool8"})
-"""Extension types whose values Arrow gives as Python's, and whose storage is another thing."""
+"""Extension types whose values Arrow returns as Python objects unlike what it stores."""
 
 
 def frame(table: Any) -> Any:
-    """Make a frame of a ``pyarrow.Table``: memory is shared where that is possible.
+    """Make a frame from a ``pyarrow.Table``, sharing memory where possible.
 
-    Whole numbers and flags with gaps become pandas' nullable types, which keep every digit.
-    Columns that were the index of a pandas frame are its index again.
+    Whole numbers and booleans with gaps become pandas' nullable types, which keep every digit.
+    Columns that were the index of a pandas frame become its index again.
     """
     columns = {number: series(column) for number, column in enumerate(table.columns)}
     index = pd.RangeIndex(table.num_rows)
@@ -24,7 +24,7 @@ def frame(table: Any) -> Any:
 
 
 def series(column: Any) -> Any:
-    """Make a series of an array of Arrow, chunked or not."""
+    """Make a series from an Arrow array, chunked or not."""
     import pyarrow as pa
 
     kind = column.type
@@ -51,7 +51,7 @@ def series(column: Any) -> Any:
 
 
 def _category(column: Any) -> Any:
-    """Keep a dictionary of Arrow as a category, unless pandas cannot have such categories."""
+    """Turn an Arrow dictionary into a category, unless pandas cannot have such categories."""
     try:
         return column.to_pandas()
     except (TypeError, ValueError, NotImplementedError):
@@ -59,7 +59,7 @@ def _category(column: Any) -> Any:
 
 
 def _time(column: Any) -> Any:
-    """Bring times to microseconds, which Python's have, or write them as text."""
+    """Convert times to microseconds, as Python's times have, or write them as text."""
     import pyarrow as pa
 
     try:

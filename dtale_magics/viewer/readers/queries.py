@@ -1,4 +1,4 @@
-"""What is not in memory yet: of queries, lazy frames and cursors, the first rows."""
+"""What is not in memory yet: the first rows of queries, lazy frames and cursors."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def of_duckdb(value: Any, wanted: Wanted) -> Source | None:
-    """Read a relation, or what a connection has of its last query."""
+    """Read a relation, or what a connection still has from its last query."""
     import pyarrow as pa
 
     if not hasattr(value, "limit"):
@@ -22,7 +22,7 @@ def of_duckdb(value: Any, wanted: Wanted) -> Source | None:
 
 
 def of_ibis(value: Any, wanted: Wanted) -> Source | None:
-    """Read a table, a column or a value of Ibis."""
+    """Read a table, a column or a value from Ibis."""
     if hasattr(value, "as_table"):
         value = value.as_table()
     if not hasattr(value, "to_pyarrow"):
@@ -31,7 +31,7 @@ def of_ibis(value: Any, wanted: Wanted) -> Source | None:
 
 
 def of_dask(value: Any, wanted: Wanted) -> Source:
-    """Read a frame or a series of dask."""
+    """Read a dask frame or series."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that there may be fewer rows
         frame = value.head(wanted.one_more, npartitions=-1, compute=True)
@@ -41,7 +41,7 @@ def of_dask(value: Any, wanted: Wanted) -> Source:
 
 
 def of_batches(reader: Any, wanted: Wanted) -> Source:
-    """Take as many batches out of a reader as are wanted."""
+    """Take as many batches from a reader as are needed."""
     import pyarrow as pa
 
     batches, count = [], 0
@@ -69,7 +69,7 @@ def of_cursor(value: Any, wanted: Wanted) -> Source | None:
 
 
 def of_lazy_method(value: Any, wanted: Wanted) -> Source | None:
-    """Read what has a way out of its own, as Spark's frames."""
+    """Read an object that has its own conversion to pandas, such as Spark's frames."""
     limit = getattr(value, "limit", None)
     part = limit(wanted.one_more) if callable(limit) else value
     for method in ("toArrow", "to_arrow"):
@@ -81,7 +81,7 @@ def of_lazy_method(value: Any, wanted: Wanted) -> Source | None:
 
 
 def _reader_of(result: Any) -> Any:
-    """Return what reads a result of DuckDB in batches, by whichever name it goes."""
+    """Return what reads a DuckDB result in batches, whatever name this version gives it."""
     newer = getattr(result, "to_arrow_reader", None)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of either name, and of an extra copy

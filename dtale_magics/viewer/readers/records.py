@@ -1,4 +1,4 @@
-"""Lists, dictionaries and other things of Python's own as frames."""
+"""Lists, dictionaries and other built-in Python objects as frames."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MAX_EXACT_FLOAT = 2.0**53
 
 
 def of_python(value: Any, wanted: Wanted) -> Source | None:
-    """Read what is Python's own; of an iterator, the first values are taken out of it."""
+    """Read a built-in Python object; from an iterator, the first values are consumed."""
     if isinstance(value, str | bytes | bytearray | int | float | complex | np.generic):
         return None
     if isinstance(value, range):
@@ -42,18 +42,18 @@ def of_python(value: Any, wanted: Wanted) -> Source | None:
 
 
 def frame_of(value: Any) -> Any:
-    """Make a frame of a list or a dictionary, as D-Tale does."""
+    """Make a frame from a list or a dictionary, as D-Tale does."""
     first: Any = value[0] if isinstance(value, list) and value else None
     if type(first).__module__ == "sqlite3" and hasattr(first, "keys"):
         return frame_of_rows(value, first.keys())
     try:
         return _exact(lambda **how: pd.DataFrame(value, **how))
-    except Exception:  # noqa: BLE001 (as D-Tale: whatever is no table is one column)
+    except Exception:  # noqa: BLE001 (as in D-Tale, anything that is not a table is one column)
         return pd.Series(value).to_frame()
 
 
 def frame_of_rows(rows: Collection[Any], names: Collection[Any]) -> Any:
-    """Make a frame of rows whose columns have these names, alike or not."""
+    """Make a frame from rows; `names` of the columns need not be unique."""
     values = [tuple(row) for row in rows]
     frame = _exact(lambda **how: pd.DataFrame(values, columns=range(len(names)), **how))
     frame.columns = pd.Index([str(name) for name in names], dtype=object)
@@ -61,7 +61,7 @@ def frame_of_rows(rows: Collection[Any], names: Collection[Any]) -> Any:
 
 
 def _exact(make: Callable[..., Any]) -> Any:
-    """Make a frame; pandas rounds whole numbers beside missing ones, where they are large."""
+    """Make a frame; pandas alone would round large whole numbers if others are missing."""
     frame = make()
     reals = frame.select_dtypes("float64")
     if not reals.size or not (reals.abs() >= _MAX_EXACT_FLOAT).to_numpy().any():

@@ -1,4 +1,4 @@
-"""What is said of objects that cannot be shown: one sentence, and what to type that works."""
+"""What to say about objects that cannot be shown: one sentence, and a command that works."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ _READERS = {
     ".xlsx": "excel",
     ".xls": "excel",
 }
-"""Which of pandas' functions reads a file, by the suffixes of its name."""
+"""The pandas function that reads a file, by the suffixes of its name."""
 
 _QUERIES = {
     "duckdb": "sql('SHOW ALL TABLES')",
     "_duckdb": "sql('SHOW ALL TABLES')",
     "sqlite3": "execute('SELECT * FROM sqlite_master')",
 }
-"""What a connection can be asked that has an answer in every database."""
+"""A query for a connection that works in every database of its kind."""
 
 
 def operand(expression: str) -> str:
@@ -65,20 +65,20 @@ def operand(expression: str) -> str:
         node = ast.parse(expression, mode="eval").body
     except (SyntaxError, ValueError):
         return expression
-    # Whether brackets are needed is known to whoever writes the larger expression.
+    # Only the larger expression tells whether brackets are needed.
     return ast.unparse(ast.Attribute(node, "x")).removesuffix(".x").rstrip()
 
 
 @dataclass(frozen=True)
 class Refusals:
-    """The errors for one object that was to be shown.
+    """The errors for one object that cannot be shown.
 
     Attributes
     ----------
     name
         What the user calls it.
     typed
-        The expression that it came from, which is what a hint can go on from.
+        The expression that it came from, which hints build on.
     """
 
     name: str
@@ -90,7 +90,7 @@ class Refusals:
         return FrameRefusedError(self.name, what, hint)
 
     def dimensions(self, what: str, number: int) -> FrameRefusedError:
-        """Make the error for an array that is no table."""
+        """Make the error for an array that is not a table."""
         array = operand(self.typed)
         return FrameRefusedError(
             self.name,
@@ -229,7 +229,7 @@ class Refusals:
 
 
 def is_unfinished(value: Any) -> bool:
-    """Whether a value is a grouping or the like, which has methods of tables and is none."""
+    """Whether a value is a grouping or the like, which has a table's methods but is not one."""
     kind, root = type(value).__name__, type(value).__module__.partition(".")[0]
     return kind in _GROUPED_ELSEWHERE.get(root, _GROUPED) or (
         root == "dask" and kind in {"Scalar", "Delayed"}
@@ -241,7 +241,7 @@ def _kind(value: Any) -> str:
 
 
 def _changed_in_place(expression: str) -> str:
-    """Return what ``frame.method(…, inplace=True)`` changes; nothing if it is no such call."""
+    """Return what ``frame.method(…, inplace=True)`` changes; nothing for any other expression."""
     try:
         node = ast.parse(expression, mode="eval").body
     except (SyntaxError, ValueError):

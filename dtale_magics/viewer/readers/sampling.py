@@ -1,4 +1,4 @@
-"""A random sample of a frame's rows, for frames that take long to show whole."""
+"""A random sample of a frame's rows, for frames that take too long to show whole."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import numpy as np
 from dtale_magics.errors import UsageError
 
 _SEED = 853
-"""Of a generator of its own: the same rows each time, and the user's random numbers stay theirs."""
+"""Seed of a generator of our own: it draws the same rows each time, and no number of the user's."""
 
 
 def sample(frame: Any, rows: int) -> tuple[Any, int]:
-    """Take `rows` of a frame at random, in their order.
+    """Take `rows` random rows of a frame, in their order.
 
     Returns
     -------
@@ -35,7 +35,7 @@ def sample(frame: Any, rows: int) -> tuple[Any, int]:
 
 
 def _is_flat(frame: Any) -> bool:
-    """Whether `take` counts rows: NumPy's counts the values of all columns."""
+    """Whether `take` counts rows; NumPy's counts the values of all columns."""
     return type(frame).__module__.partition(".")[0] != "numpy"
 
 

@@ -14,9 +14,9 @@ class Source(NamedTuple):
     Attributes
     ----------
     frame
-        A ``pandas.DataFrame``, the user's own where the object is one.
+        A ``pandas.DataFrame``; the user's own if the object is one.
     note
-        What the reader has to know, such as that these are the first rows; else empty.
+        What the reader has to know, for example that these are only the first rows; else empty.
     """
 
     frame: Any
@@ -24,14 +24,14 @@ class Source(NamedTuple):
 
 
 class Wanted(NamedTuple):
-    """What is wanted of an object.
+    """How much of an object is wanted.
 
     Attributes
     ----------
     refuse
         Makes the errors.
     rows
-        How many rows of what is not in memory.
+        How many rows to take of an object that is not in memory.
     """
 
     refuse: Refusals
@@ -39,18 +39,18 @@ class Wanted(NamedTuple):
 
     @property
     def one_more(self) -> int:
-        """Number of rows to read: one more than wanted tells whether there are more."""
+        """Number of rows to read: one more than wanted, to see whether there are more."""
         return self.rows + 1
 
     def first(self, frame: Any) -> Source:
-        """Keep the first rows of a frame that has one more where there are more."""
+        """Keep the first rows of a frame that was read with `one_more`."""
         if len(frame) <= self.rows:
             return Source(frame)
         note = f"the first {self.rows:,} rows; there are more (--rows N)"
         return Source(frame.iloc[: self.rows], note)
 
     def part_of(self, frame: Any, total: int) -> Source:
-        """Say that there are more rows where there are."""
+        """Make a source that says so if there are more rows."""
         if total <= len(frame):
             return Source(frame)
         return Source(frame, f"the first {len(frame):,} of {total:,} rows (--rows N)")

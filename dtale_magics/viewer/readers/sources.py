@@ -1,8 +1,8 @@
-"""What can be shown, and how it becomes a pandas frame: the one place that says so.
+"""The one place that says what can be shown, and how it becomes a pandas frame.
 
-Whatever has an Arrow form comes by Arrow, whatever narwhals knows by narwhals. No library is
-imported here unless the object comes from it, pandas, NumPy and narwhals apart. Of what is not in
-memory yet (a query, a lazy frame, a cursor) the first rows are taken.
+Objects that have an Arrow form are converted by Arrow, those that narwhals knows by narwhals. Apart
+from pandas, NumPy and narwhals, a library is imported here only if the object comes from it. From
+an object that is not in memory yet (a query, a lazy frame, a cursor), the first rows are taken.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ def read(
     *,
     typed: str = "",
 ) -> Source:
-    """Make a pandas frame of `value`.
+    """Make a pandas frame from `value`.
 
     Parameters
     ----------
     value
-        Whatever holds a table.
+        Anything that holds a table.
     name
         What the user calls it.
     rows
-        How many rows to show of it; None shows all of what is in memory.
+        How many rows of it to show; None shows all of what is in memory.
     lazy_rows
-        How many rows to show of what is not, where `rows` is None.
+        How many rows to show of what is not in memory, if `rows` is None.
     typed
-        The expression that it came from, where `name` is not that.
+        The expression that it came from, if that is not `name`.
 
     Raises
     ------
@@ -65,13 +65,13 @@ def read(
 
 
 def notes(name: str, source: Source, changes: str) -> tuple[str, ...]:
-    """Say in one line what is shown of an object, and in which other form; empty if as it is."""
+    """Say in one line how what is shown differs from the object; empty if it does not."""
     parts = ". ".join(filter(None, [source.note, changes]))
     return (f"{name} is shown with a difference: {parts}.",) if parts else ()
 
 
 def _read(value: Any, wanted: Wanted) -> Source | None:
-    """Read one object; each way returns None for what it does not know."""
+    """Read one object; each reader returns None for what it does not know."""
     ways: tuple[Callable[[Any, Wanted], Source | None], ...] = (
         _of_pandas,
         arrays.of_numpy,
@@ -133,7 +133,7 @@ def _of_arrow(value: Any, wanted: Wanted) -> Source | None:
 
 
 def _of_other_libraries(value: Any, wanted: Wanted) -> Source | None:
-    """Read what has neither an Arrow form nor narwhals' attention."""
+    """Read an object that has no Arrow form and that narwhals does not know."""
     root = _root(value)
     if root == "xarray":
         return arrays.of_xarray(value, wanted)
@@ -174,7 +174,7 @@ def _of_narwhals(value: Any, wanted: Wanted) -> Source | None:
 
 
 def _frame_of_eager(value: Any) -> Any:
-    """Make a frame of one of narwhals by Arrow; what Arrow does not have goes by Python."""
+    """Convert a narwhals frame by Arrow; what Arrow does not have, by Python objects."""
     strange = [
         name
         for name, dtype in value.schema.items()
@@ -190,7 +190,7 @@ def _frame_of_eager(value: Any) -> Any:
 
 
 def _of_protocols(value: Any, wanted: Wanted) -> Source | None:
-    """Read what speaks one of Arrow's C interfaces."""
+    """Read an object that has one of Arrow's C interfaces."""
     if hasattr(value, "__arrow_c_stream__"):
         import pyarrow as pa
 
@@ -205,10 +205,10 @@ def _of_protocols(value: Any, wanted: Wanted) -> Source | None:
 
 
 def _of_methods(value: Any, wanted: Wanted) -> Source | None:
-    """Read what says itself how it becomes a frame or an array."""
+    """Read an object that itself says how to convert it to a frame or an array."""
     if hasattr(value, "__dataframe__"):
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that it is an old protocol
+            warnings.simplefilter("ignore")  # a warning that the protocol is old
             return Source(pd.api.interchange.from_dataframe(value))
     for method in ("to_pandas", "to_dataframe", "_to_pandas"):
         if callable(getattr(value, method, None)):

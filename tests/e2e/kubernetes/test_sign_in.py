@@ -229,13 +229,19 @@ def _status(url: str) -> int:
             return error.code
 
 
+@pytest.fixture(scope="module")
+def signed_in(stage: Stage) -> Page:
+    """A page of user ada, who has signed in at the Hub."""
+    return stage.signed_in("ada").new_page()
+
+
 @pytest.mark.parametrize(
     "elsewhere",
     ["http://evil.example.org/", "http://eve.dtale.example.test.evil.org/", "//evil.org",
      "http://evil.org@ada.dtale.example.test/", "javascript:alert(1)", ""],
 )  # fmt: skip
-def test_the_sign_in_sends_nobody_elsewhere(stage: Stage, elsewhere: str) -> None:
-    page = stage.signed_in("ada").new_page()
+def test_the_sign_in_sends_nobody_elsewhere(stage: Stage, signed_in: Page, elsewhere: str) -> None:
+    page = signed_in
     start = f"http://{HUB}:{stage.public}/services/dtale-sign-in/start"
     answer = page.goto(f"{start}?rd={elsewhere}")
     assert answer is not None

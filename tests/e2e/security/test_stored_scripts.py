@@ -7,6 +7,7 @@ import hashlib
 import http.client
 import json
 import re
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
@@ -20,6 +21,8 @@ from tests.support.ports import PortClaims
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from playwright.sync_api import Page
 
 pytestmark = [
     pytest.mark.timeout(240),
@@ -201,28 +204,37 @@ def test_rendering_cells_as_html_is_for_the_notebook_to_allow(kernel: Kernel, ur
     assert _get(f"{url}update-formats/1", **ways["update-formats/1"]).status == 403
 
 
-def test_in_a_browser_no_stored_script_runs_and_dtale_works(kernel: Kernel, url: str) -> None:
-    problems: list[str] = []
-    with open_browser("--use-angle=swiftshader", "--enable-unsafe-swiftshader") as browser:
+@contextmanager
+def _page(*switches: str) -> Iterator[tuple[Page, list[str]]]:
+    """A page, and what its browser refuses to run."""
+    refused: list[str] = []
+    with open_browser(*switches) as browser:
         context = browser.new_context(viewport={"width": 1300, "height": 1000})
         context.set_default_timeout(SECONDS * 1000)
-        context.on("console", lambda said: problems.append(said.text) if _refused(said) else None)
-        page = context.new_page()
-        traffic = Traffic(page)
+        context.on("console", lambda said: refused.append(said.text) if _refused(said) else None)
+        yield context.new_page(), refused
+
+
+def test_in_a_browser_every_chart_is_drawn(url: str) -> None:
+    with _page("--use-angle=swiftshader", "--enable-unsafe-swiftshader") as (page, problems):
         for chart, inputs in CHARTS.items():
             page.goto(f"{url}charts/1?chart_type={chart}&{inputs}")
             drawn = page.locator(".js-plotly-plot .main-svg, .js-plotly-plot canvas").first
             expect(drawn).to_be_visible()
             page.wait_for_timeout(500)
             assert problems == [], chart
+
+
+def test_in_a_browser_no_stored_script_runs_and_dtale_works(kernel: Kernel, url: str) -> None:
+    with _page() as (page, problems):
+        traffic = Traffic(page)
         for path in ("network/1", "popup/correlations/1", "popup/describe/1", "popup/merge"):
             page.goto(f"{url}{path}")
             traffic.wait_until_idle()
             assert problems == [], path
         data_id = _store(url, f'">{MARKUP}')
-        _get(
-            f"{url}update-language", language="en"
-        )  # of one that it does not know D-Tale shows nothing
+        # D-Tale shows nothing in a language that it does not know.
+        _get(f"{url}update-language", language="en")
         try:
             for path in PAGES:
                 page.goto(
