@@ -37,7 +37,7 @@ class Configured(Magics):
         None,
         allow_none=True,
         help="Where the outside sees that port, with {user} {server} {pod} {namespace} filled in; "
-        "with {port} in it, every port is seen (DTALE_INGRESS_URL).",
+        'with {port} in it, every port is seen; "" for nowhere (DTALE_INGRESS_URL).',
     ).tag(config=True)
     proxy_url = Unicode(
         None,
