@@ -48,6 +48,12 @@ const look = () => {
 look();
 """
 
+_PAINTED = """() => {
+  const inside = window.painted ? null : frames[0]?.document; // the frame in the pod's page
+  const cells = inside?.querySelectorAll(".main-grid .cell, .ReactVirtualized__Grid .cell") ?? [];
+  return window.painted || (cells.length > 20 && performance.now());
+}"""
+
 
 class Visit(NamedTuple):
     """What a visit took."""
@@ -57,7 +63,8 @@ class Visit(NamedTuple):
     static_bytes: float
 
 
-def _visit(context: BrowserContext, url: str) -> Visit:
+def visit(context: BrowserContext, url: str) -> Visit:
+    """Load a grid, or the pod's page, in a tab of its own."""
     page = context.new_page()
     traffic = Traffic(page)
     developer = context.new_cdp_session(page)
@@ -75,8 +82,7 @@ def _visit(context: BrowserContext, url: str) -> Visit:
     developer.on("Network.loadingFinished", loaded)
     page.add_init_script(_WATCH)
     page.goto(url, wait_until="commit")
-    page.wait_for_function("window.painted", timeout=60_000)
-    seconds = page.evaluate("window.painted") / 1000
+    seconds = page.wait_for_function(_PAINTED, timeout=60_000).json_value() / 1000
     traffic.wait_until_idle()
     page.close()
     static = sum(size for one, size in sizes.items() if "/dtale/static/" in urls.get(one, ""))
@@ -94,7 +100,7 @@ def _address(one: Notebook) -> str:
     return str(one.kernel.value("__import__('socket').gethostbyname(dtale.app.ACTIVE_HOST)"))
 
 
-def _wait_until_packed(url: str) -> None:
+def wait_until_packed(url: str) -> None:
     """Wait for what a user's first kernel compresses, once for all others."""
     base = url.replace(_HOSTS[MAGIC], "127.0.0.1")
     (script,) = re.findall(r'src="([^"]*dtale_bundle\.js)"', plain_http.request(base).text)
@@ -107,7 +113,7 @@ def _wait_until_packed(url: str) -> None:
     wait_until(is_packed, _PACK_SECONDS, every=1.0)
 
 
-class _SlowLinks:
+class SlowLinks:
     """Slow links, one for each port: the same port is the same origin for a browser."""
 
     def __init__(self, stack: ExitStack, addresses: dict[Kind, str]) -> None:
@@ -129,8 +135,8 @@ def paint(plan: Plan) -> Iterator[Row]:
         both = stack.enter_context(one_of_each(numbers(1000)))
         quick = {kind: _url(one) for kind, one in both.items()}
         addresses = {kind: _address(one) for kind, one in both.items()}
-        _wait_until_packed(quick[MAGIC])
-        links = _SlowLinks(stack, addresses)
+        wait_until_packed(quick[MAGIC])
+        links = SlowLinks(stack, addresses)
         urls = {False: quick, True: {kind: links.url(kind, url) for kind, url in quick.items()}}
         hosts = {_HOSTS[kind]: address for kind, address in addresses.items()}
         hosts |= dict.fromkeys(_SLOW_HOSTS.values(), "127.0.0.1")
@@ -138,15 +144,15 @@ def paint(plan: Plan) -> Iterator[Row]:
         browser = stack.enter_context(open_browser(f"--host-resolver-rules={rules}"))
         for kind in KINDS:  # the browser's own beginning is nobody's
             with browser.new_context() as context:
-                _visit(context, quick[kind])
+                visit(context, quick[kind])
         visits: dict[tuple[bool, bool, Kind], list[Visit]] = {}
         for kinds in turns(plan.rounds(4)):
             for slow in (False, True)[: plan.rounds(2)]:
                 for kind in kinds:
                     with browser.new_context() as context:
                         for warm in (False, True):
-                            visit = _visit(context, urls[slow][kind])
-                            visits.setdefault((slow, warm, kind), []).append(visit)
+                            one = visit(context, urls[slow][kind])
+                            visits.setdefault((slow, warm, kind), []).append(one)
         yield from _rows(visits)
         yield from _firsts(plan, browser, addresses)
 
@@ -157,7 +163,7 @@ def _firsts(plan: Plan, browser: Browser, addresses: dict[Kind, str]) -> Iterato
     for kinds in turns(plan.rounds(3)):
         for kind in kinds:
             with ExitStack() as stack:
-                links = _SlowLinks(stack, addresses)
+                links = SlowLinks(stack, addresses)
                 one = stack.enter_context(notebook(kind))
                 context = stack.enter_context(browser.new_context())
                 if kind is MAGIC:
@@ -165,10 +171,10 @@ def _firsts(plan: Plan, browser: Browser, addresses: dict[Kind, str]) -> Iterato
                 one.run(f"import time; time.sleep({_MAKING_SECONDS})")
                 one.run(f"import numpy as np, pandas as pd\n{numbers(1000)}")
                 shown = one.seconds_to_data()
-                first = _visit(context, links.url(kind, one.url()))
+                first = visit(context, links.url(kind, one.url()))
                 cells[kind].append(shown + first.seconds)
                 _restart(one)
-                again = _visit(context, links.url(kind, one.show()))
+                again = visit(context, links.url(kind, one.show()))
                 paints[kind].append(again.seconds)
                 static[kind].append(again.static_bytes)
     link = "10 Mbit/s, 50 ms"
@@ -190,23 +196,19 @@ def _rows(visits: dict[tuple[bool, bool, Kind], list[Visit]]) -> Iterator[Row]:
     for slow, warm in dict.fromkeys((slow, warm) for slow, warm, _ in visits):
         link = "10 Mbit/s, 50 ms" if slow else "loopback"
         cache = "warm" if warm else "cold"
-        ours, plain = (
-            Sample.of(visit.seconds for visit in visits[slow, warm, kind]) for kind in KINDS
-        )
+        ours, plain = (Sample.of(one.seconds for one in visits[slow, warm, kind]) for kind in KINDS)
         note = "wanted: half; see the next row but one" if slow and not warm else ""
         yield Row(f"first paint, {link}, {cache} cache", "s", ours, plain, 1.05, note=note)
         if slow and warm:
-            cold = Sample.of(visit.seconds for visit in visits[slow, False, PLAIN])
+            cold = Sample.of(one.seconds for one in visits[slow, False, PLAIN])
             what = f"plain D-Tale's first paint, {link}, {cache} cache"
             note = "so much is left where no file is fetched at all"
             yield Row(what, "s", plain, cold, beside="its cold cache", note=note)
     for warm in (False, True):
-        ours, plain = (
-            Sample.of(visit.bytes for visit in visits[False, warm, kind]) for kind in KINDS
-        )
-        visit = "repeated" if warm else "first"
-        yield Row(f"bytes, {visit} visit", "B", ours, plain, 0.2 if warm else 1.05)
+        ours, plain = (Sample.of(one.bytes for one in visits[False, warm, kind]) for kind in KINDS)
+        which = "repeated" if warm else "first"
+        yield Row(f"bytes, {which} visit", "B", ours, plain, 0.2 if warm else 1.05)
     ours, plain = (
-        Sample.of(visit.static_bytes for visit in visits[False, True, kind]) for kind in KINDS
+        Sample.of(one.static_bytes for one in visits[False, True, kind]) for kind in KINDS
     )
     yield Row("bytes of static files, repeated visit", "B", ours, plain, 0.2)

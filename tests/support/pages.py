@@ -45,10 +45,10 @@ class Notebooks:
         self.ports = ports
         self._stack = ExitStack()
         self._cache = _cache()
-        environ = {**environ, "XDG_CACHE_HOME": str(self._cache)}
+        self.environ = {**environ, "XDG_CACHE_HOME": str(self._cache)}
         self.kernels = {
             f"{name}{ports[0]}": self._stack.enter_context(
-                Kernel(ports, notebook=f"{name}{ports[0]}.ipynb", environ=environ)
+                Kernel(ports, notebook=f"{name}{ports[0]}.ipynb", environ=self.environ)
             )
             for name in names
         }

@@ -239,6 +239,42 @@ def test_by_keyboard_on_a_phone_and_in_the_dark(stage: Stage) -> None:
         assert reader.problems == []
 
 
+def test_a_reader_who_only_looks_sorts_filters_and_scrolls(stage: Stage) -> None:
+    kernel = stage.notebooks.kernels[stage.notebooks.names[1]]
+    kernel.run(
+        "long = pd.DataFrame({'n': range(5000), 'text': [f'<b>row {n}' for n in range(5000)]})\n"
+        "%dtale long"
+    )
+    try:
+        (path,) = set(re.findall("look-[0-9a-f]{32}", kernel.run("%dtale --share long").text))
+        base = stage.url.rsplit("/", 2)[0]
+        with PodPage(stage.browser, f"{base}/{path}/") as reader:
+            page, cells = reader.page, reader.page.locator("tbody tr:not(.room) td")
+            expect(page.locator("#about")).to_contain_text("5,000 rows · look only, until")
+            expect(cells.nth(1)).to_have_text("<b>row 0")
+            page.locator("#rows").evaluate("pane => { pane.scrollTop = pane.scrollHeight }")
+            expect(page.get_by_text("<b>row 4999", exact=True)).to_be_visible()
+            page.get_by_role("button", name="n", exact=True).click()
+            page.get_by_role("button", name="n ↑").click()
+            expect(cells.first).to_have_text("4999")
+            page.get_by_label("Filter text").fill("ROW 10")
+            expect(page.locator("#about")).to_contain_text("111 rows")
+            expect(cells.first).to_have_text("1099")
+            page.get_by_label("Filter n").fill("wrong")
+            expect(page.locator("#note")).to_contain_text("'wrong' is no number")
+            page.get_by_label("Filter n").fill("100..1005")
+            expect(cells.first).to_have_text("1005")
+            page.reload()
+            expect(cells.first).to_have_text("1005")
+            kernel.run("%dtale --links --revoke all")
+            page.get_by_label("Filter n").fill("")
+            expect(page.locator("#note")).to_contain_text("has expired or was revoked")
+            expect(page.locator("#rows")).to_be_hidden()
+            assert reader.problems == []
+    finally:
+        kernel.run("%dtale --drop long")
+
+
 def test_a_link_that_was_replaced_says_so_in_the_open_page(stage: Stage) -> None:
     one, other, _ = stage.notebooks.names
     old = urlsplit(stage.url).path.split("/")[2]

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import re
+import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import pytest
 
@@ -165,6 +168,7 @@ def test_what_it_gives_is_the_frame_bounded_and_for_this_reader_alone(stage: Sta
 
 
 def test_a_link_that_was_revoked_or_replaced_is_dead_in_every_kernel(stage: Stage) -> None:
+    stage.owner.run("%dtale --links --revoke all")  # those of other tests
     first, second, third = (share(stage.owner) for _ in range(3))
     listed = stage.owner.run("%dtale --links").text
     number = next(line for line in listed.splitlines() if "df" in line).split()[0]
@@ -225,6 +229,16 @@ def test_the_pages_link_is_replaced_at_once_in_every_kernel(stage: Stage) -> Non
     for _ in range(8):
         assert plain_http.request(f"{stage.base}/{new}/").status == 200
     assert stage.notebooks.capability() == new
+
+
+def test_the_command_line_tells_the_pages_link(stage: Stage) -> None:
+    command = [sys.executable, "-m", "dtale_magics", "page"]
+    environ = {**os.environ, **stage.notebooks.environ}
+    said = subprocess.run(
+        command, env=environ, capture_output=True, text=True, timeout=100, check=True
+    ).stdout
+    assert said.endswith(f"/{stage.notebooks.capability()}/\n")
+    assert plain_http.request(f"{stage.base}{urlsplit(said.strip()).path}").status == 200
 
 
 def test_with_open_access_the_root_is_the_page_of_what_is_open(stage: Stage) -> None:
