@@ -30,7 +30,7 @@ class Load:
     url
         What they ask for; any complete answer counts unless its status is 500 or more.
     clients
-        So many at once.
+        How many ask at once.
     rate
         Requests per second of all clients; as many as possible by default.
     """

@@ -36,10 +36,10 @@ _WORK = {
 ONE_MORE = "one listens to clients as D-Tale's does, one to siblings"
 
 _ROUNDS = {1_000: 15, 100_000: 7, 1_000_000: 4}
-"""Of so many rows: how often."""
+"""How often a frame is shown, by its number of rows."""
 
 _ANALYSIS_DECIDES = 100_000
-"""From so many rows on, most of a show is D-Tale's analysis of the frame."""
+"""With at least this many rows, D-Tale's analysis takes most of the time of a show."""
 
 _GOALS = {("numbers", 1_000_000): 0.6, ("mixed", 1_000_000): 0.12}
 """Of a first show, where the description of columns decides; 1.05 elsewhere."""

@@ -1,9 +1,9 @@
 """D-Tale in notebooks that share one pod and one ingress port.
 
-``%load_ext dtale_magics`` gives ``%dtale`` and ``%dtale_port``; `status` tells code the same.
-Importing this package is light: D-Tale, pandas and Flask come when they are needed.
+``%load_ext dtale_magics`` adds ``%dtale`` and ``%dtale_port``; `status` tells code the same.
+Importing this package is cheap: D-Tale, pandas and Flask are imported when they are needed.
 
-For users' code there is what `__all__` names, the types that it returns (`dtale_magics.state`,
+The public API is what `__all__` names, the types that it returns (`dtale_magics.state`,
 `dtale_magics.outcome`) and raises (`dtale_magics.errors`), and `dtale_magics.kubernetes` for hubs.
 Every other module is internal, and may change without notice.
 """
@@ -47,17 +47,17 @@ def take_over(port: int | None = None, *, deadline_seconds: float = TAKEOVER) ->
     port
         The port.
     deadline_seconds
-        After so long the answer is `dtale_magics.outcome.Refused`.
+        Time-out, after which the outcome is `dtale_magics.outcome.Refused`.
 
     Returns
     -------
     dtale_magics.outcome.Outcome
-        What happened; ``.ours`` says whether the port is this kernel's now.
+        What happened; ``.ours`` says whether the port is now this kernel's.
 
     Raises
     ------
     dtale_magics.errors.SettingError
-        When a setting cannot be used, or `port` is none.
+        When a setting cannot be used, or `port` is not a port.
     """
     from dtale_magics import session, settings
 

@@ -11,7 +11,7 @@ from dtale_magics.errors import DtaleMagicsError, UsageError
 from dtale_magics.version import VERSION
 
 JSON_VERSION = 1
-"""Of what ``--json`` prints: it grows when a field goes or changes its meaning."""
+"""Version of what ``--json`` prints; it grows when a field is removed or changes its meaning."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -23,7 +23,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 2
     except ModuleNotFoundError as error:
-        # Installed without its dependencies, as for the manifests, which need none of them.
+        # Installed without its dependencies: the manifests need none of them.
         print(f"This command needs {error.name}, which is not installed here.", file=sys.stderr)
         print("Run it where notebooks run: dtale_magics has all it needs there.", file=sys.stderr)
         return 2
@@ -31,7 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
-    """Return what reads the command line."""
+    """Make the parser of the command line."""
     from dtale_magics.kubernetes.command import cli
     from dtale_magics.kubernetes.command.parser import HELP, add_arguments
 
@@ -66,7 +66,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says what was wrong, not how everything is used."""
+    """A parser whose errors say what was wrong, instead of how everything is used."""
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{message[:1].upper()}{message[1:]}.", f"Type: {self.prog} --help")
@@ -103,15 +103,15 @@ def _check(given: argparse.Namespace) -> int:
     from dtale_magics.frontend.display import check_text
     from dtale_magics.pod import peers
 
-    mistake = session.current().settings().mistake  # a wrong setting is what is to be found
+    mistake = session.current().settings().mistake  # a check is there to find wrong settings
     if mistake is not None:
         raise mistake
-    # Nothing runs in this process: each kernel checks for itself, and has what its pages told.
+    # No kernel runs in this process. Each kernel checks for itself, and knows what its pages found.
     checks = peers.checks()
     without = None if checks else session.current().check().as_dict()
     reached = bool(checks) and all(map(_is_reached, checks))
     if given.json:
-        # It is pasted into issues: of names and addresses nothing is left.
+        # This is pasted into issues, so it contains no names and no addresses.
         kernels = [{"pid": one["pid"], **report.outline(one)} for one in checks]
         alone = None if without is None else report.outline(without)
         facts = report.environment(session.current().settings())
@@ -122,7 +122,7 @@ def _check(given: argparse.Namespace) -> int:
 
 
 def _is_reached(check: dict[str, Any]) -> bool:
-    """Whether a page gets there or, where none has told, the kernel does from outside."""
+    """Whether a page gets there or, if no page has told, the kernel does from outside."""
     ways = (row for row in check["rows"] if row["source"] not in {"pod", "loopback"})
     kernel = any(row["kernel"] is not None and row["kernel"]["cause"] == "ours" for row in ways)
     return bool(check["reachable"] or (check["reachable"] is None and kernel))

@@ -1,4 +1,4 @@
-"""Waits that lie inside other waits, in seconds, each made from the one around it."""
+"""Time-outs that contain one another, in seconds; each is derived from the one around it."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ TAKEOVER = 5.0
 """How long a takeover may take before it is refused, by default."""
 
 SIBLING = 0.5
-"""How long a sibling may take to answer before it is taken for suspended."""
+"""How long a sibling may take to answer before we consider it suspended."""
 
 SIBLING_IN_TURN = 0.8 * SIBLING
-"""The same where something else follows that somebody waits for."""
+"""The same if somebody waits for something that comes after it."""
 
 SERVER_NAME = SIBLING
 """How long the Jupyter server may take to say what a notebook is called."""
 
 KNOWN_NAME = SIBLING / 2
-"""The same where an earlier name is known: a sibling that asks who we are waits for `SIBLING`, and
-a Jupyter server that is busy with pages must not make us look suspended."""
+"""The same if an earlier name is known: a sibling that asks for ours waits for `SIBLING`, and a
+Jupyter server that is busy with pages must not make us look suspended."""
 
 CHECK = 3.0
 """How long a check of all URLs may take: first the siblings are asked, then the URLs."""
@@ -25,9 +25,9 @@ PROBE = CHECK - SIBLING
 """How long all probes together may take."""
 
 CHANNEL = 5.0
-"""How long a conversation with a sibling may take in all."""
+"""How long a whole conversation with a sibling may take."""
 
 SIBLING_CHECK = CHANNEL - SIBLING
-"""How long a sibling may take for a check of its own."""
+"""How long a sibling may take for its own check."""
 
 assert CHECK < SIBLING_CHECK

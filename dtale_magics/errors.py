@@ -1,7 +1,7 @@
 """One family of errors: what happened, who holds what, what to type next.
 
-They print without a traceback in IPython (a subclass of ``UsageError`` would not, IPython 9),
-and still count as errors, so that "Run all" stops.
+In IPython they print without a traceback (a subclass of IPython 9's ``UsageError`` would not), but
+still count as errors, so that "Run all" stops.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ class FrameRefusedError(DtaleMagicsError):
 
 
 class StoreRefusedError(DtaleMagicsError):
-    """A store for D-Tale's frames that does not give back what is put into it."""
+    """A store for D-Tale's frames that does not return what was put into it."""
 
 
 class UnknownFrameError(DtaleMagicsError):

@@ -24,19 +24,19 @@ class Frames:
     Parameters
     ----------
     base_url
-        Gives the local URL of this kernel's D-Tale, without a trailing slash.
+        Returns the local URL of this kernel's D-Tale, without a trailing slash.
     assets
         D-Tale's static files.
     settings
-        Gives the settings that hold now.
+        Returns the settings that hold now.
     load
         Imports D-Tale, and raises what the import raises.
     prepare
         Called before a frame is shown: imports D-Tale and binds a port.
     happened
-        Called with what has changed; with an empty text if that is no news.
+        Called with what has changed; with an empty text if that is not news.
     noted
-        Called with what the user has just typed, which is no news to the user.
+        Called with what the user has just typed, which is not news to the user.
     """
 
     def __init__(  # noqa: PLR0913 (by keyword)
@@ -62,7 +62,7 @@ class Frames:
 
     @property
     def viewer(self) -> Viewer:
-        """D-Tale itself: the border behind which pandas and Flask are imported."""
+        """D-Tale itself; its first use imports pandas and Flask."""
         with self._lock:
             if self._made is None:
                 from dtale_magics.viewer.viewer import Viewer
@@ -76,16 +76,16 @@ class Frames:
         return "dtale.app" in sys.modules and self.viewer.loaded
 
     def mount(self, root: str, prefix: str = "") -> WSGIApplication | None:
-        """Give D-Tale's app for a public root; None while D-Tale is not loaded."""
+        """Return D-Tale's app for a public root; None while D-Tale is not loaded."""
         return self.viewer.app(root, prefix) if self.loaded else None
 
     def forget_roots(self) -> None:
-        """Drop the apps of every public root: the roots have changed."""
+        """Drop the apps of all public roots, because the roots have changed."""
         if self.loaded:
             self.viewer.forget_roots()
 
     def moved(self, old: str, new: str) -> None:
-        """Hear that D-Tale gave a frame another data id."""
+        """Be told that D-Tale gave a frame another data id."""
         self.viewer.shown.places.moved(old, new)
 
     def all(self) -> tuple[FrameInfo, ...]:
@@ -110,25 +110,25 @@ class Frames:
         Parameters
         ----------
         frame
-            Whatever `dtale_magics.viewer.readers.sources` reads.
+            Anything that `dtale_magics.viewer.readers.sources` reads.
         name
             Variable or expression that it came from.
         options
             D-Tale's show options by keyword.
         cell
-            The cell that shows it; without one, `name` alone tells which frame it is.
+            The cell that shows it; without one, `name` alone identifies the frame.
         anonymous
-            Whether nothing but the expression `name` leads to the frame; of such ones, the last few
-            are kept.
+            Whether the frame can only be reached by the expression `name`; only the last few of
+            such frames are kept.
         reset
-            Whether to leave out what earlier shows of it left: filters, sorting, options.
+            Whether to start without what earlier shows of it left: filters, sorting, options.
         rows
-            How many rows to show; by default all that are in memory, and of a lazy source as many
+            How many rows to show; by default all that are in memory, and from a lazy source as many
             as the setting `rows` says.
         typed
-            The expression that `name` stands for, in full, for what an error says to type.
+            The expression that `name` stands for, in full; errors use it in what to type next.
         progress
-            Called before D-Tale analyses a column: with its number, how many there are, its name.
+            Called before D-Tale analyses a column, with its number, how many there are, its name.
 
         Returns
         -------
@@ -141,7 +141,7 @@ class Frames:
             Nothing has changed then.
         """
         self._prepare()
-        # Not under the lock: D-Tale may analyse for many seconds, while the port has to move.
+        # Not under the lock: D-Tale may analyse for many seconds, and ports must move meanwhile.
         instance = self.viewer.show(
             frame,
             name,
@@ -169,7 +169,7 @@ class Frames:
     ) -> FrameInfo:
         """Show the value that a frame has now, in its place, as `show` does.
 
-        No port is bound for that: where there is none, nobody looks.
+        This binds no port: if there is none, nobody is looking.
         """
         self.viewer.show(
             value,
@@ -185,33 +185,33 @@ class Frames:
         return shown
 
     def options(self) -> ShowOptions:
-        """Read the show options of the installed D-Tale."""
+        """Read the show options that the installed D-Tale has."""
         self._load()
         return self.viewer.show_options()
 
     def tidy(self, cell: Cell) -> None:
-        """Forget the frames that a cell showed once and in its last run did not."""
+        """Forget the frames that a cell has shown before, but not in its last run."""
         if self.loaded and self.viewer.shown.tidy(cell):
             self._happened("")
 
     def find(self, *names: str) -> tuple[FrameInfo, ...]:
-        """Find the frames that names mean, of each the one that was shown last at the end.
+        """Find the frames that `names` mean; for each name, the one shown last is at the end.
 
         Raises
         ------
         UnknownFrameError
-            Names the frames there are.
+            Lists the frames that exist.
         """
         found = [frame for name in names for frame in self.viewer.shown.find_all(name)]
         return tuple({frame.data_id: frame for frame in found}.values())
 
     def drop(self, *names: str) -> tuple[FrameInfo, ...]:
-        """Forget frames: every one of each name, and every one at all for the name ``all``.
+        """Forget all frames of each name, or all frames of the kernel if the name is ``all``.
 
         Raises
         ------
         UnknownFrameError
-            Names the frames there are; none is forgotten then.
+            Lists the frames that exist; then none is forgotten.
         """
         dropped = self.all() if names == ("all",) else self.find(*names)
         for frame in dropped:
@@ -220,7 +220,7 @@ class Frames:
         return dropped
 
     def why_gone(self, data_id: str) -> str:
-        """Say why there is no frame of that id any more; empty if that is not known."""
+        """Say why there is no longer a frame with that id; empty if that is not known."""
         return self.viewer.shown.why_gone(data_id)
 
     def data(self, frame: FrameInfo) -> Any:
@@ -232,12 +232,12 @@ class Frames:
         return self.viewer.shown.head(frame.data_id, rows)
 
     def edited(self, frame: FrameInfo) -> Any:
-        """Return all rows of a frame with what was edited in its grid; None if nothing was.
+        """Return all rows of a frame with the edits made in its grid; None if there are none.
 
-        What a later run of its cell replaced is there until something else is edited.
+        Edits that a later run of its cell replaced are kept until something else is edited.
         """
         return self.viewer.shown.edited(frame.data_id)
 
     def edits(self, frame: FrameInfo) -> int:
-        """Count what was edited in a frame's grid since its cell has run."""
+        """Count the edits in a frame's grid since its cell was last run."""
         return self.viewer.shown.edits(frame.data_id)

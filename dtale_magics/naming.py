@@ -1,8 +1,8 @@
 """Names and the placeholders of addresses: one rule for a kernel and for the cluster around it.
 
 An admin's template such as ``https://{user}.dtale.example.org`` is filled in twice: by the hub,
-which makes the route, and by a kernel, which tells the link. Both call `fill`, so both mean the
-same address. Needs nothing but the standard library, as the hub's image has nothing else.
+which makes the route, and by a kernel, which shows the link. Both call `fill`, so both mean the
+same address. This module needs only the standard library, because the hub's image has no more.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ MAX_FIELD = 40
 """Longest text that a placeholder becomes."""
 
 FIELDS = ("user", "server", "pod", "namespace", "port")
-"""What may stand in braces in a host or a path."""
+"""The placeholders that a host or a path may have, in braces."""
 
 DEFAULT_SERVER = "default"
-"""What ``{server}`` says for the server that has no name."""
+"""Value of ``{server}`` for the server without a name."""
 
 _RESERVED = """
 account accounts admin api assets auth autoconfig autodiscover blog cdn chat dashboard dns docs
@@ -38,10 +38,10 @@ registry root service services signin signup smtp sso static status support trae
 webmail wpad www xn
 """
 RESERVED = frozenset(_RESERVED.split())
-"""Labels and path elements that are not a user's to have, whatever the user is called.
+"""Labels and path elements that no user may have, whatever the user's name is.
 
 ``hub``, ``user``, ``services`` and ``api`` are JupyterHub's own paths; the others are hosts that
-people, browsers and mail programs take for somebody's of the domain.
+people, browsers and mail programs believe to be run by the owner of the domain.
 """
 
 _SHORTEST_FIELD = 16
@@ -82,9 +82,9 @@ def looks_hashed(text: str) -> bool:
 
 
 def slug(*parts: str, max_length: int = MAX_FIELD, hashed: bool = False) -> str:
-    """Make one DNS label out of a user's name, or of a user's and a server's.
+    """Make one DNS label from a user's name, or from a user's and a server's.
 
-    A single name that is a DNS label already stays as it is. Everything else becomes readable text
+    A single name that already is a DNS label stays as it is. Everything else becomes readable text
     and 65 bits of its SHA-256, so two different inputs never share a result. A name that only
     *looks* hashed is hashed too, so nobody can choose a name that becomes somebody else's label.
     Double hyphens never occur: DNS keeps them for internationalised names (RFC 5891, section
@@ -93,11 +93,11 @@ def slug(*parts: str, max_length: int = MAX_FIELD, hashed: bool = False) -> str:
     Parameters
     ----------
     parts
-        The names; their number and borders count, ``("a", "b")`` is not ``("a-b",)``.
+        The names; their number and borders count: ``("a", "b")`` is not ``("a-b",)``.
     max_length
-        Longest result, at least 16, in characters.
+        Maximum length of the result in characters, at least 16.
     hashed
-        Hash it even if it could stay.
+        Hash it even if it could stay as it is.
     """
     if len(parts) == 1 and not hashed:
         (name,) = parts
@@ -108,8 +108,8 @@ def slug(*parts: str, max_length: int = MAX_FIELD, hashed: bool = False) -> str:
 
 
 def _hashed(text: str, exact: list[Any], max_length: int) -> str:
-    """Make text readable, and append 65 bits of the SHA-256 of what it stands for exactly."""
-    data = json.dumps(exact).encode()  # escapes everything, so lone surrogates are no trouble
+    """Make `text` readable, and append 65 bits of the SHA-256 of `exact`."""
+    data = json.dumps(exact).encode()  # escapes everything, so lone surrogates do no harm
     digest = base64.b32encode(hashlib.sha256(data).digest()).decode().lower()[:_HASH_LENGTH]
     ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     readable = re.sub(r"[^a-z0-9]+", "-", ascii_text.lower()).strip("-")
@@ -120,21 +120,21 @@ def _hashed(text: str, exact: list[Any], max_length: int) -> str:
 def fill(template: str, names: Names, port: str = "{port}", context: str = "") -> str:
     """Fill the placeholders of a host, a path or a URL.
 
-    Where nothing in the template tells the servers of a user apart, ``{user}`` stands for the user
-    *and* the named server. A part that would become a reserved word is hashed, and so are two names
-    together whose border hyphens could shift, as in ``{user}-{server}``: user ``ada-gpu`` and
-    a server of user ``ada`` would meet.
+    If nothing in the template tells the servers of a user apart, ``{user}`` stands for the user
+    *and* the named server. A part that would become a reserved word is hashed. Two names whose
+    border is ambiguous, as in ``{user}-{server}``, are hashed together: otherwise server ``x`` of
+    user ``ada-gpu`` and server ``gpu-x`` of user ``ada`` would clash.
 
     Parameters
     ----------
     template
-        With ``{user} {server} {pod} {namespace} {port}`` where wanted.
+        Text with any of ``{user} {server} {pod} {namespace} {port}``.
     names
         What they stand for.
     port
         What ``{port}`` becomes; by default it stays.
     context
-        The rest of the address, when `template` is a part of it.
+        The rest of the address, if `template` is only a part of it.
     """
     apart = fields(template + context) & {"server", "pod"}
     return _SEGMENT.sub(
@@ -148,10 +148,10 @@ def fields(template: str) -> frozenset[str]:
 
 
 def _has_borders(segment: str) -> bool:
-    """Whether names in a part of an address could be divided in one way only.
+    """Whether the names in a part of an address can be separated in only one way.
 
-    A slug holds letters, digits and single hyphens. So ``--``, and in a path any other character
-    as well, marks the border between two; a single hyphen does not.
+    A slug has letters, digits and single hyphens. So ``--`` marks the border between two, and in a
+    path any other character does, too; a single hyphen does not.
     """
     between = _FIELD.split(segment)[2:-1:2]
     return all("--" in text or re.search(r"[^a-z0-9-]", text) for text in between)
@@ -177,13 +177,13 @@ def _fill_segment(segment: str, names: Names, port: str, *, apart: bool) -> str:
         return _FIELD.sub(value, segment)
 
     text = filled(hashed=False)
-    # "xn--…" and its like are internationalised names to DNS.
+    # To DNS, "xn--…" and the like are internationalised names.
     moved = text in RESERVED or text[2:4] == "--"
     return filled(hashed=True) if moved else text
 
 
 def _joined(segment: str, names: Names, port: str, *, apart: bool) -> str:
-    """Hash the names of a part together. A kernel fills in the port, so that stands behind it."""
+    """Hash the names of a part together; the port follows, because a kernel fills it in."""
     used = _FIELD.findall(segment)
     exact = [list(_parts(name, names, apart=apart)) for name in used if name != "port"]
 
@@ -201,7 +201,7 @@ def _parts(field: str, names: Names, *, apart: bool) -> tuple[str, ...]:
         case "user":
             return (names.user, names.server) if names.server and not apart else (names.user,)
         case "server":
-            # A server that is really called "default" must not meet the one without a name.
+            # A server that is really called "default" must not clash with the one without a name.
             if names.server == DEFAULT_SERVER:
                 return (DEFAULT_SERVER, "")
             return (names.server or DEFAULT_SERVER,)

@@ -1,4 +1,4 @@
-"""What happened in this kernel, and who wants to hear of it."""
+"""What happened in this kernel, and who wants to know."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ KEPT_EVENTS = 50
 class Event(NamedTuple):
     """Something that happened: seconds since the epoch, and one line.
 
-    What is routine stands in the list of events, and is not told as news.
+    A routine event is in the list of events, but is not shown as news.
     """
 
     time: float
@@ -41,7 +41,7 @@ class News:
         return tuple(self._events)
 
     def add(self, text: str, *, routine: bool = False) -> None:
-        """Enter an event, and tell the subscribers."""
+        """Log an event, and tell the subscribers."""
         self._events.append(Event(time.time(), text, routine))
         self.tell()
 
@@ -54,7 +54,7 @@ class News:
                 logger.exception("a subscriber failed")
 
     def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
-        """Have `callback` called after each change, from whatever thread; returns how to stop."""
+        """Have `callback` called after each change, from any thread; return how to unsubscribe."""
         with self._lock:
             self._subscribers.append(callback)
 

@@ -1,4 +1,4 @@
-"""What became of an attempt to get a port: frozen types, which every face renders its own way."""
+"""Outcomes of attempts to get a port: frozen types, which each front end renders in its own way."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class Party:
     label
         Notebook's name, or the command of another process.
     pid
-        Process id, where it is known.
+        Process id, if known.
     since
-        When the port became theirs, seconds since the epoch; None where it is not known.
+        When the port became theirs, in seconds since the epoch; None if not known.
     owner
         Random id of a sibling kernel; empty for anybody else.
     """
@@ -65,7 +65,7 @@ class Outcome:
         return False
 
     def require(self) -> None:
-        """Raise `PortUnavailableError` unless the port is this kernel's now."""
+        """Raise `PortUnavailableError` unless the port is now this kernel's."""
         if not self.ours:
             raise PortUnavailableError([self.port], self.what, self.advice)
 
@@ -76,7 +76,7 @@ class Outcome:
 
     @property
     def advice(self) -> str:
-        """What to type or to do; empty where nothing is to be done."""
+        """What to type or to do; empty if there is nothing to do."""
         return ""
 
     def __str__(self) -> str:
@@ -109,7 +109,7 @@ class AlreadyOurs(Outcome):
 
 @dataclass(frozen=True)
 class Joined(Outcome):
-    """The port is shared with siblings, of which one handed out its sockets."""
+    """The port is shared with siblings, one of which handed out its sockets."""
 
     holder: Party
 
@@ -121,7 +121,7 @@ class Joined(Outcome):
 
 @dataclass(frozen=True)
 class Steered(Outcome):
-    """The port was steered away from siblings that do not answer, of which `holder` is one."""
+    """The port was steered away from siblings that do not answer; `holder` is one of them."""
 
     holder: Party
 
@@ -136,7 +136,7 @@ class Steered(Outcome):
 
 @dataclass(frozen=True)
 class InFront(Outcome):
-    """This notebook is in front of those that share the port, in place of `holder`."""
+    """This notebook is in front of the others that share the port, in place of `holder`."""
 
     holder: Party
 
@@ -200,13 +200,13 @@ class Refused(Outcome):
     Attributes
     ----------
     why
-        Who has it and why it cannot be done.
+        Who has it, and why it cannot be done.
     hint
         What to type or to do.
     holder
-        Who has it, where one process is known.
+        Who has it, if one process is known.
     wanted
-        What should have been done with the port: ``taken``, ``given back``.
+        What was to be done with the port: ``taken``, ``given back``.
     """
 
     why: str

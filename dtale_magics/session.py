@@ -1,7 +1,7 @@
-"""This kernel's D-Tale: what it can do, and how it is; safe to call from any thread.
+"""This kernel's D-Tale: its actions and its state; safe to call from any thread.
 
-Two borders keep ``%load_ext`` quick. What binds ports and answers there is imported with
-`Session.wiring`; D-Tale, pandas and Flask with `dtale_magics.frames.Frames.viewer`.
+Two lazy imports keep ``%load_ext`` quick. `Session.wiring` imports what binds ports and answers
+there; `dtale_magics.frames.Frames.viewer` imports D-Tale, pandas and Flask.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Session:
     Parameters
     ----------
     config
-        Gives the traits of ``c.DtaleMagics`` by name.
+        Returns the traits of ``c.DtaleMagics`` by name.
     """
 
     def __init__(self, config: Callable[[], Mapping[str, Any]] = dict) -> None:
@@ -71,19 +71,19 @@ class Session:
         self._plain_show = PlainShow(self)
         self._preload = Preload(self._load_dtale)
         self.panel_api: WSGIApplication | None = None
-        """Answers the panel's clicks; whoever shows panels sets it."""
+        """Answers the panel's clicks; set by the code that shows panels."""
         self.controller: Any = None
-        """Between this session and its panels; whoever shows panels sets it."""
+        """Stands between this session and its panels; set by the code that shows panels."""
         self.on_use: Callable[[], None] = lambda: None
-        """Called whenever somebody uses D-Tale; whoever shows panels sets it."""
+        """Called whenever somebody uses D-Tale; set by the code that shows panels."""
         self.is_watched: Callable[[], bool] = lambda: False
-        """Whether a page shows a panel; whoever shows panels sets it."""
+        """Whether a page shows a panel; set by the code that shows panels."""
         self.is_busy: Callable[[], bool] = lambda: False
-        """Whether a cell runs; whoever knows the kernel sets it."""
+        """Whether a cell is running; set by the code that knows the kernel."""
 
     @property
     def wiring(self) -> Wiring:
-        """What binds ports and answers there, imported and made when it is first asked for."""
+        """What binds ports and answers there; imported and made on first use."""
         with self._lock:
             if self._wiring is None:
                 from dtale_magics.wiring import Wiring
@@ -93,12 +93,12 @@ class Session:
 
     @property
     def reach(self) -> Reachability:
-        """What is known of the ways to this kernel."""
+        """What is known about the ways to this kernel."""
         return self.wiring.reach
 
     @property
     def pages(self) -> Pages:
-        """What leads here besides the slug: the pod's page, and links that can only look."""
+        """What leads here besides the slug: the pod's page, and look-only links."""
         return self.wiring.pages
 
     # ------------------------------------------------------------------ state
@@ -115,20 +115,20 @@ class Session:
 
     @property
     def base_url(self) -> str | None:
-        """Local URL of this kernel's D-Tale without a trailing slash."""
+        """Local URL of this kernel's D-Tale, without a trailing slash."""
         port = self.port
         return None if port is None else f"http://{HOST}:{port}/{self.slug}"
 
     @property
     def public_url(self) -> str | None:
-        """The URL by which a reader gets here, with the slug: what a page confirmed, or best known.
+        """The URL that brings a reader here, with the slug: one that a page confirmed, or the best.
 
-        A path where only the page knows the host, as below jupyter-server-proxy.
+        It is only a path if just the page knows the host, as below jupyter-server-proxy.
         """
         return self.public_url_of(self.slug)
 
     def public_url_of(self, segment: str) -> str | None:
-        """Do the same for another first segment of a path."""
+        """Return the same as `public_url` for another first segment of the path."""
         if self.port is None:
             return None
         base = self.reach.best_base() or f"http://{HOST}:{self.port}"
@@ -139,20 +139,20 @@ class Session:
         return self.pages.capability.current() or ""
 
     def is_own_url(self, url: str) -> bool:
-        """Whether `url` is, or once was, under this kernel's slug, on whatever port."""
+        """Whether `url` is, or once was, below this kernel's slug, on any port."""
         return any(f"/{slug}" in url for slug in self._slugs) or self._was_plain(url)
 
     def frame_moved(self, old: str, new: str) -> None:
-        """Hear that D-Tale gave a frame another data id."""
+        """Be told that D-Tale gave a frame another data id."""
         self.frames.moved(old, new)
         self.pages.links.moved(old, new)
 
     def settings(self) -> Settings:
-        """Resolve the settings that hold now; `SettingError` when one cannot be used."""
+        """Resolve the settings that hold now; `SettingError` if one is unusable."""
         return settings.resolve(self._config(), override=self._range)
 
     def option(self, name: str) -> Any:
-        """Return what ``c.DtaleMagics`` has under that name; None if it is not set."""
+        """Return the trait of ``c.DtaleMagics`` with that name; None if it is not set."""
         return self._config().get(name)
 
     def audience(self) -> Audience:
@@ -177,13 +177,16 @@ class Session:
         return self._status(self.wiring.holder(self.settings().ingress_port))
 
     def status_here(self) -> Status:
-        """Return what is known without asking a sibling: who else has the ingress port is not."""
+        """Return the state as far as it is known without asking siblings.
+
+        If another kernel has the ingress port, that is not known.
+        """
         return self._status(self.wiring.own_place(self.settings().ingress_port))
 
     def kernels(self) -> list[dict[str, Any]]:
         """Return the status of every D-Tale of this user in this pod, as `Status.as_dict` does.
 
-        Of a kernel that does not answer, only what the system knows (``"responding": False``).
+        For a kernel that does not answer, only what the system knows (``"responding": False``).
         """
         own = [self.report()] if self.ports else []
         return own + self.wiring.statuses()
@@ -194,7 +197,7 @@ class Session:
         Parameters
         ----------
         changed
-            Called whenever more is known, which ``reach.verdict()`` then says.
+            Called whenever more is known; ``reach.verdict()`` then returns it.
         """
 
         def tell() -> None:
@@ -208,19 +211,19 @@ class Session:
         return self._news.events
 
     def tell_siblings(self) -> None:
-        """Let the siblings know that something changed here."""
+        """Tell the siblings that something changed here."""
         if self.ports:
             self._open_ports().happened("")
 
     def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
-        """Have `callback` called, from whatever thread, after each change here or at a sibling.
+        """Have `callback` called, from any thread, after each change here or at a sibling.
 
         Returns
         -------
         callable
             Ends the subscription.
         """
-        self._open_ports()  # siblings tell their changes to those they can see
+        self._open_ports()  # siblings announce their changes only to kernels with a channel
         return self._news.subscribe(callback)
 
     # ---------------------------------------------------------------- loading
@@ -232,9 +235,9 @@ class Session:
         self.adopt_plain_dtale()
 
     def adopt_plain_dtale(self) -> None:
-        """Stop servers that plain D-Tale runs in this process; their frames and ports go on here.
+        """Stop servers that plain D-Tale runs in this process, keeping their frames and ports.
 
-        They share D-Tale's state with us, and so would serve without a guard what is shown here.
+        They share D-Tale's state with us, so they would serve what is shown here without a guard.
         """
         if "dtale.app" not in sys.modules:
             return
@@ -256,7 +259,7 @@ class Session:
 
     @property
     def serves(self) -> bool:
-        """Whether plain ``dtale.show`` is served here, and not by Colab's or ngrok's ways."""
+        """Whether plain ``dtale.show`` is served here, and not through Colab or ngrok."""
         return self._plain_show.serves
 
     @property
@@ -265,16 +268,16 @@ class Session:
         return self.frames.loaded
 
     def load(self) -> None:
-        """Import D-Tale if that is still to be done, and raise what the import raises."""
+        """Import D-Tale if it is not yet imported, and raise what the import raises."""
         self._plain_show.install()
         self._preload.complete()
 
     def new_link(self) -> None:
-        """Give this kernel a new slug; links with the old one are dead from now on."""
+        """Give this kernel a new slug; links with the old one stop working at once."""
         with self._lock:
             self.slug = notebook.new_slug()
             self._slugs.add(self.slug)
-            self.pages.links.revoke(*self.pages.links.living())  # siblings hear of the slug, too
+            self.pages.links.revoke(*self.pages.links.living())  # this also announces the slug
         self.frames.forget_roots()
         self._note("New links: the old ones are dead.")
 
@@ -288,7 +291,7 @@ class Session:
         port
             A port, which URLs name from now on.
         force
-            Whether to take it from whoever has it.
+            Whether to take it from its holder.
 
         Raises
         ------
@@ -324,7 +327,7 @@ class Session:
         port
             The port.
         deadline_seconds
-            After so long the answer is `dtale_magics.outcome.Refused`.
+            Time-out, after which the outcome is `dtale_magics.outcome.Refused`.
 
         Returns
         -------
@@ -338,7 +341,12 @@ class Session:
         return outcome
 
     def release(self, port: int | None = None) -> Outcome:
-        """Let the notebook that was in front before be in front again, by default at the ingress.
+        """Let the notebook that was in front before us be in front again.
+
+        Parameters
+        ----------
+        port
+            The port, by default the ingress port.
 
         Returns
         -------
@@ -351,7 +359,7 @@ class Session:
         return outcome
 
     def settings_changed(self) -> None:
-        """Have the next request meet the settings as they are then."""
+        """Have the next request use the settings as they are then."""
         self.wiring.forget_policy()
 
     def set_range(self, chosen: PortRange | None) -> None:
@@ -360,7 +368,7 @@ class Session:
         self._news.tell()
 
     def stop(self) -> tuple[int, ...]:
-        """Free every port; frames are kept, and shown again under the same links afterwards.
+        """Free every port; frames are kept, and can be shown again under the same links.
 
         Returns
         -------
@@ -388,7 +396,7 @@ class Session:
             return self._ports
 
     def happened(self, text: str, routine: bool = False) -> None:  # noqa: FBT001, FBT002 (a callback)
-        """Pass an event on, or the news that something changed elsewhere."""
+        """Pass on an event, or (if `text` is empty) the news that something changed elsewhere."""
         self._plain_show.announce()
         if text:
             self._news.add(text, routine=routine)
@@ -396,7 +404,7 @@ class Session:
             self._news.tell()
 
     def _note(self, text: str) -> None:
-        """Enter what the user has just typed, which is no news to the user."""
+        """Log what the user has just typed, which is not news to the user."""
         self._news.add(text, routine=True)
         self.tell_siblings()
 
@@ -407,7 +415,7 @@ class Session:
         ours = ingress_holder is not None and ingress_holder.kind == "this kernel"
         return Status(
             owner=self.owner,
-            # Once: while the Jupyter server is busy, each question costs a quarter of a second.
+            # Asked only once: each question costs 0.25 s while the Jupyter server is busy.
             label=ingress_holder.label if ingress_holder and ours else notebook.name(),
             pid=os.getpid(),
             range=now.range,
@@ -422,7 +430,7 @@ class Session:
         )
 
     def report(self) -> dict[str, Any]:
-        """Report to a sibling that lists all: who has the ingress port it finds out itself."""
+        """Report to a sibling that lists all kernels; it finds the ingress port's holder itself."""
         return {**self.status_here().as_dict(), "responding": True}
 
     def _load_dtale(self) -> None:
@@ -435,7 +443,7 @@ class Session:
         self.ensure()
 
     def _was_plain(self, url: str) -> bool:
-        """Whether a plain D-Tale of this process, which we have stopped, was at that URL."""
+        """Whether a plain D-Tale of this process that we have stopped was at that URL."""
         return self._wiring is not None and url in self._wiring.plain_servers.urls
 
 
@@ -448,7 +456,7 @@ class _Current:
 
 
 def current() -> Session:
-    """Return the session of this process, which exists from the first call on."""
+    """Return the session of this process; the first call makes it."""
     with _Current.lock:
         if _Current.session is None or _Current.pid != os.getpid():
             _Current.session, _Current.pid = Session(), os.getpid()

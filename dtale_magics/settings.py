@@ -20,7 +20,7 @@ LAST_PORT = 49000
 HIGHEST_PORT = 65535
 KEPT_EXPRESSIONS = 5
 LAZY_ROWS = 100_000
-"""How many rows are shown of what is not in memory."""
+"""How many rows to show of a frame that is not in memory."""
 
 
 Network: TypeAlias = "ipaddress.IPv4Network | ipaddress.IPv6Network"
@@ -29,7 +29,7 @@ NEAR_NETWORKS = (
     "127.0.0.0/8 10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 100.64.0.0/10 169.254.0.0/16 "
     "198.18.0.0/15 ::1/128 fc00::/7 fe80::/10"
 )
-"""Loopback and private networks: where a proxy in front of a notebook can be."""
+"""Loopback and private networks, where a proxy in front of a notebook can be."""
 
 PORT_HINT = "A port is a whole number from 1 to 65535, for example 40000."
 
@@ -57,36 +57,36 @@ _CLUSTER = ("JUPYTERHUB_SERVICE_PREFIX", "KUBERNETES_SERVICE_HOST")
 
 @dataclass(frozen=True)
 class Settings:
-    """What holds for a kernel right now.
+    """The settings that hold for a kernel right now.
 
     Attributes
     ----------
     range
-        Where a port is looked for.
+        Where to look for a port.
     ingress_port
         The one port that Service and Ingress expose.
     ingress_url
-        URL under which the ingress port is seen from outside, if it was configured, without a
-        trailing slash; with ``{port}`` in it, every port is seen.
+        URL under which the ingress port is seen from outside, if configured, without a trailing
+        slash; with ``{port}`` in it, every port is seen.
     open_access
         Whether D-Tale answers without the link: for networks whose ingress asks for a sign-in.
     allowed_hosts
-        Names under which the outside may ask, besides that of `ingress_url`; ``*.`` in front of one
-        stands for every name below it.
+        Host names that requests from outside may use, besides that of `ingress_url`; ``*.`` at the
+        beginning stands for every name below it.
     trusted_proxies
         Networks whose forwarded headers are believed.
     kept_expressions
         How many expressions that no variable holds are kept in D-Tale.
     rows
-        How many rows are shown of what is not in memory.
+        How many rows to show of a frame that is not in memory.
     exposed_ports
-        All ports that the cluster exposes, where it says so; `ingress_port` is one of them.
+        All ports that the cluster exposes, if it says so; `ingress_port` is one of them.
     proxy_url
-        URL, or path on the page's host, under which the notebook's server proxies a port; it holds
-        ``{port}``. None: as jupyter-server-proxy does by itself.
+        URL, or path on the page's host, under which the notebook's server proxies a port; contains
+        ``{port}``. None means jupyter-server-proxy's own path.
     mistake
-        What is wrong with a URL that was set and is therefore left out. Nothing but that URL
-        depends on it, so D-Tale goes on without.
+        What is wrong with a URL that was set and is therefore ignored. Nothing else depends on it,
+        so D-Tale goes on without it.
     """
 
     range: PortRange
@@ -109,7 +109,7 @@ class Settings:
 
     @property
     def search_order(self) -> Sequence[int]:
-        """Ports in the order to try them: those first that can be seen from outside."""
+        """Ports in the order to try them: first those that can be seen from outside."""
         exposed = [self.ingress_port, *self.exposed_ports]
         first = [port for port in dict.fromkeys(exposed) if port in self.range]
         if first == list(self.range.ports[: len(first)]):
@@ -123,8 +123,8 @@ def parse_port(value: object, name: str) -> int:
     Raises
     ------
     SettingError
-        When `value` is not a whole number from 1 to 65535. The address that a Kubernetes service
-        link injects (``DTALE_PORT=tcp://10.0.0.1:80``) is named as what it is.
+        When `value` is not a whole number from 1 to 65535. If it is an address that a Kubernetes
+        service link injects (``DTALE_PORT=tcp://10.0.0.1:80``), the error says so.
     """
     text = str(value).strip()
     if "://" in text:
@@ -180,7 +180,7 @@ def parse_switch(value: object, name: str) -> bool:
     Raises
     ------
     SettingError
-        When `value` is neither: a switch that opens a door must not be guessed at.
+        When `value` is neither: we must not guess at a switch that opens a door.
     """
     text = str(value).strip().lower()
     if text in {"1", "true", "yes", "on"}:
@@ -193,7 +193,7 @@ def parse_switch(value: object, name: str) -> bool:
 
 
 def parse_hosts(words: Iterable[str], name: str) -> tuple[str, ...]:
-    """Read names of hosts; `SettingError` for what cannot be one, such as a URL.
+    """Read host names; `SettingError` for anything that cannot be one, such as a URL.
 
     A name that begins with ``*.`` stands for every name below it.
     """
@@ -207,7 +207,7 @@ def parse_hosts(words: Iterable[str], name: str) -> tuple[str, ...]:
 
 
 def parse_networks(words: Iterable[str], name: str) -> tuple[Network, ...]:
-    """Read addresses and networks; `SettingError` for what is neither."""
+    """Read addresses and networks; `SettingError` for anything else."""
     networks: list[Network] = []
     for word in words:
         try:
@@ -223,12 +223,12 @@ def resolve(
     environ: Mapping[str, str] | None = None,
     override: PortRange | None = None,
 ) -> Settings:
-    """Find the settings that hold, strongest source first.
+    """Find the settings that hold; sources are tried in order of precedence.
 
     Parameters
     ----------
     config
-        Traits of ``c.DtaleMagics`` by name; None and missing ones do not count.
+        Traits of ``c.DtaleMagics`` by name; those that are None count as missing.
     environ
         Environment, by default this process's.
     override
@@ -237,8 +237,8 @@ def resolve(
     Raises
     ------
     SettingError
-        Names the setting that cannot be used, its value, and what to change. A URL under which
-        D-Tale would be seen is left out instead, see `Settings.mistake`.
+        Names the unusable setting, its value, and what to change. An unusable URL under which
+        D-Tale would be seen is ignored instead, see `Settings.mistake`.
     """
     config = config or {}
     environ = os.environ if environ is None else environ
@@ -312,7 +312,7 @@ def _proxy_url(config: Mapping[str, Any], environ: Mapping[str, str]) -> str | N
         what = f"{name} is {text[:80]!r}: {{port}} is missing, which says where the port stands."
         raise SettingError(name, value, what, hint)
     if text.startswith("/") and not text.startswith("//"):
-        # A path is read as that of any host.
+        # A path is checked as part of a URL with some host.
         host = "https://localhost"
         return url_template.expand(host + text, environ, name).removeprefix(host)
     return url_template.expand(text, environ, name)
@@ -330,7 +330,7 @@ def _ports(text: str, name: str) -> tuple[int, ...]:
 
 @dataclass(frozen=True)
 class _Access:
-    """Finds the settings that say who may ask."""
+    """Finds the settings that control access."""
 
     config: Mapping[str, Any]
     environ: Mapping[str, str]
@@ -348,7 +348,7 @@ class _Access:
         return _networks(*words)
 
     def _words(self, trait: str, variable: str, default: str) -> tuple[tuple[str, ...], str]:
-        """Return the words of a setting, and what it is called there."""
+        """Return the words of a setting, and the name of the setting at its source."""
         if self.config.get(trait) is not None:
             return tuple(self.config[trait]), f"c.DtaleMagics.{trait}"
         text = self.environ.get(variable)
@@ -356,7 +356,7 @@ class _Access:
 
 
 _networks = functools.lru_cache(maxsize=16)(parse_networks)
-"""The same for every request, and dear to parse."""
+"""Cached: parsing is slow, and the result is the same for every request."""
 
 
 def in_cluster() -> bool:

@@ -31,15 +31,15 @@ class Frame(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Cell:
-    """The cell that runs.
+    """The cell that is running.
 
     Attributes
     ----------
     cell_id
-        What the front end calls it, whatever is typed into it; empty where it does not say, as in
+        The front end's id of it, which does not change with its text; empty if there is none, as in
         consoles and under nbclient.
     run
-        Another one each time that it runs.
+        Id of this run of it.
     number
         Its number, as in ``[3]``; 0 if it has none.
     """
@@ -59,7 +59,7 @@ class Newer:
     Attributes
     ----------
     name, data_id, cell, shown
-        As of a `FrameInfo`.
+        As in `FrameInfo`.
     """
 
     name: str
@@ -75,27 +75,25 @@ class FrameInfo:
     Attributes
     ----------
     name
-        The variable or expression that it came from, shortened; with a number, ``df (2)``, where
-        there are several.
+        The variable or expression that it came from, shortened; with a number, ``df (2)``, if there
+        are several of that name.
     data_id
         D-Tale's id.
     rows, columns
         Its own shape: an index does not count as columns.
     url
-        Local URL of its grid; None while nothing is bound. A frame that is shown as the value of a
-        cell leaves it out, as that is saved with the notebook.
+        Local URL of its grid; None while nothing is bound. It is not in the text form, because the
+        value of a cell is saved with the notebook.
     cell
         Number of the cell that showed it; 0 if that is not known.
     memory
-        Bytes of its values, as D-Tale holds them. What the user's own frame has in common with
-        them is counted here as well.
+        Bytes of its values, as D-Tale holds them, including those shared with the user's own frame.
     shown
-        Counts shows in this kernel: greater for what was shown later, 0 for what plain
-        ``dtale.show`` brought.
+        Ordinal of its show in this kernel; 0 for frames of plain ``dtale.show``.
     newer
-        What a later cell showed under its name: this one is as it was then.
+        What a later cell showed under its name; this one stays as it was then.
     notes
-        What the reader has to know of the values, and what the last show of it could not keep.
+        What the reader has to know about the values, and what its last show could not keep.
     """
 
     name: str
@@ -124,11 +122,11 @@ class PortHolder:
     kind
         ``this kernel``, ``notebook`` (another kernel with dtale_magics) or ``process``.
     label
-        Name of the notebook, or what is known of the process.
+        Name of the notebook, or what is known about the process.
     pid
-        Process id; None where the system hides it.
+        Process id; None if the system hides it.
     since
-        When the port was bound, or else when the process was started: seconds since the epoch.
+        When the port was bound, or else when the process started, in seconds since the epoch.
     """
 
     port: int
@@ -151,20 +149,20 @@ class Status:
     pid
         Process id of the kernel.
     range
-        Where ports are looked for.
+        Where to look for ports.
     port
         The port of `url`; None while nothing is bound.
     ports
         Every bound port.
     url
-        Local URL, ``http://127.0.0.1:<port>/<slug>/``; None while nothing is bound. Not in the
-        text form, as that of a frame.
+        Local URL, ``http://127.0.0.1:<port>/<slug>/``; None while nothing is bound. Like that of a
+        frame, it is not in the text form.
     ingress_port
         The port that the ingress exposes.
     holds_ingress
         Whether this kernel has it.
     ingress_holder
-        Who has it; None when it is free.
+        Who has it; None if it is free.
     frames
         What D-Tale shows, oldest first.
     open_access

@@ -26,16 +26,16 @@ _NOT_IN_A_PATH = re.compile(r"[\s{}*]|(^|/)\.{1,2}(/|$)")
 
 
 def expand(template: str, environ: Mapping[str, str], name: str) -> str:
-    """Fill in what holds for this pod; ``{port}`` stays, because a kernel may have several.
+    """Fill in the values of this pod; ``{port}`` stays, because a kernel may have several ports.
 
     Parameters
     ----------
     template
-        An absolute URL, with ``{port} {user} {server} {pod} {namespace}`` where wanted.
+        An absolute URL with any of ``{port} {user} {server} {pod} {namespace}``.
     environ
-        Where JupyterHub and Kubernetes tell the rest.
+        Variables in which JupyterHub and Kubernetes give the values.
     name
-        What the setting is called there.
+        Name of the setting at its source.
 
     Returns
     -------
@@ -45,7 +45,7 @@ def expand(template: str, environ: Mapping[str, str], name: str) -> str:
     Raises
     ------
     SettingError
-        For another placeholder, or what is no URL.
+        For any other placeholder, or if it is not a URL.
     """
     text = template.strip()
     for placeholder in re.findall(r"\{([^{}]*)\}", text):

@@ -1,6 +1,6 @@
-"""Puts a kernel's D-Tale together: its server, its ports, and what is asked of siblings.
+"""Puts a kernel's D-Tale together: its server, its ports, and the questions to siblings.
 
-One of the two borders of `dtale_magics.session`: ``%load_ext`` imports nothing of this.
+This is one of the two lazy imports of `dtale_magics.session`: ``%load_ext`` does not import it.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ if TYPE_CHECKING:
     from dtale_magics.settings import Settings
 
 _POLICY_SECONDS = 1.0
-"""How long what holds for requests is kept; a change of a setting or a port counts at once."""
+"""How long the policy for requests is cached; a change of a setting or a port counts at once."""
 
 _NOT_LOADED = "This notebook's D-Tale shows nothing yet. Type in the notebook: %dtale df\n"
 
 
 class Kernel(Protocol):
-    """What has to be known of the kernel; `dtale_magics.session.Session` has it."""
+    """What has to be known about the kernel; `dtale_magics.session.Session` has it."""
 
     owner: str
     slug: str
@@ -69,10 +69,10 @@ class Kernel(Protocol):
         """Resolve the settings that hold now."""
 
     def happened(self, text: str, routine: bool = False) -> None:  # noqa: FBT001, FBT002 (a callback)
-        """Hear of an event; an empty one is a change at a sibling."""
+        """Be told of an event; an empty text means a change at a sibling."""
 
     def report(self) -> dict[str, Any]:
-        """Say what siblings ask for."""
+        """Return the report that siblings ask for."""
 
     def check(self) -> Verdict:
         """Find out by which URL this kernel's D-Tale is seen."""
@@ -87,16 +87,16 @@ class Wiring:
     Parameters
     ----------
     kernel
-        Whose D-Tale it is.
+        The kernel whose D-Tale it is.
 
     Attributes
     ----------
     reach
-        What is known of the ways to this kernel.
+        What is known about the ways to this kernel.
     plain_servers
-        Those of a plain ``dtale.show()`` in this process.
+        Servers of a plain ``dtale.show()`` in this process.
     pages
-        The pod's page, and links that can only look.
+        The pod's page, and look-only links.
     """
 
     def __init__(self, kernel: Kernel) -> None:
@@ -115,14 +115,14 @@ class Wiring:
     """Asks the siblings for their reports."""
 
     def holder(self, port: int) -> PortHolder | None:
-        """Say who has a port, whoever that is; None if nobody has."""
+        """Say who has a port, whoever it is; None if it is free."""
         place = front.in_front(port)
         if place is not None:
             own = place.owner == self._kernel.owner
             return _own_holder(port, place) if own else pod_ports.holder(port, place)
         found = holders.find(port)
         if not found or (not found[0].listening and listener.could_bind(port)):
-            return None  # connections that our own kind has left in TIME_WAIT do not count
+            return None  # connections that kernels have left in TIME_WAIT do not count
         mine = found[0].pid == os.getpid()
         label = "another server in this notebook" if mine else str(found[0])
         return PortHolder(port, "process", label, found[0].pid, found[0].since)
@@ -135,7 +135,7 @@ class Wiring:
     # ----------------------------------------------------------- the server
 
     def open(self) -> Ports:
-        """Make what answers, and its ports, of which none is bound yet."""
+        """Make the server and its ports, none of which is bound yet."""
         kernel, activity = self._kernel, Activity()
 
         def use() -> None:
@@ -168,13 +168,13 @@ class Wiring:
         return self._ports
 
     def answer_to_links(self) -> None:
-        """Have siblings pass on what names this kernel's slug, or a link that can only look."""
+        """Have siblings pass on requests that name this kernel's slug or one of its links."""
         if self._ports is not None:
             looks = [link.slug for link in self.pages.links.living()]
             self._ports.answer_to(self._kernel.slug, *looks)
 
     def shown(self) -> dict[str, Any]:
-        """Say what the pod's page shows of this kernel."""
+        """Return what the pod's page shows about this kernel."""
         return {
             "owner": self._kernel.owner,
             "pid": os.getpid(),
@@ -193,7 +193,7 @@ class Wiring:
         return {"label": notebook.name(), **self._kernel.check().as_dict()}
 
     def policy(self) -> guard.Policy:
-        """Return what holds for requests; read again for each would be dear."""
+        """Return the policy for requests; cached, because reading the settings is slow."""
         ports = self._kernel.ports
         if (
             self._policy is None
@@ -205,16 +205,16 @@ class Wiring:
         return self._policy
 
     def forget_policy(self) -> None:
-        """Have the next request meet the settings as they are then."""
+        """Have the next request use the settings as they are then."""
         self._policy = None
 
     def _read_policy(self, ports: tuple[int, ...]) -> guard.Policy:
         try:
             now = self._kernel.settings()
-        except SettingError:  # shown wherever settings are; the default is the strict one
+        except SettingError:  # reported wherever settings are shown; the default is strict
             now = settings.resolve(environ={})
         urls = [os.environ.get(f"JUPYTERHUB_PUBLIC{part}_URL", "") for part in ("", "_HUB")]
-        # The pod's page leads through the port that it came by to all notebooks, on any port.
+        # From the port that it was opened on, the pod's page leads to notebooks on any port.
         prefixes = public_urls.prefixes(now, {*ports, now.ingress_port})
         return guard.policy(now, prefixes, tuple(urls), in_cluster=settings.in_cluster())
 
@@ -225,7 +225,7 @@ class Wiring:
         return answer(environ, start_response)
 
     def _answer_outsider(self, request: Request) -> Response | None:
-        """Give a plain D-Tale of this user what it asks for before it takes a port."""
+        """Give a plain D-Tale of this user the answers that it wants before it takes a port."""
         if request.path not in {"/health", "/shutdown"} or self._ports is None:
             return None
         if not visitor.is_plain_dtale(request):
@@ -236,14 +236,15 @@ class Wiring:
         return Response("ok")
 
     def _stop_soon(self) -> None:
-        """Stop from a request of the very server that stops."""
+        """Stop in a thread: the caller is a request of the server that is to stop."""
         stop = self._kernel.stop
         threading.Thread(target=stop, name="dtale_magics stop", daemon=True).start()
 
     def _mount(self, root: str, prefix: str) -> WSGIApplication:
-        """Give D-Tale's app for a public root; a thread that serves a request imports nothing.
+        """Return D-Tale's app for a public root, or 503 if D-Tale is not loaded yet.
 
-        The port can be bound, by ``%dtale_port 40005``, before D-Tale is there.
+        ``%dtale_port 40005`` can bind the port before that, and a thread that serves a request must
+        not import D-Tale.
         """
         headers = {"Retry-After": "2"}
         return self._kernel.frames.mount(root, prefix) or Response(

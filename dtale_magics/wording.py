@@ -1,4 +1,4 @@
-"""Numbers, times and names in words, alike in every sentence."""
+"""Numbers, times and names in words, the same in every sentence."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _PLAIN = re.compile(r"[\w.-]+")
 
 
 def as_word(name: str) -> str:
-    """Write a name so that it is typed as one word, and taken as it is."""
+    """Write a name so that it can be typed as one word that is taken literally."""
     return name if _PLAIN.fullmatch(name) else repr(name)
 
 

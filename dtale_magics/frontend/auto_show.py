@@ -1,7 +1,7 @@
-"""``%dtale --auto on``: every frame that a cell ends with is shown by D-Tale.
+"""``%dtale --auto on``: D-Tale shows every frame that a cell ends with.
 
-No formatter is replaced, whoever has registered it: IPython's display hook asks here first, for the
-value of a cell and for nothing else. What code displays itself is displayed as ever.
+No formatter is replaced, whoever registered it: IPython's display hook asks here first, and only
+for the value of a cell. What code displays explicitly is displayed as usual.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
 _HOOKED = "compute_format_data"
-"""The method of IPython's display hook that makes of a value what is shown."""
+"""The method of IPython's display hook that turns a value into what is shown."""
 
 _LIBRARIES = frozenset({"pandas", "polars", "pyarrow", "modin", "cudf", "narwhals"})
 
@@ -29,9 +29,9 @@ class AutoShow:
     Parameters
     ----------
     shell
-        Whose cells.
+        Runs the cells.
     show
-        Shows a value in D-Tale; it is given the expression as well.
+        Shows a value in D-Tale; it also gets the expression.
     say
         Shows words below the cell.
     """
@@ -66,7 +66,7 @@ class AutoShow:
         return Answer("Frames that a cell ends with are shown as tables again.")
 
     def install(self) -> None:
-        """Be asked before IPython shows the value of a cell."""
+        """Install the hook, to be asked before IPython shows the value of a cell."""
         if self.is_on:
             return
         hook = self._shell.displayhook
@@ -75,7 +75,7 @@ class AutoShow:
         setattr(hook, _HOOKED, self._format)
 
     def uninstall(self) -> None:
-        """Be asked no more, unless it is not us any more who is asked."""
+        """Remove the hook, unless somebody else has replaced it."""
         if not self.is_on:
             return
         hook = self._shell.displayhook
@@ -95,7 +95,7 @@ class AutoShow:
         return {}, {}  # it is shown
 
     def _typed(self, value: Any) -> str:
-        """Return the expression whose value it is."""
+        """Return the expression that `value` is the value of."""
         hook = self._shell.displayhook
         cell = "" if hook.exec_result is None else hook.exec_result.info.raw_cell
         try:
@@ -107,7 +107,7 @@ class AutoShow:
             for one in body
             if isinstance(one, ast.Expr | ast.Assign)
         ]
-        # IPython can be told to show the values of all lines, and of assignments.
+        # IPython can be configured to show the values of all lines, and of assignments.
         known = [one for one in typed if self._shell.user_ns.get(one) is value]
         if known:
             return known[-1]
@@ -116,7 +116,7 @@ class AutoShow:
 
 
 def is_frame(value: Any) -> bool:
-    """Whether a value is a frame in memory, of whichever library."""
+    """Whether a value is a frame in memory, of any library."""
     roots = {kind.__module__.partition(".")[0] for kind in type(value).__mro__}
     if roots.isdisjoint(_LIBRARIES):
         return False

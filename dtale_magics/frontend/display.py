@@ -32,7 +32,7 @@ class Text:
 def status_text(
     status: Status, *, links: bool = True, audience: Audience = Audience.MACHINE
 ) -> str:
-    """Say in some lines what this kernel's D-Tale is doing; without links for what is saved."""
+    """Say in some lines what this kernel's D-Tale is doing; without `links` for saved output."""
     where = f"D-Tale on port {status.port}" if status.port else "D-Tale is not running"
     lines = [
         f"{status.label}: {where}{f'  {status.url}' if links and status.url else ''}",
@@ -44,7 +44,7 @@ def status_text(
 
 
 def frame_link(frame: FrameInfo, public_url: str | None) -> str:
-    """Say where a frame is seen, for a console: nothing is saved there."""
+    """Say where a frame is seen; for consoles, whose output is not saved."""
     text = f"{frame}  {frame.url}"
     seen = f"{public_url}/dtale/main/{frame.data_id}"
     if public_url is None or not public_url.startswith("http") or seen == frame.url:
@@ -66,14 +66,14 @@ def ports_text(status: Status, audience: Audience) -> str:
 
 
 def _holder_lines(status: Status, audience: Audience) -> list[str]:
-    """Say who is in front at the ingress port, if anybody asks for it."""
+    """Say who is in front at the ingress port, if anybody uses that port."""
     if audience is Audience.NOBODY:
         return []
     return [f"ingress port  {status.ingress_port} {_who(status.ingress_holder)}"]
 
 
 def list_text(kernels: Iterable[dict[str, Any]]) -> str:
-    """Say which D-Tales there are and what they show."""
+    """List all D-Tales and what they show."""
     lines = []
     for kernel in kernels:
         ports = ", ".join(str(port) for port in kernel["ports"]) or "none"
@@ -83,7 +83,7 @@ def list_text(kernels: Iterable[dict[str, Any]]) -> str:
 
 
 def _frame(frame: Mapping[str, Any]) -> str:
-    """Say of a frame all that is known."""
+    """Say everything that is known about a frame."""
     parts = [frame_text(frame["name"], frame["rows"], frame["columns"])]
     parts += [f"cell [{frame['cell']}]"] if frame.get("cell") else []
     parts += [size_text(frame["memory"])] if frame.get("memory") else []
@@ -110,7 +110,7 @@ def verdict_text(verdict: Mapping[str, Any]) -> str:
 
 
 def check_text(checks: Iterable[Mapping[str, Any]]) -> str:
-    """Say of each D-Tale where it is seen."""
+    """Say for each D-Tale where it is seen."""
     return "\n\n".join(f"{one['label']}\n{verdict_text(one)}" for one in checks)
 
 

@@ -58,7 +58,7 @@ def unload(shell: InteractiveShell) -> None:
 
 
 def _panel_api(session: Session) -> WSGIApplication:
-    """Answer the panel's clicks, by what is imported with the first of them."""
+    """Make the application that answers the panel's clicks; the first click imports the rest."""
 
     def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         from dtale_magics.frontend.panel.actions import Actions

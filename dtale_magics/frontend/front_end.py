@@ -11,10 +11,10 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
 CELL_ID = ("cellId", "cell_id")
-"""What JupyterLab, Notebook 7 and VS Code call it in the metadata of their requests."""
+"""Key of the cell's id in the metadata of requests from JupyterLab, Notebook 7 and VS Code."""
 
 _OF_A_PROGRAM = re.compile(r"_\d+_\d+$")
-"""How jupyter_client ends the ids of its messages: process and count. Pages are no Python."""
+"""End of the ids of jupyter_client's messages: process and count. Pages use other ids."""
 
 
 def _request(shell: InteractiveShell | None) -> dict[str, Any]:
@@ -23,17 +23,17 @@ def _request(shell: InteractiveShell | None) -> dict[str, Any]:
 
 
 def is_page(shell: InteractiveShell | None) -> bool:
-    """Whether a page may be there, and not only nbclient or papermill.
+    """Whether there may be a page, and not only nbclient or papermill.
 
-    Their clients take no input; pages do. Voilà runs a notebook by nbclient, and shows a page then.
+    Those accept no input; pages do. Voilà runs a notebook by nbclient, but shows a page afterwards.
     """
     return _is_voila() or bool(_request(shell).get("content", {}).get("allow_stdin", True))
 
 
 def is_console(shell: InteractiveShell | None) -> bool:
-    """Whether text is all that can be shown: ``jupyter console``, qtconsole, a terminal.
+    """Whether only text can be shown: ``jupyter console``, qtconsole, a terminal.
 
-    A console takes input, speaks by jupyter_client, and its requests come from no cell.
+    A console accepts input, uses jupyter_client, and its requests come from no cell.
     """
     if not hasattr(shell, "kernel"):
         return True
@@ -51,7 +51,7 @@ def _is_voila() -> bool:
 
 
 def why_no_panel() -> str:
-    """Say why a page may show no panel, and what to do about that."""
+    """Say why a page may show no panel, and what to do about it."""
     if "DATABRICKS_RUNTIME_VERSION" in os.environ:
         return (
             "This page shows no panel. Databricks shows a port of the driver below "

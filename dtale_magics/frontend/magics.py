@@ -78,7 +78,7 @@ class DtaleMagics(Configured):
     dtale.__doc__ = DTALE.help()
 
     async def awaited(self, line: str, cell: str | None = None) -> Any:
-        """Do the same where something is awaited; cells are rewritten so that they call this."""
+        """Do the same as `dtale` and await values; rewritten cells call this (see `rewriting`)."""
         __tracebackhide__ = True
         task = self._begin(line, cell, sys._getframe().f_back)  # noqa: SLF001 (whoever awaits)
         if task.cell is not None:
@@ -105,7 +105,7 @@ class DtaleMagics(Configured):
     dtale_port.__doc__ = DTALE_PORT.help()
 
     def _begin(self, line: str, cell: str | None, frame: FrameType | None) -> Task:
-        """Read what was typed, and do it if there is nothing to evaluate."""
+        """Read what was typed, and do it at once if there is nothing to evaluate."""
         __tracebackhide__ = True
         self.session.frames.tidy(running_cell(self._the_shell))
         scope = expression.scope_of(None if cell is not None else frame, self._the_shell)
@@ -144,7 +144,7 @@ class DtaleMagics(Configured):
         return task.result
 
     def _read(self, task: Task) -> Expression:
-        """Compile what was typed, or say what may have been meant."""
+        """Compile what was typed, or raise an error that says what may have been meant."""
         __tracebackhide__ = True
         typed = named_by(task.arguments.expression, task.scope.__getitem__)
         options = self.session.frames.options() if self._knows_dtale else None
@@ -192,14 +192,14 @@ class DtaleMagics(Configured):
 
     @property
     def _knows_dtale(self) -> bool:
-        """Whether D-Tale's own options can be told without waiting for its import."""
+        """Whether D-Tale's own options are known without waiting for its import."""
         return self.session.loaded
 
 
 def _what_stands_alone(
     arguments: Arguments, magic: Magic
 ) -> Callable[[DtaleMagics], Answer] | None:
-    """Return what an option does that stands alone; refuse a line that asks for two things."""
+    """Return the action of an option that stands alone; refuse a line that asks for two things."""
     flags, options = arguments.flags, magic.options
     for flag, value in flags.items():
         option = options[flag]
@@ -238,7 +238,7 @@ def _check_no_more(arguments: Arguments, option: str) -> None:
 
 
 def _normal_form(typed: str) -> str:
-    """Write an expression as it is named; what is no Python stays as it was typed."""
+    """Write an expression in its normal form; anything that is not Python stays as typed."""
     try:
         return ast.unparse(ast.parse(typed, mode="eval"))
     except (SyntaxError, ValueError):

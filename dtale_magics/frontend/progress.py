@@ -1,4 +1,4 @@
-"""What a cell shows while it waits: one line, which the result replaces."""
+"""What a cell shows while it waits: one line, which the result then replaces."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ if TYPE_CHECKING:
     from dtale_magics.viewer.show_options import ShowOptions
 
 _QUIET_SECONDS = 1.0
-"""A show that takes no longer says nothing."""
+"""A show that takes no longer than this says nothing."""
 
 _SECONDS_BETWEEN = 0.3
-"""How often the line changes; columns may take microseconds."""
+"""How often the line may change: a column may take only microseconds."""
 
 
 class Line:
-    """One line below the cell, in a terminal on its last line; nothing is left of it.
+    """One line below the cell, or on the last line of a terminal; it is removed at the end.
 
     Parameters
     ----------
     in_browser
         Whether a notebook shows it.
     session
-        Whose D-Tale may still be loading.
+        The session whose D-Tale may still be loading.
     """
 
     def __init__(self, session: Session, *, in_browser: bool) -> None:
@@ -45,18 +45,18 @@ class Line:
         self._width = 0
 
     def load(self) -> None:
-        """Wait until D-Tale is there, and say so if that takes time."""
+        """Wait until D-Tale is loaded, and say so if that takes time."""
         if not self._session.loaded and self._handle is None:
             self.say("Loading D-Tale, some seconds, once for each kernel …")
         self._session.load()
 
     def options(self) -> ShowOptions:
-        """Read D-Tale's show options, which waits until D-Tale is there."""
+        """Read D-Tale's show options, waiting until D-Tale is loaded."""
         self.load()
         return self._session.frames.options()
 
     def say(self, text: str) -> None:
-        """Show `text` in place of what the line said."""
+        """Show `text` instead of the line's former text."""
         if not self.in_browser:
             if sys.stderr.isatty():
                 print(f"\r{text:{self._width}}", end="", file=sys.stderr, flush=True)  # noqa: T201
@@ -65,7 +65,7 @@ class Line:
         self._show(Text(text))
 
     def replace(self, result: object) -> None:
-        """Show `result` in place of the line."""
+        """Show `result` instead of the line."""
         if isinstance(result, str):
             self.clear()
             print(result)  # noqa: T201 (a terminal)
@@ -88,19 +88,18 @@ class Line:
 
 
 class Analysis:
-    """Says which column D-Tale analyses, and ends that at once when it is interrupted.
+    """Says which column D-Tale is analysing, and ends the analysis at once on an interrupt.
 
-    D-Tale takes an interrupt for an error of a column in places, and goes on.
+    In places, D-Tale itself would take an interrupt for an error in a column, and go on.
 
     Parameters
     ----------
     line
-        Where it is said.
+        The line to use.
     name
         The frame.
     hint
-        What else to say, at once; empty if there is nothing, and then nothing is said unless it
-        takes time.
+        What else to say, and at once; if it is empty, nothing is said unless it takes time.
     """
 
     def __init__(self, line: Line, name: str, hint: str) -> None:
@@ -116,7 +115,7 @@ class Analysis:
         self._former: Any = None
 
     def column(self, number: int, count: int, column: str) -> None:
-        """Take note that D-Tale analyses a column; `KeyboardInterrupt` if it is to stop."""
+        """Note that D-Tale is about to analyse a column; `KeyboardInterrupt` if it is to stop."""
         if self._interrupted:
             raise KeyboardInterrupt
         self._text = f"Analysing {self._name}: column {number} of {count}, {column} …"
@@ -160,7 +159,7 @@ class Analysis:
 
 
 def interrupted(name: str, *, shown_before: bool) -> KeyboardInterrupt:
-    """Make the interrupt that says in one line what became of a frame."""
+    """Make an interrupt that says in one line what became of a frame."""
     text = f"Interrupted: {name} is not shown."
     if shown_before:
         text = f"Interrupted: D-Tale still shows the last {name}."

@@ -1,7 +1,7 @@
 """What helps with a bug and gives nothing away: ``%dtale --report``, ``check --json``.
 
-It is pasted where everybody reads it. So it is put together of versions, numbers and fixed words,
-and takes over no text: no link, no name of a host, a user, a notebook or a frame can be in it.
+It is pasted where everybody reads it. So it consists of versions, numbers and fixed words only, and
+copies no text: it cannot contain a link or the name of a host, a user, a notebook or a frame.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Report(dict[str, Any]):
 
 
 def report(session: Session, _: Any = None) -> Answer:
-    """Check the ways to this kernel's D-Tale, and put all together; three seconds at most."""
+    """Check the ways to this kernel's D-Tale, and make the report; takes at most three seconds."""
     mistake = session.settings().mistake
     verdict = session.check().as_dict()
     status = session.status()
@@ -61,7 +61,7 @@ def report(session: Session, _: Any = None) -> Answer:
 
 
 def environment(settings: Settings) -> dict[str, Any]:
-    """Versions, the kind of system, and the settings that hold."""
+    """Return versions, the kind of system, and the settings that hold."""
     system = _VERSION.match(platform.release())
     return {
         "dtale_magics": VERSION,
@@ -74,7 +74,7 @@ def environment(settings: Settings) -> dict[str, Any]:
 
 
 def outline(verdict: Mapping[str, Any]) -> dict[str, Any]:
-    """Say of a verdict what was met by which kind of way.
+    """Reduce a verdict to what was met on which kind of way.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ def outline(verdict: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def shape(url: str, port: int = 0) -> str:
-    """Write a URL without its names: ``https://…:8443/…/{port}``; `port` is one that stays."""
+    """Write a URL without its names: ``https://…:8443/…/{port}``; the number `port` may stay."""
     parts = urlsplit(url)
     known = {"", "proxy", "{port}", str(port)}
     path = [one if one in known else "…" for one in parts.path.split("/")[1:]]

@@ -1,4 +1,4 @@
-"""One ``%dtale df``: show what an expression gave, and say what there is to say of it."""
+"""One ``%dtale df``: show the value of an expression, and say what there is to say about it."""
 
 from __future__ import annotations
 
@@ -27,24 +27,24 @@ if TYPE_CHECKING:
 
 @dataclass
 class Task:
-    """One ``%dtale``, between reading it and showing what it says.
+    """One ``%dtale``, between reading it and showing its result.
 
     Attributes
     ----------
     arguments
         What was typed.
     scope
-        Where.
+        Where it was typed.
     line
-        Says what is waited for.
+        Says what is being waited for.
     expression
-        What is to be shown; None if there is nothing to evaluate, and `result` is the answer.
+        What to show; None if there is nothing to evaluate: then `result` is the answer.
     cell
-        Of ``%%dtale``.
+        The cell below ``%%dtale``.
     result
         See `expression`.
     typed
-        Whether a user typed it, and not ``--auto`` shows what a cell ends with.
+        Whether a user typed it; False if ``--auto`` shows what a cell ends with.
     """
 
     arguments: Arguments
@@ -57,7 +57,7 @@ class Task:
 
     @property
     def is_async(self) -> bool:
-        """Whether something has to be awaited for it."""
+        """Whether it has to await something."""
         if self.cell is not None:
             return self.cell.is_async
         return self.expression is not None and expression.is_async(self.expression.code)
@@ -69,11 +69,11 @@ class Showing:
     Parameters
     ----------
     shell
-        Whose cells show them.
+        Runs the cells that show them.
     session
-        Of this kernel.
+        This kernel's session.
     output
-        Where panel and notes are shown.
+        Shows the panel and notes.
     watching
         Follows the frames that ``--watch`` asks for.
     """
@@ -88,7 +88,7 @@ class Showing:
         self._names = expression.Names()
 
     def show(self, task: Task, value: Any) -> Any:
-        """Show `value`, what was typed evaluated."""
+        """Show `value`, the result of what was typed."""
         __tracebackhide__ = True
         assert task.expression is not None
         given = {DTALE.options[flag].keyword: one for flag, one in task.arguments.flags.items()}
@@ -107,7 +107,7 @@ class Showing:
         if rows is not None:
             value, note = _sampled(value, rows, name)
         try:
-            self._session.settings()  # a wrong one shows before D-Tale is loaded for nothing
+            self._session.settings()  # report a wrong setting before D-Tale is loaded in vain
             task.line.load()
             if port is not None:
                 self._session.ensure(port, force=force)
@@ -167,7 +167,7 @@ class Showing:
 
 
 def _sampled(value: Any, rows: int, name: str) -> tuple[Any, str]:
-    """Take a sample of `value`, and say so where it has more rows."""
+    """Take a sample of `value`, and say so if it has more rows."""
     from dtale_magics.viewer.readers import sampling
 
     part, total = sampling.sample(value, rows)

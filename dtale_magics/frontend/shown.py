@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
 _WITH_WORDS = (Status, Listing, Outcome)
-"""What is shown in its own words when a later cell shows it."""
+"""Types that are displayed as their own text when a later cell displays them."""
 
 _INSTANCE = ("dtale.views", "DtaleData")
 
@@ -35,7 +35,7 @@ class Shown:
         self._formatter = shell.display_formatter.ipython_display_formatter
 
     def install(self) -> None:
-        """Be asked before IPython displays such a value."""
+        """Install the hook, to be asked before IPython displays such a value."""
         for kind in _WITH_WORDS:
             self._formatter.for_type(kind, self._show_in_words)
         self._formatter.for_type_by_name(*_INSTANCE, self._show_instance)
@@ -81,7 +81,7 @@ class Shown:
         data_id = str(instance._data_id)  # noqa: SLF001 (D-Tale has no other name for it)
         frames = {frame.data_id: frame for frame in session.frames.all()}
         if data_id not in frames or not session.serves:
-            raise NotImplementedError  # IPython goes on to the next way to show it
+            raise NotImplementedError  # IPython then tries the next way to show it
         session.load()
         session.ensure()
         if front_end.is_console(self._shell):
@@ -95,9 +95,9 @@ class Shown:
 
 
 class _Hook:
-    """Shows the values of a terminal's cells, but not what a magic has shown already.
+    """Shows the values of a terminal's cells, except those that a magic has shown already.
 
-    IPython would say "Out[1]:" with nothing behind it.
+    IPython alone would print "Out[1]:" with nothing after it.
     """
 
     def __init__(self, hook: Any, is_shown: Callable[[Any], bool]) -> None:

@@ -9,7 +9,7 @@ from traitlets import Bool, Enum, Int, List, Unicode
 
 
 class Configured(Magics):
-    """Magics with settings; what holds of them, `dtale_magics.settings` says."""
+    """Magics with settings; `dtale_magics.settings` decides which of them hold."""
 
     min_port = Int(
         None,
@@ -102,5 +102,5 @@ class Configured(Magics):
     ).tag(config=True)
 
     def values(self) -> dict[str, Any]:
-        """Return what is set, by name; None where nothing is."""
+        """Return the values by name; None for those that are not set."""
         return {name: getattr(self, name) for name in self.trait_names(config=True)}

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _OF_ONE_SHOW = frozenset({"drop_index", "inplace", "optimize_dataframe"})
-"""D-Tale's options that hold for one show; of the others, the grid keeps what they set."""
+"""D-Tale's options that hold for one show; the grid keeps what the others set."""
 
 
 @dataclass
@@ -35,19 +35,19 @@ class _Watched:
     Attributes
     ----------
     frame
-        As it was last shown.
+        The frame, as last shown.
     typed
         The expression that leads to it.
     code
         The same, compiled.
     part
-        Takes the part of a value that is shown: a sample, say.
+        Takes the part of a value that is shown: a sample, for example.
     rows
-        How many rows are shown; None shows all.
+        How many rows to show; None shows all.
     options
         D-Tale's options that have to be given each time.
     snapshot
-        What it held when it was last looked at; None while its name leads to nothing.
+        What it held when we last looked; None while its name leads to nothing.
     """
 
     frame: FrameInfo
@@ -67,7 +67,7 @@ class Watching:
     shell
         Tells when a cell has ended.
     session
-        Of this kernel.
+        This kernel's session.
     say
         Shows words below the cell that has just ended.
     """
@@ -81,7 +81,7 @@ class Watching:
         self._watched: dict[str, _Watched] = {}
 
     def install(self) -> None:
-        """Be told of the end of each cell."""
+        """Install the hook, to be told of the end of each cell."""
         self._shell.events.register("post_run_cell", self._after_cell)
 
     def uninstall(self) -> None:
@@ -90,7 +90,7 @@ class Watching:
         self._watched.clear()
 
     def check(self, typed: Expression, scope: Scope) -> None:
-        """Refuse what cannot be watched; `UsageError` says what to type."""
+        """Refuse what cannot be watched; the `UsageError` says what to type."""
         form = typed.normal_form
         if not is_reference(form):
             raise UsageError(
@@ -127,11 +127,11 @@ class Watching:
         )
 
     def forget(self, frame: FrameInfo) -> None:
-        """Watch a frame no more: its cell was run again without ``--watch``."""
+        """Stop watching a frame: its cell was run again without ``--watch``."""
         self._watched.pop(frame.data_id, None)
 
     def off(self, typed: str = "") -> Answer:
-        """Watch no more what was typed so, or is called so; without either, nothing at all."""
+        """Stop watching the frame with this expression or name; without one, stop watching all."""
         ended = {
             key: one
             for key, one in self._watched.items()
@@ -151,7 +151,7 @@ class Watching:
         return Answer(f"No longer watched: {names}." if names else "Nothing was watched.")
 
     def _after_cell(self, *_: Any) -> None:
-        if not self._watched or self._session.port is None:  # --stop: nobody looks
+        if not self._watched or self._session.port is None:  # after --stop, nobody is looking
             return
         shown = {frame.data_id for frame in self._session.frames.all()}
         for key, one in list(self._watched.items()):
@@ -178,7 +178,7 @@ class Watching:
 
         try:
             value = eval(one.code, self._shell.user_ns)  # noqa: S307 (the user's own)
-        except Exception:  # noqa: BLE001 (`del df`; `a.b` can raise anything)
+        except Exception:  # noqa: BLE001 (after `del df`; and `a.b` can raise anything)
             one.snapshot = None
             return
         if one.snapshot is not None and one.snapshot.holds_of(value):

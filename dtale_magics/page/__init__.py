@@ -1,1 +1,1 @@
-"""The pod's page, and links by which one can only look."""
+"""The pod's page, and look-only links."""

@@ -1,7 +1,7 @@
-"""The pod's page: every notebook and frame of it, and the grid of the chosen one.
+"""The pod's page: every notebook and frame of the pod, and the grid of the chosen one.
 
-Whichever kernel accepts a request answers it. The page is the same file for everybody; what it
-shows, it reads from ``_pod/state``. A grid is a frame of that notebook's own address.
+Any kernel that accepts a request answers it. The page is the same file for everybody, and reads
+what it shows from ``_pod/state``. A grid is an HTML frame with that notebook's own address.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ class Page:
     Parameters
     ----------
     notebooks
-        What it shows.
+        The notebooks that it shows.
     is_open
-        Whether it is the page of those who came without a link, and shows what is open to them.
+        Whether it is the page for people without a link, which shows only what is open to them.
     """
 
     def __init__(self, notebooks: Notebooks, *, is_open: bool = False) -> None:
@@ -54,7 +54,7 @@ class Page:
     def _state(self, request: Request) -> Response:
         port = int(request.environ["SERVER_PORT"])
         notebooks = self._notebooks.listing(port, open_only=self._is_open)
-        # Where the links of notebooks begin, as seen from this page's address.
+        # Root of the notebooks' links, relative to this page's address.
         state = {"root": "./" if self._is_open else "../", "notebooks": notebooks}
         response = Response(json.dumps(state), mimetype="application/json")
         response.headers["Cache-Control"] = "private, no-cache"

@@ -1,8 +1,8 @@
 """The capability of the pod's page: kept for the user, and the same in every kernel.
 
-It outlives kernels and pods, as the page can be bookmarked. So it lies on disk, beside the secret
-of the static files, and each kernel looks there when it is asked: a link that was replaced is dead
-in all of them at once. A file is read again only when the system says that it has changed.
+It outlives kernels and pods, because people bookmark the page. So it is kept on disk, beside the
+secret of the static files, and each kernel looks there for every request: a link that was replaced
+is dead in all of them at once. The file is read again only if the system says that it has changed.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 _FILE = "page-link"
 _BYTES = 16
-"""128 random bits."""
+"""These are 128 random bits."""
 
 _FORM = re.compile("pod-[0-9a-f]{32}")
-"""That of a slug: whoever accepts a connection looks for such segments in its path."""
+"""It has the form of a slug: a kernel looks for such segments in the path of each connection."""
 
 
 class _Seen(NamedTuple):
-    """What changes with the file, or with who may read it."""
+    """What changes with the file, or with its permissions."""
 
     inode: int
     modified: int
@@ -49,7 +49,7 @@ class Capability:
         self._known: tuple[_Seen | None, str | None] = (None, None)
 
     def current(self) -> str | None:
-        """Return it as it is now; None if nobody has asked for it, or others could have read it."""
+        """Return the current one; None if there is none yet, or others could have read it."""
         try:
             status = self._path.lstat()
         except OSError:
@@ -62,7 +62,7 @@ class Capability:
         return capability
 
     def made(self) -> str:
-        """Return it, and make it if there is none; of two who do so at once, both get the same.
+        """Return it, and make it if there is none; two calls at once get the same one.
 
         Raises
         ------
@@ -75,12 +75,12 @@ class Capability:
         return found or self._keep(user_cache.write)
 
     def replaced(self) -> str:
-        """Put a new one in its place, and return what is kept then.
+        """Replace it by a new one, and return the one that is then kept.
 
         Raises
         ------
         dtale_magics.errors.UsageError
-            When it cannot be kept; the old one is as good as it was.
+            When it cannot be kept; then the old one stays valid.
         """
         return self._keep(user_cache.replace)
 

@@ -1,4 +1,4 @@
-"""Our own pages: a file each, and scripts and styles below a path that names their version."""
+"""Our own pages: one file each, with scripts and styles below a path that names their version."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from werkzeug.wrappers import Request
 
 FOLDER = "_pod/"
-"""What lies below a page's address; D-Tale has nothing like it."""
+"""Path of the files below a page's address; D-Tale has no such path."""
 
 _DIRECTORY = Path(__file__).with_name("static")
 _KINDS = {".css": "text/css", ".js": "text/javascript"}
@@ -27,7 +27,7 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
     "frame-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 )
-"""No script stands in a page, and what notebooks are called is set as text."""
+"""Pages have no inline scripts, and names of notebooks are inserted as text."""
 
 
 def page(request: Request, name: str) -> Response:

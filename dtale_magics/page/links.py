@@ -1,4 +1,4 @@
-"""Links by which one can only look: what there are, until when, and revoked at once."""
+"""Look-only links: which ones exist and for how long; they can be revoked at once."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 SECONDS = 8 * 3600.0
-"""How long a link is good unless somebody says so."""
+"""How long a link is valid by default."""
 
 _BYTES = 16
-"""128 random bits."""
+"""These are 128 random bits."""
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _DURATION = re.compile(r"([0-9]{1,6})\s*([smhd])")
@@ -29,7 +29,7 @@ _MAX_DAYS = 90
 
 
 def duration(text: str, flag: str = "--for") -> float:
-    """Read how long a link shall be good, in seconds.
+    """Read how long a link is to be valid, and return that in seconds.
 
     Raises
     ------
@@ -48,12 +48,12 @@ def duration(text: str, flag: str = "--for") -> float:
 
 @dataclass(frozen=True)
 class Link:
-    """A link by which one can look at a frame.
+    """A look-only link to a frame.
 
     Attributes
     ----------
     number
-        Which one it is, for `Links.revoke`.
+        Its number, by which the user revokes it.
     slug
         First segment of its path, which is the capability; not in the text form.
     data_id, name
@@ -71,7 +71,7 @@ class Link:
 
     @property
     def is_alive(self) -> bool:
-        """Whether it is still good: by the clock, and also if that was put back."""
+        """Whether it is still valid; setting the clock back does not prolong it."""
         return time.time() < self.expires and time.monotonic() < self._ends
 
 
@@ -81,7 +81,7 @@ class Links:
     Parameters
     ----------
     changed
-        Called when there is one more or one less.
+        Called when a link is added or revoked.
     """
 
     def __init__(self, changed: Callable[[], None] = lambda: None) -> None:
@@ -91,18 +91,18 @@ class Links:
         self._numbers = itertools.count(1)
 
     def living(self) -> list[Link]:
-        """List those that are good now, oldest first."""
+        """List the links that are valid now, oldest first."""
         with self._lock:
             self._links = [one for one in self._links if one.is_alive]
             return [*self._links]
 
     def find(self, slug: str) -> Link | None:
-        """Find the one of a path's first segment; None if there is none that is good."""
+        """Find the valid link whose path begins with `slug`; None if there is none."""
         found = [one for one in self._links if guard.has_capability(slug, one.slug)]
         return found[0] if found and found[0].is_alive else None
 
     def add(self, data_id: str, name: str, seconds: float = SECONDS) -> Link:
-        """Make one for a frame, which is good for `seconds`."""
+        """Make a link to a frame, valid for `seconds`."""
         slug = f"look-{secrets.token_hex(_BYTES)}"
         times = time.time() + seconds, time.monotonic() + seconds
         with self._lock:
@@ -112,7 +112,7 @@ class Links:
         return link
 
     def moved(self, old: str, new: str) -> None:
-        """Follow a frame to which the user gave another id."""
+        """Follow a frame that the user gave another id."""
         with self._lock:
             self._links = [
                 dataclasses.replace(one, data_id=new) if one.data_id == old else one
@@ -120,7 +120,7 @@ class Links:
             ]
 
     def revoke(self, *links: Link) -> None:
-        """Make links dead at once."""
+        """Revoke links at once."""
         with self._lock:
             self._links = [one for one in self._links if one not in links]
         self._changed()

@@ -1,7 +1,7 @@
-"""The page behind a link that can only look: one frame, to read, sort and filter.
+"""The page behind a look-only link: one frame, to read, sort and filter.
 
-Of D-Tale's own routes there is none here. What can be asked is the page, its files and ``rows``,
-which changes nothing; everything else is the one 404.
+None of D-Tale's own routes is here. The page, its files and ``rows``, which changes nothing, can be
+requested; everything else gets the 404 that everybody gets.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ class Look:
     Parameters
     ----------
     link
-        By which one comes here.
+        The link that leads here.
     frame
-        Gives the frame; None when it is gone.
+        Returns the frame; None if it is gone.
     """
 
     def __init__(self, link: Link, frame: Callable[[], Frame | None]) -> None:
@@ -61,7 +61,7 @@ class Look:
         return files.file(request, request.path.removeprefix("/"))
 
     def _part(self, request: Request) -> Response | None:
-        """Answer with some rows; anything that is not asked as the page asks it is nothing."""
+        """Answer with some rows; None for any request that the page would not send."""
         frame = self._frame()
         if frame is None or set(request.args) - _ARGUMENTS:
             return None

@@ -1,7 +1,7 @@
 """The notebooks of the pod and their frames, as the page shows them.
 
-Each sibling is asked once, however many readers look: who asks while others wait, or shortly
-after, gets the same answer.
+Each sibling is asked once, however many readers there are: those who ask while others wait, or
+shortly afterwards, get the same answer.
 """
 
 from __future__ import annotations
@@ -16,26 +16,26 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 REPORT = "shown"
-"""Name of the report that siblings give of themselves for this."""
+"""Name of the report that siblings give about themselves for this."""
 
 _FRESH_SECONDS = 0.4
-"""So long an answer is good for those who ask next; a page asks every 0.7 seconds."""
+"""How long an answer is reused for those who ask next; a page asks every 0.7 seconds."""
 
 _MAX_FRAMES = 300
-"""Of a notebook; a report between kernels has a bound."""
+"""Maximum number of frames per notebook, because messages between kernels have a maximum size."""
 
 _LABEL_SECONDS = 5.0
 
 
 class OwnReport:
-    """What this kernel says of itself, to its own page and to those of its siblings.
+    """What this kernel says about itself, to its own page and to those of its siblings.
 
     Parameters
     ----------
     label
-        Gives what the user calls this kernel; it may ask the Jupyter server.
+        Returns what the user calls this kernel; it may ask the Jupyter server.
     state
-        Gives the rest: ``owner``, ``pid``, ``ports``, ``slug``, ``open_access`` and ``frames``.
+        Returns the rest: ``owner``, ``pid``, ``ports``, ``slug``, ``open_access`` and ``frames``.
     """
 
     def __init__(self, label: Callable[[], str], state: Callable[[], dict[str, Any]]) -> None:
@@ -71,7 +71,7 @@ class Notebooks:
     own
         This kernel's own report.
     siblings
-        Gives those of the others.
+        Returns the reports of the others.
     """
 
     def __init__(
@@ -91,9 +91,9 @@ class Notebooks:
         Parameters
         ----------
         port
-            Where the reader came from: who is in front is said of it.
+            The port that the reader uses, to tell which notebook is in front there.
         open_only
-            Leave out those that give nothing without their link.
+            Whether to leave out notebooks that show nothing without their link.
         """
         place = front.in_front(port)
         owner = None if place is None else place.owner

@@ -1,4 +1,4 @@
-"""What leads into a kernel besides its own link: the pod's page, and links that only look."""
+"""What leads into a kernel besides its own link: the pod's page, and look-only links."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class Kernel(Protocol):
     """What the pages show: the session."""
 
     def shown(self) -> dict[str, Any]:
-        """Say what `OwnReport` needs."""
+        """Return what `OwnReport` needs."""
 
     def answer_to_links(self) -> None:
-        """Have siblings pass on what names one of this kernel's links."""
+        """Have siblings pass on requests that name one of this kernel's links."""
 
 
 class Pages:
@@ -36,7 +36,7 @@ class Pages:
     kernel
         What they show.
     label
-        Gives what the user calls this kernel.
+        Returns what the user calls this kernel.
     """
 
     def __init__(self, kernel: Kernel, label: Callable[[], str]) -> None:
@@ -49,7 +49,7 @@ class Pages:
         self._looks: dict[str, Look] = {}
 
     def behind(self, segment: str) -> WSGIApplication | None:
-        """Give what a first segment of a path leads to; for the empty one, the open page."""
+        """Return what a first path segment leads to; for an empty one, the open page."""
         if not segment:
             return self._open_page
         current = self.capability.current()

@@ -1,4 +1,4 @@
-"""What one may meet where a D-Tale should be: one table, for kernel and page.
+"""What a probe may meet where a D-Tale should be: one table, for the kernel and the page.
 
 To add a cause, add a row, and make the kernel's probe (`dtale_magics.reach.probe`) or the page's
 (``frontend/static/probe.js``) find it.
@@ -21,7 +21,7 @@ WAYS = {
     "pod": "at the pod's address",
     "loopback": "on this machine",
 }
-"""How one gets to a D-Tale by each source of URLs."""
+"""The way to a D-Tale for each source of URLs."""
 
 _OF_THE_SERVER = ("hub", "server", "page")
 
@@ -35,13 +35,13 @@ class Place:
     source
         A key of `WAYS`.
     base, port
-        The URL without the slug, and where it leads to.
+        The URL without the slug, and the port that it leads to.
     origin
-        Of the page that told; empty if none has.
+        Origin of the page that reported; empty if none has.
     kernel_reaches
-        Whether the kernel gets to its own D-Tale there.
+        Whether the kernel reaches its own D-Tale there.
     machine
-        Address of the kernel's machine, where a gateway started the kernel there; else empty.
+        Address of the kernel's machine if a gateway started the kernel there; else empty.
     """
 
     source: str
@@ -53,21 +53,21 @@ class Place:
 
     @property
     def is_proxy_of_another_machine(self) -> bool:
-        """Whether it is the proxy of a Jupyter server that had the kernel started elsewhere."""
+        """Whether this is the proxy of a Jupyter server whose kernel runs on another machine."""
         return bool(self.machine) and self.source in _OF_THE_SERVER
 
     @property
     def is_another_site(self) -> bool:
-        """Whether page and URL differ in their last two parts, by which browsers tell sites apart.
+        """Whether page and URL differ in the last two parts of their hosts, so in their sites.
 
-        Some sites share these, as below ``co.uk``; of them nothing is said.
+        Different sites may share these two parts, as below ``co.uk``; they are not recognised.
         """
         sites = [(urlsplit(url).hostname or "").split(".")[-2:] for url in (self.base, self.origin)]
         named = all(len(site) > 1 and not site[-1].isdigit() for site in sites)
         return named and sites[0] != sites[1]
 
     def words(self) -> dict[str, Any]:
-        """Return what the sentences of a cause may name."""
+        """Return the values that the sentences of a cause may use."""
         parts = urlsplit(self.base)
         return {
             "way": WAYS[self.source],
@@ -81,7 +81,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Special:
-    """What else a cause means, and what to do, where `when` holds of the place."""
+    """Another meaning of a cause, and what to do, for places where `when` holds."""
 
     when: Callable[[Place], bool]
     meaning: str
@@ -95,23 +95,23 @@ class Cause:
     Attributes
     ----------
     name
-        For programs and for the page.
+        Its name for programs and for the page.
     text
         What was met, in a few words; ``{fields}`` of the finding are filled in.
     meaning, advice
-        What that means for whoever wants to get there, and what to do: one sentence each.
+        What that means for somebody who wants to get there, and what to do: one sentence each.
     fields
-        What a finding of that cause tells.
+        Fields that a finding with this cause has.
     detail
-        Stands behind `text` if the first of `fields` is not empty.
+        Appended to `text` if the first of `fields` is not empty.
     statuses
         HTTP statuses that show it.
     vague
-        Whether the other side can know better: a page is told little of what a browser met.
+        Whether the other side may know better: browsers tell pages little about what they met.
     elsewhere
-        Whether a link to that place leads to somebody else, so that a page offers none.
+        Whether a link to that place leads to somebody else, so that a page does not offer it.
     specials
-        The first that holds of the place takes the place of `meaning` and `advice`.
+        The first one that holds for the place replaces `meaning` and `advice`.
     glyph
         A shape, so that colour is never the only sign.
     """

@@ -1,4 +1,4 @@
-"""What is met at a URL when one asks there whose D-Tale it is: a cause, and what belongs to it."""
+"""What a probe meets when it asks at a URL whose D-Tale it is: a cause, and its details."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ class Finding:
     Attributes
     ----------
     cause
-        Which of `dtale_magics.reach.causes`.
+        One of `dtale_magics.reach.causes`.
     milliseconds
-        After which time this notebook's D-Tale answered.
+        How long this notebook's D-Tale took to answer.
     label
         Name of the notebook that answered.
     asked, seen
-        Below which path was asked, and below which one D-Tale believes to be seen.
+        The path that was asked below, and the path below which D-Tale believes it is seen.
     where
-        Where to sign in, if that was told.
+        Where to sign in, if that is known.
     status
-        Of the answer of something else.
+        HTTP status, if something else answered.
     why
-        What the system says of a connection or a certificate.
+        What the system says about a connection or a certificate.
     host
         The name that does not resolve.
     """
@@ -70,7 +70,7 @@ class Finding:
 
     @property
     def fields(self) -> dict[str, Any]:
-        """What belongs to the cause, by name."""
+        """The fields that belong to the cause, by name."""
         return {name: getattr(self, name) for name in self.cause.fields}
 
     def __str__(self) -> str:
@@ -84,7 +84,7 @@ class Finding:
         return {**named, **self.fields}
 
     def explain(self, place: Place) -> Explanation:
-        """Say what it means that this was met at `place`, where nothing better is reached."""
+        """Say what it means to meet this at `place`, if nothing better is reached."""
         holds = (special for special in self.cause.specials if special.when(place))
         said = next(holds, self.cause)
         words = {**place.words(), **self._words()}
@@ -96,12 +96,12 @@ class Finding:
 
 
 def read(said: Mapping[str, Any]) -> Finding:
-    """Read what a page found; `ValueError` for what it cannot have found.
+    """Read what a page found; `ValueError` for anything that it cannot have found.
 
     Parameters
     ----------
     said
-        As `Finding.as_dict` returns it; fields that are missing or unknown do not count.
+        As `Finding.as_dict` returns it; missing and unknown fields do not matter.
     """
     cause = causes.ALL.get(str(said.get("cause")))
     if cause is None:

@@ -1,7 +1,7 @@
-"""Asks a URL whose D-Tale answers there, from the kernel's side.
+"""Asks at a URL, from the kernel's side, whose D-Tale answers there.
 
-Environment proxies are not used: they answer for themselves, and loopback, the pod and the ingress
-of the cluster are not behind them.
+The environment's proxies are not used: they would answer for themselves, and loopback, the pod and
+the cluster's ingress are not behind them.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Question:
-    """Whom to ask for where.
+    """Whom to ask for, and where.
 
     Attributes
     ----------
     base
-        URL before the slug.
+        The URL, without the slug.
     owner
-        Whose D-Tale it ought to be.
+        Owner id of the D-Tale that should be there.
     others
         The siblings' names by their owner ids.
     headers
-        To send along.
+        Headers to send.
     """
 
     base: str
@@ -54,16 +54,16 @@ def ask_all(
     seconds: float = deadlines.PROBE,
     found: Callable[[int, Finding], None] = lambda *_: None,
 ) -> list[Finding]:
-    """Ask at the same time; what has not answered after `seconds` has timed out.
+    """Ask all questions at the same time; those not answered after `seconds` have timed out.
 
     Parameters
     ----------
     questions
-        Any number.
+        Any number of questions.
     seconds
-        For all together.
+        Deadline for all of them together.
     found
-        Called with the index of a question and its answer, as they come.
+        Called with the index of a question and its finding, as they arrive.
     """
     answers: queue.SimpleQueue[tuple[int, Finding]] = queue.SimpleQueue()
     deadline = time.monotonic() + seconds
@@ -72,7 +72,7 @@ def ask_all(
         answers.put((index, ask(question, seconds)))
 
     for index, question in enumerate(questions):
-        # Not a pool: its threads are waited for, and the system's resolver has no deadline.
+        # Not a pool: it would wait for its threads, and the system's resolver has no deadline.
         threading.Thread(
             target=answer, args=(index, question), name="dtale_magics probe", daemon=True
         ).start()
@@ -91,7 +91,7 @@ def ask_all(
 
 
 def ask(question: Question, seconds: float = deadlines.PROBE) -> Finding:
-    """Ask one; returns whatever happened as a type, and raises nothing of the network's."""
+    """Ask one question; whatever happens is returned as a finding, and no network error raised."""
     url = question.base + identity.path([question.owner, *question.others])
     headers = {"Accept": "application/json", **question.headers}
     started = time.monotonic()

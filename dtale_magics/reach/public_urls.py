@@ -1,4 +1,4 @@
-"""The URLs by which a D-Tale of this kernel may be seen, best first, each with its evidence."""
+"""The URLs at which this kernel's D-Tale may be seen, best first, each with its evidence."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ class PublicUrl:
         ``ingress`` (configured), ``hub`` and ``server`` (jupyter-server-proxy), ``pod`` or
         ``loopback``.
     base
-        What stands before the slug: an absolute URL, or a path on the host of the user's page.
+        The part before the slug: an absolute URL, or a path on the host of the user's page.
     port
         The port that it leads to.
     evidence
-        Where it is known from.
+        How it is known.
     kernel_base
         Where the kernel itself asks, if not at `base`.
     kernel_headers
-        What the kernel sends along; never told to anybody else.
+        Headers that the kernel sends; never told to anybody else.
     """
 
     source: str
@@ -69,13 +69,13 @@ def candidates(
     Parameters
     ----------
     settings
-        Of this kernel.
+        This kernel's settings.
     ports
-        Its bound ports, the one that links name first.
+        Its bound ports; the one that links name comes first.
     environ
         Environment, by default this process's.
     server
-        The Jupyter server of this kernel, by default found.
+        The Jupyter server of this kernel; by default, it is looked up.
     """
     environ = os.environ if environ is None else environ
     server = server or current_server()
@@ -104,7 +104,7 @@ def prefixes(
     Parameters
     ----------
     settings
-        Of this kernel; None where they cannot be used.
+        This kernel's settings.
     ports
         Its bound ports.
     environ
@@ -130,12 +130,12 @@ def _server_of(pid: int) -> JupyterServer | None:
 
 
 def current_server() -> JupyterServer | None:
-    """Find the Jupyter server of this kernel, once: it is there before the kernel is."""
+    """Find the Jupyter server of this kernel, only once: it was there before the kernel."""
     return _server_of(os.getpid())
 
 
 def pod_address() -> str:
-    """Address by which the rest of the cluster reaches this pod; "" on a machine without one.
+    """Return the address at which the cluster reaches this pod; "" on a machine without one.
 
     In a pod, the hostname resolves to the pod's own address.
     """
@@ -143,9 +143,9 @@ def pod_address() -> str:
 
 
 def machine_of_a_gateway() -> str:
-    """Address of this machine, if a kernel gateway started this kernel; otherwise "".
+    """Return the address of this machine if a kernel gateway started this kernel; otherwise "".
 
-    Jupyter's kernel gateway and Enterprise Gateway tell their kernels; they run most often on
+    Jupyter's kernel gateway and Enterprise Gateway tell their kernels so; they usually run on
     another machine than the Jupyter server.
     """
     if not os.environ.get("KERNEL_GATEWAY"):
@@ -164,9 +164,9 @@ def _address_of(hostname: str) -> str:
 
 
 def _configured(settings: Settings, ports: list[int]) -> Iterable[PublicUrl]:
-    """List where the outside gets; without ``{port}`` that is the ingress port, and no other.
+    """List the configured URLs; without ``{port}``, only the ingress port has one.
 
-    With it, it is each port that the cluster exposes, or any port where it does not say which.
+    With it, each port has one that the cluster exposes, or any port if it does not say which.
     """
     url = settings.ingress_url
     if not url:
@@ -193,7 +193,7 @@ def _proxied(
         evidence = "DTALE_PROXY_URL or c.DtaleMagics.proxy_url"
         yield PublicUrl("hub" if hub else "server", base, port, evidence, kernel_base, headers)
     elif hub:
-        # The Hub tells the host only where its administrator configured it; a page knows its own.
+        # The Hub tells its host only if its administrator configured it; a page knows the host.
         public = environ.get("JUPYTERHUB_PUBLIC_URL", "").rstrip("/")
         evidence = "JUPYTERHUB_PUBLIC_URL" if public else "JUPYTERHUB_SERVICE_PREFIX"
         base = f"{public or hub}/proxy/{port}"

@@ -1,4 +1,4 @@
-"""What is known of the ways to a kernel's D-Tale: its own probes, and what the pages tell."""
+"""What is known about the ways to a kernel's D-Tale: its own probes, and what pages report."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _MAX_BASE = 400
 
 
 class Reachable(Protocol):
-    """What has to be known of a session."""
+    """What has to be known about a session."""
 
     owner: str
 
@@ -40,11 +40,11 @@ class Reachable(Protocol):
         """Every bound port."""
 
     def settings(self) -> Settings:
-        """Return what holds now."""
+        """Return the settings that hold now."""
 
 
 class Reachability:
-    """Findings of one kernel, from both sides; safe from any thread.
+    """Findings about one kernel, from both sides; safe to use from any thread.
 
     Findings hold for one *round*: as soon as a port that a URL leads to changes hands, they are
     forgotten.
@@ -52,7 +52,7 @@ class Reachability:
     Parameters
     ----------
     session
-        Whose D-Tale it is.
+        The session whose D-Tale it is.
     """
 
     def __init__(self, session: Reachable) -> None:
@@ -68,7 +68,7 @@ class Reachability:
         self._probing = ""
 
     def urls(self) -> tuple[PublicUrl, ...]:
-        """List the URLs that may lead here, best first; none where the settings are unusable."""
+        """List the URLs that may lead here, best first; none if the settings are unusable."""
         try:
             now = self._session.settings()
         except SettingError:
@@ -78,7 +78,7 @@ class Reachability:
         return public_urls.candidates(now, [*([] if named is None else [named]), *ports])
 
     def know(self, kernels: Iterable[Mapping[str, Any]]) -> None:
-        """Hear which D-Tales there are in the pod, as `Session.kernels` lists them."""
+        """Note which D-Tales there are in the pod, as `Session.kernels` lists them."""
         own = self._session.owner
         self._siblings = {
             str(one["owner"]): (str(one["label"]), tuple(one["ports"]))
@@ -87,7 +87,7 @@ class Reachability:
         }
 
     def links(self) -> dict[str, Any]:
-        """Return what a page needs to probe by itself; without the capability."""
+        """Return what a page needs to probe by itself, without the capability."""
         urls = self.urls()
         with self._changed:
             return {
@@ -101,19 +101,19 @@ class Reachability:
             }
 
     def told(self, text: str) -> None:
-        """Take down what a page found.
+        """Record what a page found.
 
         Parameters
         ----------
         text
-            JSON: ``round``, ``origin`` of the page, and ``found``, a list of objects with ``base``
-            and ``port`` as `links` gave them, or of the page's own knowledge, and a cause as
+            JSON: ``round``, ``origin`` of the page, and ``found``. That is a list of objects with
+            ``base`` and ``port``, from `links` or from the page's own knowledge, and a cause as
             `dtale_magics.reach.finding.read` takes it.
 
         Raises
         ------
         ValueError
-            When it is something else.
+            When it is anything else.
         """
         try:
             said = json.loads(text)
@@ -144,20 +144,21 @@ class Reachability:
         mistake = self._mistake()
         if mistake is None or not running:
             return found
-        # Said first, as whatever else is amiss may be due to it.
+        # This comes first, because everything else that is wrong may be due to it.
         return dataclasses.replace(found, meaning=mistake.what, advice=mistake.hint)
 
     def _mistake(self) -> SettingError | None:
-        """Return what is wrong with a URL that was set, and that nothing but the URL needs."""
+        """Return what is wrong with a URL that was set; see `Settings.mistake`."""
         try:
             return self._session.settings().mistake
         except SettingError:
             return None
 
     def best_base(self) -> str | None:
-        """Return where a reader most probably gets here, without the slug; None if only locally.
+        """Return the URL that most likely leads here, without the slug; None if only a local one.
 
-        What a page has confirmed counts first, then what this kernel has, then what is configured.
+        First come URLs that a page has confirmed, then those that this kernel has, then those that
+        are configured.
         """
         urls = self.urls()
         with self._changed:
@@ -174,7 +175,7 @@ class Reachability:
         return likely[0].base if likely else None
 
     def follow(self, changed: Callable[[], None]) -> None:
-        """Let the kernel probe in the background, once for each round."""
+        """Let the kernel probe in the background, once per round."""
         with self._changed:
             now = self._current_round(self.urls())
             if self._probing == now or not self._session.ports:
@@ -194,16 +195,16 @@ class Reachability:
         pages: bool = False,
         seconds: float = deadlines.CHECK,
     ) -> Verdict:
-        """Probe from the kernel and, where there are panels, have their pages probe too.
+        """Probe from the kernel and, if there are panels, have their pages probe too.
 
         Parameters
         ----------
         changed
             Called, from this thread, whenever more is known.
         siblings
-            Gives the other D-Tales of the pod, within so many seconds.
+            Returns the other D-Tales of the pod; its argument is a time-out in seconds.
         pages
-            Whether a page is there that will tell.
+            Whether there is a page that will report.
         seconds
             How long it may take in all.
         """
@@ -256,10 +257,10 @@ class Reachability:
             known.add(url.base)
             told = self._browser.get(url.base)
             browser = None if told is None else told.browser
-            # The page says which host its own paths are on.
+            # The page has told which host its paths are on.
             base = f"{self._origin}{url.base}" if url.base.startswith("/") else url.base
             own.append(Row(url.source, base, url.port, self._kernel.get(url.base), browser))
-        # A page knows its own server, also where the kernel does not.
+        # A page knows its own server, even if the kernel does not.
         page = [row for base, row in self._browser.items() if base not in known]
         outer = [row for row in own if row.source == "ingress"]
         return [*outer, *page, *(row for row in own if row.source != "ingress")]
@@ -267,7 +268,7 @@ class Reachability:
     def _current_round(self, urls: Iterable[PublicUrl]) -> str:
         """Name what the findings are about, and forget them when it has changed."""
         ports = [(url.base, url.port) for url in urls]
-        # Of the siblings, only those count whom a URL may lead to instead of us.
+        # Only those siblings count that a URL may lead to instead of us.
         led_to = {port for _, port in ports} - set(self._session.ports)
         holders = sorted(
             owner for owner, (_, theirs) in self._siblings.items() if led_to.intersection(theirs)

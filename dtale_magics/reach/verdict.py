@@ -1,6 +1,6 @@
-"""One verdict from what the kernel and the browser met: where D-Tale is seen, and if not, why.
+"""One verdict from what the kernel and the browser met: where D-Tale is seen, or why it is not.
 
-Pure functions of findings; nothing is asked here.
+These are pure functions of findings; nothing is probed here.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ class Row:
     base
         The URL without the slug.
     port
-        Where it leads to.
+        The port that it leads to.
     kernel, browser
-        What was found from there; None where nobody has asked yet.
+        What was found from there; None if nobody has asked yet.
     """
 
     source: str
@@ -43,7 +43,7 @@ class Row:
 
     @property
     def finding(self) -> Finding | None:
-        """What counts: the browser's word, unless it is vague and the kernel knows better."""
+        """The finding that counts: the browser's, unless that is vague and the kernel's is not."""
         if self.browser is None:
             return self.kernel
         kernel_knows = self.kernel is not None and not self.kernel.is_ours
@@ -71,11 +71,11 @@ class Verdict:
     summary
         One line.
     meaning, advice
-        Of the layer that is broken, or of the ingress where only another way works.
+        About the layer that is broken, or about the ingress if only another way works.
     rows
-        Every URL with both sides' findings.
+        Every URL with the findings of both sides.
     aside
-        What only a check need say: that the kernel does not get where the browser does.
+        Remark that only a check shows: the kernel does not get where the browser does.
     """
 
     reachable: bool | None
@@ -87,7 +87,7 @@ class Verdict:
 
     @property
     def asked(self) -> bool:
-        """Whether anything was found, from whichever side."""
+        """Whether anything was found, from either side."""
         return any(row.finding is not None for row in self.rows)
 
     @property
@@ -102,7 +102,7 @@ class Verdict:
 
     @property
     def glyph(self) -> str:
-        """Shape that stands before the summary."""
+        """Shape in front of the summary."""
         return {True: "✓", False: "✗", None: "?"}[self.reachable]
 
     def as_dict(self) -> dict[str, Any]:
@@ -130,7 +130,7 @@ def judge(
     running
         Whether this notebook has a port at all.
     origin
-        Of the page that told, if one has.
+        Origin of the page that reported, if one has.
     machine
         See `dtale_magics.reach.causes.Place`.
     """
@@ -181,7 +181,7 @@ def _is_ours(found: Finding | None) -> bool:
 
 
 def _only_browser(row: Row) -> str:
-    """Say why it is no matter that the kernel does not get where the browser does."""
+    """Explain why it is harmless that the kernel does not get where the browser does."""
     if row.kernel is None or _is_ours(row.kernel) or row.source != "ingress":
         return ""
     why = "as the pod's egress policy or its DNS keeps it in"
@@ -198,7 +198,7 @@ def _explained(row: Row, origin: str, machine: str) -> tuple[str, str]:
 
 
 def explain(row: Row, origin: str = "", machine: str = "") -> Explanation:
-    """Say what the finding of `row` means and what to do, where nothing better is reached."""
+    """Say what the finding of `row` means and what to do, if nothing better is reached."""
     if row.finding is None:
         return Explanation("Nobody has asked there.", "Type: %dtale_port --check")
     reaches = row.kernel is not None and row.kernel.is_ours

@@ -93,7 +93,7 @@ def test_the_cells_of_a_page_run(page: Path, shared_kernel: Kernel) -> None:
 
 def test_every_block_is_of_a_kind_that_is_tried() -> None:
     kinds = {block.language for page in PAGES for block in blocks(page)}
-    assert kinds <= {"python", "text", "sh", "yaml", "dockerfile"}, kinds
+    assert kinds <= {"python", "text", "sh", "yaml", "dockerfile", "mermaid"}, kinds
 
 
 @pytest.mark.parametrize(

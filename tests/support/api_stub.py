@@ -61,7 +61,7 @@ class ApiStub:
 
     def __init__(self) -> None:
         self.faults: Callable[[str, str], int | float | None] = lambda _method, _path: None
-        """Says for a request: answer with this status, or (a float) after so many seconds."""
+        """What goes wrong: a status to answer, or seconds after which the connection is closed."""
         self.collects = True
         """Whether deleting a pod deletes what it owns; the real collector may be late."""
         self.checks_rights = False

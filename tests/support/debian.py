@@ -48,7 +48,7 @@ def environment() -> dict[str, str]:
 
 
 def install() -> None:
-    """Unpack what is not there; where there is no Debian, nothing."""
+    """Unpack the programs that are missing; do nothing on systems other than Debian."""
     missing = [name for name in PROGRAMS if find(name) is None]
     if not missing or not (shutil.which("apt-get") and shutil.which("dpkg")):
         return

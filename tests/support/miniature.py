@@ -139,7 +139,7 @@ def ask(
 
 
 class Request(NamedTuple):
-    """A request that was answered: when, by whom it should be, and by whom it was."""
+    """An answered request: when, who should have answered it, and who did."""
 
     started: float
     ended: float
@@ -195,7 +195,7 @@ class Load:
 
     @property
     def wrong(self) -> list[Request]:
-        """Those that were not answered by whom they were meant for."""
+        """Requests that somebody else answered."""
         return [
             one
             for one in self.requests

@@ -51,7 +51,7 @@ def everything() -> pd.DataFrame:
 
 
 def numbers() -> pd.DataFrame:
-    """A frame of which every column is compared, so that no column is looked at again."""
+    """A frame whose columns are all compared, so that none is analysed again."""
     return everything()[["whole", "real", "day"]]
 
 

@@ -76,7 +76,7 @@ class FractionDtype(ExtensionDtype):
 
 
 class Fractions(ExtensionArray):
-    """A column type of somebody else's, of which pandas and D-Tale know nothing."""
+    """A third party's column type, unknown to pandas and D-Tale."""
 
     def __init__(self, values: list[Any]) -> None:
         self._values = list(values)

@@ -1,10 +1,10 @@
 """Clicks over HTTP, which work while a cell runs: ``/<slug>/_magics/…`` of our own server.
 
-``GET state`` says what the panel says. ``POST take``, ``release``, ``range`` and ``refresh`` do
-what its buttons do, and answer with the same, and so does ``POST told``, by which a page says what
-it found at the kernel's URLs. The slug in front is the capability: a page that does
-not know it cannot get here. `HEADER` makes browsers ask for leave before they send anything (the
-CORS preflight of the Fetch standard).
+``GET state`` returns what the panel says. ``POST take``, ``release``, ``range`` and ``refresh`` do
+what its buttons do, and answer with the same; so does ``POST told``, with which a page reports what
+it found at the kernel's URLs. The slug in front is the capability: a page that does not know it
+cannot get here. Because of `HEADER`, browsers have to ask for permission before they send anything
+(the CORS preflight of the Fetch standard).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Actions:
     Parameters
     ----------
     session
-        Of this kernel.
+        This kernel's session.
     """
 
     def __init__(self, session: PanelSession) -> None:
@@ -50,7 +50,7 @@ class Actions:
         response.headers["Cache-Control"] = "no-store"
         origin = request.headers.get("Origin")
         if origin:
-            # No cookies are involved; who knows the slug may do all this with any other client.
+            # No cookies are involved; anybody who knows the slug can do this with any client.
             response.headers["Access-Control-Allow-Origin"] = origin
             response.headers["Vary"] = "Origin"
         return response(environ, start_response)

@@ -1,7 +1,7 @@
-"""Whether the page shows our panels; where it does not, their place is taken by a link.
+"""Whether the page shows our panels; if it does not, a link takes their place.
 
-A page that shows a panel says so. If none has, some seconds after the cell, then the front end has
-no widgets, or not this one: for example because anywidget is missing where the Jupyter server runs.
+A page that shows a panel says so. If none has spoken some seconds after the cell, the front end has
+no widgets, or not this one, for example because anywidget is missing where the Jupyter server runs.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
 PATIENCE_SECONDS = 8.0
-"""How long the kernel waits, idle: a page's word stands in line behind the cells."""
+"""How long the kernel waits while idle: a page's message is queued behind the cells."""
 
 _LOOK_SECONDS = 0.5
 
 
 class Answering:
-    """Waits for a page's first word.
+    """Waits for a page's first message.
 
     Parameters
     ----------
     shell
-        Whose cells keep a page's word waiting.
+        Runs the cells that keep a page's message waiting.
     """
 
     def __init__(self, shell: InteractiveShell) -> None:
@@ -35,12 +35,12 @@ class Answering:
         self._heard = False
         self._waiting: list[Callable[[bool], None]] = []
         self._told: list[Callable[[bool], None]] = []
-        """Those that know that no page has spoken."""
+        """Callbacks that were told that no page has spoken."""
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
     def heard(self) -> None:
-        """Learn that a page shows a panel."""
+        """Note that a page shows a panel."""
         with self._lock:
             self._heard = True
             told, self._told, self._waiting = self._told, [], []
@@ -48,7 +48,7 @@ class Answering:
             tell(True)
 
     def wait(self, tell: Callable[[bool], None]) -> None:
-        """Have `tell` called with False if no page speaks, and then with True if one does later."""
+        """Have `tell` called with False if no page speaks, and with True if one then does."""
         with self._lock:
             if self._heard:
                 return

@@ -1,6 +1,6 @@
-"""What stands between the session and every panel of a kernel: one view, one click at a time.
+"""Stands between the session and all panels of a kernel: one view, one click at a time.
 
-The session tells of a change, a thread that otherwise sleeps gathers what changed within
+When the session reports a change, a thread that otherwise sleeps gathers the changes of
 `DEBOUNCE_SECONDS`, and every watcher gets the new view. Without watchers there is no thread and no
 subscription.
 """
@@ -30,21 +30,21 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 DEBOUNCE_SECONDS = 0.05
-"""Changes that come so close together are shown at once."""
+"""Changes within this time are shown together."""
 
 _REMEMBERED_CLICKS = 64
 
 _LOOK_SECONDS = 10.0
-"""How often it is looked whether a sibling's word was lost, while somebody watches."""
+"""How often to check, while somebody watches, whether a sibling's message was lost."""
 
 
 class Controller:
-    """The one view of a kernel's D-Tale, and what a click does; safe from any thread.
+    """The one view of a kernel's D-Tale, and what clicks do; safe to use from any thread.
 
     Parameters
     ----------
     session
-        Of this kernel.
+        This kernel's session.
     """
 
     def __init__(self, session: PanelSession) -> None:
@@ -69,7 +69,7 @@ class Controller:
         return self._describe()
 
     def shown(self) -> PanelView:
-        """Return what every panel says, as last found out."""
+        """Return what every panel says, as last determined."""
         with self._publishing:
             if self._shown is None:
                 self._knowledge.look()
@@ -89,7 +89,7 @@ class Controller:
     def links(self) -> dict[str, Any]:
         """Return what a browser needs to find this kernel's server.
 
-        It contains the capability: for the page of the notebook and nobody else.
+        It contains the capability, so it is for the page of the notebook and nobody else.
         """
         session = self.session
         ports = [port for port in session.ports if port != session.port]
@@ -102,7 +102,7 @@ class Controller:
         }
 
     def told(self, text: str) -> None:
-        """Hear what a page found at the URLs of `links`; `ValueError` if it is something else.
+        """Take what a page found at the URLs of `links`; `ValueError` if it is anything else.
 
         Parameters
         ----------
@@ -113,12 +113,12 @@ class Controller:
         self.refresh()
 
     def refresh(self) -> None:
-        """Find out what holds now, and tell the watchers if it is something new."""
+        """Find out what holds now, and tell the watchers if anything is new."""
         self._read()
         self._publish()
 
     def has_changed(self) -> bool:
-        """Whether something is other than the panels say, by a look that asks no sibling."""
+        """Whether anything differs from what the panels say, as far as we know without siblings."""
         return self._knowledge.is_outdated()
 
     def refresh_soon(self) -> None:
@@ -136,7 +136,7 @@ class Controller:
     def watch(self, callback: Callable[[dict[str, Any]], None]) -> Callable[[], None]:
         """Call `callback` with `state()` after each change, until the returned function is called.
 
-        Calls come from any thread, one at a time.
+        The calls may come from any thread, but only one at a time.
         """
         with self._publishing:
             self._watchers.append(callback)
@@ -159,7 +159,7 @@ class Controller:
         return self._watching is not None
 
     def retire(self) -> None:
-        """Do nothing any more: the extension was unloaded."""
+        """Do nothing from now on: the extension was unloaded."""
         self._retired = True
         with self._publishing:
             self._activity = Activity()
@@ -172,7 +172,7 @@ class Controller:
     # ----------------------------------------------------------------- actions
 
     def act(self, action: str, value: str = "", click: str = "") -> None:
-        """Do what a button says; everything that goes wrong is shown, nothing raised.
+        """Do what a button says; errors are shown, not raised.
 
         Parameters
         ----------
@@ -181,7 +181,7 @@ class Controller:
         value
             For ``range``: as typed; empty returns to the configured range.
         click
-            Random id of the click, which may arrive on two ways and counts once.
+            Random id of the click, which may arrive twice, in two ways, but counts once.
         """
         with self._publishing:
             if self._retired or (click and click in self._clicks):
@@ -191,7 +191,7 @@ class Controller:
             self.refresh()
             return
         if not self._acting.acquire(blocking=False):
-            return  # the panel shows what is being done
+            return  # the panel shows that something is being done
         try:
             if self._knowledge.facts is None:
                 self._read()
@@ -228,7 +228,7 @@ class Controller:
     # ---------------------------------------------------------------- internal
 
     def _read(self) -> None:
-        """Find out; never raises, because nobody would see it."""
+        """Find out what holds; never raises, because nobody would see it."""
         watching, before = self._watching, self._knowledge.facts
         found = self._knowledge.ask(
             look=None if watching is None else watching.look, retired=self._retired
@@ -237,7 +237,7 @@ class Controller:
             self._follow_ingress(found.status, before)
 
     def _follow_ingress(self, now: Status, before: Facts | DtaleMagicsError | None) -> None:
-        """Remember whom the ingress port came from; forget it when the port has gone on."""
+        """Remember whom the ingress port came from; forget it when the port has moved on."""
         activity = self._activity
         if activity.doing:
             return
@@ -281,7 +281,7 @@ class Controller:
 
 
 class _Watching:
-    """A subscription, and the thread that sleeps until it is told of a change."""
+    """A subscription, and its thread, which sleeps until it is told of a change."""
 
     def __init__(self, controller: Controller) -> None:
         self._controller = controller
@@ -312,7 +312,7 @@ _making = threading.Lock()
 
 
 def of(session: PanelSession) -> Controller:
-    """Return the controller of `session`, which exists from the first call on."""
+    """Return the controller of `session`; the first call makes it."""
     with _making:
         if session.controller is None:
             one = session.controller = Controller(session)

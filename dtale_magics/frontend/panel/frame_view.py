@@ -1,4 +1,4 @@
-"""What a panel says of its frame, and how its grid is to look."""
+"""What a panel says about its frame, and how its grid should look."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ if TYPE_CHECKING:
     from dtale_magics.state import FrameInfo
 
 HEIGHT = 475
-"""Pixels that a grid takes at most, by default."""
+"""Maximum height of a grid in pixels, by default."""
 
 
 def frame_state(frame: FrameInfo) -> dict[str, Any]:
-    """Describe a frame to a page: whether it is older than another one, for example."""
+    """Describe a frame for a page, including whether a newer one has its name."""
     newer = frame.newer
     note = ""
     if newer is not None:
@@ -35,5 +35,5 @@ def frame_state(frame: FrameInfo) -> dict[str, Any]:
 
 
 def length(size: object) -> str:
-    """Return a size as CSS has it: a number is one of pixels."""
+    """Return a size as CSS; a number means pixels."""
     return f"{size}px" if isinstance(size, int | float) or str(size).isdecimal() else str(size)

@@ -1,4 +1,4 @@
-"""What the panels of a kernel have in common: one widget model, which talks with the page."""
+"""What the panels of a kernel have in common: one widget model, which talks to the page."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from dtale_magics.frontend.panel.knowledge import PanelSession
 
 _SECONDS_BETWEEN_USES = 30.0
-"""How often the server hears of work in a grid at most."""
+"""Minimum interval between two messages that tell the server about work in a grid."""
 
 
 class Hub(ipywidgets.Widget):  # type: ignore[misc]
@@ -31,9 +31,9 @@ class Hub(ipywidgets.Widget):  # type: ignore[misc]
     Parameters
     ----------
     one
-        Tells what there is to show.
+        Provides what there is to show.
     follow_frames
-        Called after each change: the panels say what became of their frames.
+        Called after each change, so that the panels say what became of their frames.
     """
 
     view = Dict().tag(sync=True)
@@ -61,13 +61,13 @@ class Hub(ipywidgets.Widget):  # type: ignore[misc]
         return self.comm is None
 
     def shows(self, one: Controller) -> bool:
-        """Whether this is what `one` tells, and can still be seen."""
+        """Whether this shows the state of `one`, and is not closed."""
         return not self.closed and self._controller is one
 
     def _tell_use(self) -> None:
-        """Let the Jupyter server see that somebody uses a grid, so that it culls no such kernel.
+        """Let the Jupyter server see that a grid is in use, so that it does not cull the kernel.
 
-        It knows a kernel's activity by its messages, and what goes on over HTTP sends none.
+        It measures a kernel's activity by its messages, and work over HTTP sends none.
         """
         now = time.monotonic()
         if now < self._use_told + _SECONDS_BETWEEN_USES or self.closed:
@@ -89,12 +89,12 @@ class Hub(ipywidgets.Widget):  # type: ignore[misc]
                 self._unwatch = None
 
     def _follow(self, state: dict[str, Any]) -> None:
-        self.links = self._controller.links()  # first: the view may name a port that is new
+        self.links = self._controller.links()  # comes first: the view may name a new port
         self.view = state
         self._follow_frames(self._controller.session)
 
     def _receive(self, _: object, content: Any, __: object) -> None:
-        """Answer a browser; nothing that it sends can raise here."""
+        """Answer a browser; nothing that it sends may raise here."""
         if not isinstance(content, dict):
             return
         kind, view = content.get("type"), str(content.get("view", ""))
@@ -112,7 +112,7 @@ class Hub(ipywidgets.Widget):  # type: ignore[misc]
                 self._controller.told(str(content.get("text", "")))
         elif kind == "act":
             what = [str(content.get(name, "")) for name in ("action", "value", "click")]
-            # Not in the kernel's main thread: a take-over may wait for somebody.
+            # Not in the kernel's main thread: a takeover may have to wait for somebody.
             threading.Thread(
                 target=self._controller.act, args=what, name="dtale_magics click", daemon=True
             ).start()

@@ -1,4 +1,4 @@
-"""What the panel says of the ingress port: whether it matters, who has it, what can be done."""
+"""What the panel says about the ingress port: whether it matters, who has it, what can be done."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ _ABOUT_IT = {"take", "release"}
 
 
 def matters(facts: Facts, activity: Activity) -> bool:
-    """Whether anybody has to know of the ingress port.
+    """Whether anybody has to know about the ingress port.
 
-    One notebook alone has no use for it, nor have those that a Hub's proxy leads to one by one.
+    A single notebook has no use for it, and neither have those that a Hub's proxy leads to one by
+    one.
     """
     others = any(one["owner"] != facts.status.owner for one in facts.kernels)
     holder = facts.status.ingress_holder
@@ -51,7 +52,7 @@ def line(facts: Facts) -> Line:
 
 
 def shown(facts: Facts) -> Line:
-    """Say what the ingress port shows; whether the ingress itself works is not known here."""
+    """Say what the ingress port shows; we do not know here whether the ingress itself works."""
     status = facts.status
     seen = "from outside: " if facts.audience is Audience.INGRESS else ""
     port, holder = status.ingress_port, status.ingress_holder

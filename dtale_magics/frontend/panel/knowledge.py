@@ -1,4 +1,4 @@
-"""What the panels of a kernel know: found out here, and by asking the siblings."""
+"""What the panels of a kernel know, from this kernel and by asking the siblings."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ logger = logging.getLogger(__name__)
 
 
 class PanelSession(Protocol):
-    """What the panel needs of a session; `dtale_magics.session.Session` has it."""
+    """What the panel needs from a session; `dtale_magics.session.Session` has it."""
 
     slug: str
     owner: str
     frames: Frames
     is_watched: Callable[[], bool]
     controller: Any
-    """Between this session and its panels; None while there are none."""
+    """Stands between this session and its panels; None while there are none."""
     on_use: Callable[[], None]
 
     @property
     def reach(self) -> Reachability:
-        """What is known of the ways to this kernel."""
+        """What is known about the ways to this kernel."""
 
     @property
     def port(self) -> int | None:
@@ -52,22 +52,22 @@ class PanelSession(Protocol):
 
     @property
     def public_url(self) -> str | None:
-        """The URL by which a reader gets here; a path where only the page knows the host."""
+        """The URL that brings a reader here; only a path if just the page knows the host."""
 
     def page_capability(self) -> str:
         """Return the first path segment of the pod's page; empty if nobody has asked for it."""
 
     def option(self, name: str) -> Any:
-        """Return what ``c.DtaleMagics`` has under that name; None if it is not set."""
+        """Return the trait of ``c.DtaleMagics`` with that name; None if it is not set."""
 
     def settings(self) -> Settings:
-        """Return what holds now."""
+        """Return the settings that hold now."""
 
     def status(self) -> Status:
         """Return the state of this kernel's D-Tale."""
 
     def status_here(self) -> Status:
-        """Return what is known of it without asking anybody."""
+        """Return what is known about it without asking anybody."""
 
     def kernels(self) -> list[dict[str, Any]]:
         """Return every D-Tale of the pod."""
@@ -85,27 +85,27 @@ class PanelSession(Protocol):
         """Look for ports elsewhere."""
 
     def audience(self) -> Audience:
-        """Say who asks for the ingress port."""
+        """Say who uses the ingress port."""
 
     def tell_siblings(self) -> None:
-        """Let the siblings know that something changed here."""
+        """Tell the siblings that something changed here."""
 
     def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Call `callback` from any thread after every change."""
 
 
 class Knowledge:
-    """The facts last found out; safe from any thread.
+    """The latest facts; safe to use from any thread.
 
     Parameters
     ----------
     session
-        Of this kernel.
+        This kernel's session.
 
     Attributes
     ----------
     facts
-        The last ones, or the error that kept them from being found; None before.
+        The latest facts, or the error that prevented them; None at first.
     names
         What notebooks are called now.
     """
@@ -118,12 +118,12 @@ class Knowledge:
         self.names = Names()
 
     def ask(self, *, look: Callable[[], None] | None, retired: bool) -> Facts | DtaleMagicsError:
-        """Find out, asking the siblings as well; raises nothing.
+        """Find out what holds, asking the siblings as well; raises nothing.
 
         Parameters
         ----------
         look
-            Called when more is known of the ways to this kernel; None if nobody watches.
+            Called when more is known about the ways to this kernel; None if nobody watches.
         retired
             Whether the extension was unloaded.
         """
@@ -138,7 +138,7 @@ class Knowledge:
         self._keep(turn, self._look())
 
     def is_outdated(self) -> bool:
-        """Whether something is other than it was, by a look that asks no sibling."""
+        """Whether anything has changed, as far as we know without asking siblings."""
         facts = self.facts
         if not isinstance(facts, Facts):
             return True
@@ -191,7 +191,7 @@ class Knowledge:
         return dataclasses.replace(before, status=now, events=events)
 
     def _follow_names(self, status: Status, kernels: Sequence[dict[str, Any]]) -> None:
-        """Learn what notebooks are called now; tell the siblings when it was this one's name."""
+        """Note what notebooks are called now; tell the siblings if this one was renamed."""
         answering = [one for one in kernels if one.get("responding", True)]
         named = {str(one["owner"]): str(one["label"]) for one in answering}
         if self.names.know({**named, status.owner: status.label}, status.owner):
@@ -203,12 +203,12 @@ class Knowledge:
             return self._turn
 
     def _keep(self, turn: int, found: Facts | DtaleMagicsError) -> None:
-        """Keep what was found, unless somebody who looked later has been quicker."""
+        """Keep what was found, unless a later look has finished first."""
         with self._lock:
             if turn > self._known_turn:
                 self._known_turn, self.facts = turn, found
 
 
 def _is_permitted(status: Status) -> bool:
-    """Whether this user may listen on the ingress port, as far as that is a question."""
+    """Whether this user may listen on the ingress port; True where that does not matter."""
     return status.ingress_holder is not None or listener.may_bind(status.ingress_port)

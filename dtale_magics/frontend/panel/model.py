@@ -38,9 +38,9 @@ class Line:
     text
         The fact in words.
     since
-        Since when, seconds since the epoch; the reader's own clock formats it.
+        Since when, in seconds since the epoch; the reader's browser formats it.
     note
-        What follows the time.
+        Text after the time.
     """
 
     mark: str
@@ -50,7 +50,7 @@ class Line:
 
     @property
     def glyph(self) -> str:
-        """Shape that stands before the text."""
+        """Shape in front of the text."""
         return GLYPHS[self.mark]
 
 
@@ -61,13 +61,13 @@ class Button:
     Attributes
     ----------
     action
-        What `Controller.act` is told: ``take``, ``release`` or ``range``.
+        Action for `Controller.act`: ``take``, ``release`` or ``range``.
     label
         Says exactly what will happen.
     value
         The action's argument.
     confirm
-        A question to answer first, where something may be lost; empty where nothing can be.
+        A question to answer first if something may be lost; else empty.
     """
 
     action: str
@@ -98,7 +98,7 @@ class Said:
 
 @dataclass(frozen=True)
 class KernelRow:
-    """A D-Tale of the pod: notebook, what is known of it, and its frames."""
+    """A D-Tale of the pod: notebook, what is known about it, and its frames."""
 
     label: str
     text: str
@@ -108,7 +108,7 @@ class KernelRow:
 
 @dataclass(frozen=True)
 class WayRow:
-    """A URL, and what is found there from the browser and from the kernel."""
+    """A URL, and what the browser and the kernel found there."""
 
     base: str
     browser: str
@@ -122,17 +122,17 @@ class Facts:
     Attributes
     ----------
     status
-        This kernel's.
+        Status of this kernel.
     kernels
         Every D-Tale of the pod, as `Session.kernels` lists them.
     events
         What happened, oldest first.
     verdict
-        By which URL this notebook's D-Tale is seen; None where nobody has asked.
+        By which URL this notebook's D-Tale is seen; None if nobody has asked.
     asked
-        Whether the siblings were asked; before, nobody knows here who else has the ingress port.
+        Whether the siblings were asked; before that, we do not know who else has the ingress port.
     audience
-        Who asks for the ingress port.
+        Who uses the ingress port.
     permitted
         Whether this user may listen there.
     retired
@@ -156,15 +156,15 @@ class Activity:
     Attributes
     ----------
     doing
-        What is being done right now, in words; empty when nothing is.
+        What is being done right now, in words; empty if nothing is.
     said
         How the last action ended.
     undo
-        What takes it back.
+        The button that undoes it.
     taken_from
         The notebook that the ingress port was taken from.
     ended
-        When the last action ended, seconds since the epoch.
+        When the last action ended, in seconds since the epoch.
     """
 
     doing: str = ""
@@ -176,7 +176,7 @@ class Activity:
 
 @dataclass(frozen=True)
 class End:
-    """Why there is no D-Tale any more: in a word, in a sentence, and what to do."""
+    """Why there is no longer a D-Tale: in a word, in a sentence, and what to do."""
 
     brief: str
     text: str
@@ -192,26 +192,26 @@ class PanelView:
     label
         Name of this notebook.
     server, outside
-        What this notebook's D-Tale does, and what one sees of it from outside, with what to do if
+        What this notebook's D-Tale does, and what is seen of it from outside, with what to do if
         that is nothing.
     ingress
-        Who has the ingress port; None where it does not matter.
+        Who has the ingress port; None if it does not matter.
     brief
-        What the panel's one line says of the port.
+        What the panel's one line says about the port.
     concern
-        Names what the reader ought to see, so that the panel unfolds; empty while all is well.
+        Names what the reader should see, so that the panel unfolds; empty while all is well.
     end
-        Why the grid is dead; None while it is not.
+        Why the grid is dead; None while it is alive.
     button
         The one thing that can be done about the ingress port.
     activity
-        What is being done and how the last action ended.
+        What is being done, and how the last action ended.
     news
         What happened after that.
     warning
-        What the reader ought to know before anything else.
+        What the reader should know before anything else.
     range
-        Where ports are looked for.
+        Where to look for ports.
     frames
         Frames of this notebook, in words.
     kernels

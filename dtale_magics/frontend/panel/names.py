@@ -1,4 +1,4 @@
-"""What notebooks are called now, in sentences that were made before they were renamed."""
+"""Puts the current names of notebooks into sentences that were made before a rename."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Names:
         """Owner of each name that a notebook no longer has."""
 
     def know(self, labels: Mapping[str, str], own: str) -> bool:
-        """Hear what notebooks are called.
+        """Note what notebooks are called.
 
         Parameters
         ----------
@@ -43,7 +43,7 @@ class Names:
                 renamed = renamed or owner == own
             self._now[owner] = label
         for label in self._now.values():
-            self._former.pop(label, None)  # a name that somebody has again is that one's
+            self._former.pop(label, None)  # a name that is in use again belongs to its new user
         return renamed
 
     def up_to_date(self, said: _T) -> _T:
@@ -53,7 +53,7 @@ class Names:
     def _replaced(self, said: object) -> object:
         if isinstance(said, str):
             for former, owner in self._former.items():
-                # As a word of its own: "train.ipynb" is not in "retrain.ipynb".
+                # Only whole words: "train.ipynb" is not a part of "retrain.ipynb".
                 word = rf"(?<![\w.-]){re.escape(former)}(?![\w-]|\.\w)"
                 said = self._now[owner].join(re.split(word, said))
             return said

@@ -1,7 +1,7 @@
 """The panel's JavaScript as the one module that a widget loads.
 
-It is written as several modules, so that each can be read alone. A widget's module is loaded from
-its text and has no address, so that it could import nothing beside it: the parts are joined here.
+It is written as several modules, each of which can be read alone. A widget's module is loaded from
+its text, without an address, so it cannot import its neighbours: the parts are joined here.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ PARTS = (
     "clicks",
     "panel",
 )
-"""Each knows only those before it."""
+"""Each uses only those before it."""
 
 _IMPORT = re.compile(r'^import \{[^}]*\} from "\./\w+\.js";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)

@@ -45,7 +45,7 @@ _STOPPED = End("stopped", "D-Tale was stopped in this notebook.", "Run this cell
 
 
 def broken(label: str, what: str, hint: str, activity: Activity | None = None) -> PanelView:
-    """Return the panel for a state that cannot be told, for example for unusable settings."""
+    """Return the panel for a state that is not known, for example due to unusable settings."""
     return PanelView(
         label,
         Line("unknown", what),
@@ -66,7 +66,7 @@ def describe(facts: Facts, activity: Activity | None = None) -> PanelView:
     when, news = _news(facts, activity)
     button = ingress_view.button(facts, activity.taken_from) if known and matters else None
     if news:
-        activity = dataclasses.replace(activity, undo=None)  # it belongs to what was said before
+        activity = dataclasses.replace(activity, undo=None)  # it belongs to an earlier message
     elif activity.undo and button and activity.undo.action == button.action:
         button = None  # one button for one action
     return PanelView(
@@ -98,7 +98,7 @@ def _news(facts: Facts, activity: Activity) -> tuple[float, str]:
 
 
 def _concern(facts: Facts, news: float | None) -> str:
-    """Name all that the reader ought to see, in words that change when it does."""
+    """Name everything that the reader should see, in words that change when that changes."""
     status, verdict = facts.status, facts.verdict
     concerns = ["open access"] if status.open_access else []
     if verdict is not None and verdict.reachable is False and status.ports:
@@ -119,7 +119,7 @@ def _end(facts: Facts) -> End | None:
 
 
 def _brief(facts: Facts, *, matters: bool) -> str:
-    """Say where D-Tale is, for the one line that is always there."""
+    """Say where D-Tale is, for the one line that is always visible."""
     status = facts.status
     if not status.ports:
         return "not running; start it with %dtale df" if not status.frames else "not running"
@@ -159,7 +159,7 @@ def _shared_with(facts: Facts, port: int) -> str:
 
 
 def _outside(facts: Facts, *, matters: bool) -> Line:
-    """Say where this notebook is seen, and what the ingress port shows, for whom that matters."""
+    """Say where this notebook is seen and, if it matters, what the ingress port shows."""
     verdict, exposed = facts.verdict, ingress_view.shown(facts)
     if verdict is None or not verdict.asked:
         return exposed if matters else _NOT_ASKED
@@ -209,7 +209,7 @@ def doing(action: str, status: Status | None) -> str:
 
 
 def after_take(result: Any) -> Activity:
-    """Say how a takeover ended, and offer to take it back where that restores what was."""
+    """Say how a takeover ended, and offer to undo it if that restores the former state."""
     said = _said("take", result)
     undo, taken_from = None, ""
     match result:
@@ -228,7 +228,7 @@ def after_release(result: Any, before: Activity) -> Activity:
 
 
 def after_range(old: object, new: object, before: Activity) -> Activity:
-    """Say where ports are looked for from now on."""
+    """Say in which range to look for ports from now on."""
     undo = Button("range", f"Undo: range {old} again", str(old)) if new != old else None
     text = f"Ports are looked for in {new} from now on."
     return Activity(said=Said("range", ok=True, text=text), undo=undo, taken_from=before.taken_from)

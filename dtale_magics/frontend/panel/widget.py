@@ -1,8 +1,8 @@
 """The panel as a widget: one model for each kernel, many views, and the grid below it.
 
 The grid's iframe is made in the browser, from state that Jupyter does not save with the notebook,
-so that no saved notebook contains the capability. nbclient and papermill do save it; what they run
-gets no widget.
+so no saved notebook contains the capability. nbclient and papermill do save that state; notebooks
+that they run get no widget.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class Panel(anywidget.AnyWidget):
             self.frame = {**frame_state(frame), **look, **self._size}
 
     def end(self, why: str) -> None:
-        """Say in place of the grid why there is none any more."""
+        """Say, in place of the grid, why it is gone."""
         self.frame = {**self.frame, "gone": why, "note": "", "newer": None}
 
     @property
@@ -74,22 +74,22 @@ class Panel(anywidget.AnyWidget):
         return self.comm is None
 
     def forget(self) -> None:
-        """Free what a panel takes whose frame is gone."""
+        """Free the resources of a panel whose frame is gone."""
         self.layout.close()
         self.close()
 
     def follow(self, instance: Any) -> None:
-        """Have ``instance.adjust_cell_dimensions`` of D-Tale's instance change this grid's size."""
-        instance._notebook_handle = _Grid(self)  # noqa: SLF001 (where D-Tale keeps what it updates)
+        """Have ``adjust_cell_dimensions`` of D-Tale's `instance` change this grid's size."""
+        instance._notebook_handle = _Grid(self)  # noqa: SLF001 (D-Tale updates this attribute)
 
     def resize(self, width: object = None, height: object = None) -> None:
-        """Give the grid another size: pixels, or a length as CSS has it; None leaves it."""
+        """Give the grid another size: pixels, or a length in CSS; None leaves it as it is."""
         given = {"width": width, "height": height}
         self._size |= {name: length(size) for name, size in given.items() if size is not None}
         self.frame = {**self.frame, **self._size}
 
     def show(self, replace: Callable[[object], None] = display) -> None:
-        """Display the panel, and what stands in its place where it cannot live.
+        """Display the panel, and the static form for where it cannot live.
 
         Parameters
         ----------
@@ -105,7 +105,7 @@ class Panel(anywidget.AnyWidget):
 
     @property
     def static(self) -> StaticPanel:
-        """The frame itself, for where no widget can live."""
+        """The frame itself, for places where no widget can live."""
         return StaticPanel.of(self._controller.session, self._info)
 
     @property
@@ -134,7 +134,7 @@ class Panel(anywidget.AnyWidget):
 
 
 class _Grid:
-    """What D-Tale takes for the display of an iframe that it can update."""
+    """Looks to D-Tale like the display of an iframe that it can update."""
 
     def __init__(self, panel: Panel) -> None:
         self._panel = panel
@@ -177,7 +177,7 @@ def _follow_frames(session: PanelSession) -> None:
 
 
 _KEPT_ENDED = 50
-"""Panels without a frame that still say why; older ones are closed, for what they take."""
+"""Maximum number of panels that say why their frame is gone; older ones are closed."""
 
 
 class _Current:
@@ -190,8 +190,8 @@ class _Current:
 def of(session: PanelSession, frame: FrameInfo | None = None) -> Panel | Printed:
     """Return the panel of `session`, or the one with the grid of `frame`.
 
-    There is one for each frame however often it is shown, so that running a cell again and again
-    collects nothing. A program that runs notebooks gets what it can save.
+    There is one for each frame, however often it is shown, so running a cell again and again does
+    not pile up panels. A program that runs notebooks gets output that it can save.
     """
     if not front_end.is_page(get_ipython()):
         return Printed(session, frame)

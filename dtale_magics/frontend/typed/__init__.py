@@ -1,1 +1,1 @@
-"""What is typed: one line or cell, read as Python and options, and completed."""
+"""What users type: one line or cell, read as Python and options, and completed."""

@@ -1,7 +1,7 @@
-"""Read the line after a magic: an expression, and options before and behind it.
+"""Read the line after a magic: an expression, and options before and after it.
 
-Not argparse: an expression contains quotes, spaces and brackets that belong to Python, which alone
-can say where it ends, and whether an option takes a value is known only to D-Tale.
+argparse cannot do this: an expression has quotes, spaces and brackets that belong to Python, and
+only Python can say where it ends; and only D-Tale knows whether an option takes a value.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ class Arguments:
     Attributes
     ----------
     expression
-        As it was typed, without options, comments and a semicolon at its end.
+        The expression as typed, without options, comments and a semicolon at its end.
     flags
         Options of the magic by name (``--name x`` → ``{"--name": "x"}``): True for switches, a list
         for those that take several words.
     show_options
         D-Tale's show options by keyword, converted.
     silent
-        Whether a semicolon ended the line: the cell is to have no value.
+        Whether a semicolon ended the line; then the cell has no value.
     wants_help
-        Whether the help was asked for.
+        Whether help was asked for.
     """
 
     expression: str = ""
@@ -55,7 +55,7 @@ class Arguments:
 
     @property
     def words(self) -> list[str]:
-        """The expression's words, of a magic that takes no Python."""
+        """The words of the expression, for a magic that takes no Python."""
         return self.expression.split()
 
 
@@ -74,14 +74,14 @@ def parse(
     magic
         What can be typed.
     show_options
-        Asked only if an option is none of `magic`: finding out imports D-Tale.
+        Called only for an option that is not one of `magic`: finding out imports D-Tale.
     variable
-        Gives a variable of whoever typed the line; `KeyError` if there is none.
+        Returns a variable of the code that has the line; `KeyError` if there is none.
 
     Raises
     ------
     UsageError
-        For an option that does not exist, or a value that is missing, superfluous or wrong, and for
+        For an option that does not exist; for a value that is missing, superfluous or wrong; for
         more than one expression.
     """
     return _Reader(line, magic, show_options, variable).read()
@@ -105,7 +105,7 @@ class _Reader:
         self._variable = variable
         self._expressions: list[str] = []
         self._behind: list[tuple[str, str]] = []
-        """Of each expression, the option and its value that it stands behind, if it does."""
+        """For each expression, the option and value in front of it, if any."""
         self._last = ("", "")
         self._arguments = Arguments()
 
@@ -122,7 +122,7 @@ class _Reader:
         if _HELP_BEHIND.search(arguments.expression) and not self._knows("h"):
             arguments.wants_help = True
         if arguments.expression in HELP and not arguments.flags:
-            # `help` may well be a frame's name.
+            # `help` may be a frame's name.
             arguments.wants_help = arguments.expression != "help" or self._is_pythons("help")
         return arguments
 
@@ -146,7 +146,7 @@ class _Reader:
         )
 
     def _read_expression(self) -> str | None:
-        """Take what is no option off the front, and return the flag that follows, if one does."""
+        """Take the text up to the next option off the front, and return that option's flag."""
         for match in _FLAG.finditer(self._rest):
             before = look(self._rest[: match.start()])
             if before.comment is not None:
@@ -199,7 +199,7 @@ class _Reader:
         return True
 
     def _is_pythons(self, name: str) -> bool:
-        """Whether a name is Python's own and none of the user's."""
+        """Whether a name is Python's own and not one of the user's."""
         if self._variable is None or not self._knows(name):
             return True
         return self._variable(name) is getattr(builtins, name, None)
@@ -208,7 +208,7 @@ class _Reader:
         if flag in HELP:
             self._arguments.wants_help = True
             return
-        flag = flag.replace("_", "-")  # --hide_columns, as D-Tale's keyword is called
+        flag = flag.replace("_", "-")  # --hide_columns, spelled like D-Tale's keyword
         before = self._rest
         try:
             self._read_value(flag)
@@ -272,7 +272,7 @@ class _Reader:
         return option.parse(value)
 
     def _is_value_of_switch(self, option: ShowOption, word: str) -> bool:
-        """Whether `word`, behind a switch, belongs to it and is not the frame."""
+        """Whether `word`, after a switch, belongs to it and is not the frame."""
         if option.is_switch_word(word.removesuffix(";")):
             return True
         if not option.takes_columns:
@@ -301,7 +301,7 @@ class _Reader:
         return value
 
     def _next_word(self) -> str | None:
-        """Return the next word as it was typed; None before an option, a comment and the end."""
+        """Return the next word as typed; None before an option, a comment or the end."""
         rest = self._rest.lstrip()
         if not rest or rest.startswith("#") or rest == ";" or _FLAG.match(rest):
             return None

@@ -25,9 +25,9 @@ class Cell:
     body
         Everything before its last expression; None if there is nothing.
     last
-        The expression that it ends with, if it does.
+        The expression that it ends with, if any.
     target
-        The variable that it ends with an assignment to, if it does.
+        The variable that its last statement assigns to, if it is an assignment.
     """
 
     body: CodeType | None
@@ -83,6 +83,6 @@ def nothing_to_show(cell: Cell) -> str:
 
 
 def run_body(cell: Cell, shell: InteractiveShell) -> Any:
-    """Run what comes before the last expression; of a body that awaits, return the coroutine."""
+    """Run what comes before the last expression; if that awaits, return the coroutine."""
     __tracebackhide__ = True  # understood by IPython
     return None if cell.body is None else eval(cell.body, shell.user_global_ns, shell.user_ns)  # noqa: S307

@@ -1,4 +1,4 @@
-"""What the options do that stand alone: ask the session, and answer with a value and its words."""
+"""What options that stand alone do: ask the session, and answer with a value and its text."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ class Answer:
     Attributes
     ----------
     text
-        For the reader; empty where IPython shows `value` as it would any other.
+        For the reader; empty if IPython is to show `value` like any other.
     value
         For code.
     in_terminal
-        More words for terminals: a notebook would be saved with them.
+        Additional text for terminals, which a notebook must not save.
     panel
-        Whether the panel is shown below: it has what must not be saved.
+        Whether to show the panel below; it has what must not be saved.
     follow
-        Goes on after `text` is shown: it is called with a function that shows other words in its
-        place, and returns when there is no more to say.
+        Called after `text` is shown, with a function that shows another text in its place; it
+        returns when there is no more to say.
     """
 
     text: str
@@ -54,7 +54,7 @@ class Listing(list[dict[str, Any]]):
 
 
 def auto(auto_show: AutoShow, word: str) -> Answer:
-    """Show every frame that a cell ends with, or no longer."""
+    """Switch the showing of every frame that a cell ends with."""
     return auto_show.switch(on=word == "on")
 
 
@@ -77,13 +77,13 @@ def drop(session: Session, names: list[str]) -> Answer:
 
 
 def data(session: Session, names: list[str]) -> Answer:
-    """Give a frame as the grid has it."""
+    """Return a frame as the grid has it."""
     frame, words = one_of(session, names)
     return Answer(words, session.frames.data(frame))
 
 
 def edited(session: Session, names: list[str]) -> Answer:
-    """Give all rows of a frame with what was edited in its grid."""
+    """Return all rows of a frame with the edits made in its grid."""
     frame, words = one_of(session, names)
     found = session.frames.edited(frame)
     if found is None:
@@ -97,7 +97,7 @@ def edited(session: Session, names: list[str]) -> Answer:
 def one_of(
     session: Session, names: list[str], typed: str = "kept = %dtale --data"
 ) -> tuple[FrameInfo, str]:
-    """Find the frame that is meant, and say which it is where there are others."""
+    """Find the frame that is meant, and say which one it is if there are others."""
     name, *more = _joined(session, names)
     if more:
         raise UsageError(
@@ -112,7 +112,7 @@ def one_of(
 
 
 def _joined(session: Session, words: list[str]) -> list[str]:
-    """Put names together that were typed without quotes, as ``df (2)``."""
+    """Join the parts of names that were typed without quotes, such as ``df (2)``."""
 
     def is_name(text: str) -> bool:
         try:
@@ -122,7 +122,7 @@ def _joined(session: Session, words: list[str]) -> list[str]:
 
     names: list[str] = []
     while words:
-        # The longest one, as ``df`` is a name as well; but two names that stand alone are two.
+        # Take the longest name, because ``df`` is a name as well; but two names alone are two.
         ends = range(len(words), 1, -1)
         found = (end for end in ends if is_name(" ".join(words[:end])))
         end = 1 if all(map(is_name, words)) else next(found, 1)
@@ -132,7 +132,7 @@ def _joined(session: Session, words: list[str]) -> list[str]:
 
 
 def quoted(name: str, *, first: bool = False) -> str:
-    """Write a frame's name as one word; of the `first` of several, with its number."""
+    """Write a frame's name as one word; with its number for the `first` of several."""
     if first and not re.search(r" \(\d+\)$", name):
         name += " (1)"
     return as_word(name)
@@ -148,7 +148,7 @@ def stop(session: Session, _: Any) -> Answer:
 
 
 def take(session: Session, _: Any) -> Answer:
-    """Take the ingress port over."""
+    """Take over the ingress port."""
     return takeover(session.take_over())
 
 
@@ -184,8 +184,8 @@ def reset_range(session: Session, _: Any) -> Answer:
 
 
 def check(session: Session, _: Any) -> Answer:
-    """Find out by which URL this D-Tale is seen, and say what is found as it comes."""
-    mistake = session.settings().mistake  # a wrong setting is what is to be found
+    """Find out by which URL this D-Tale is seen, and say what is found as it arrives."""
+    mistake = session.settings().mistake  # a check is there to find wrong settings
     if mistake is not None:
         raise mistake
 

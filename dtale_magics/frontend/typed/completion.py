@@ -30,19 +30,19 @@ _MAGIC = re.compile(r"(?:[^%]*=)?\s*%%?(dtale_port|dtale)\s(.*)", re.DOTALL)
 _FLAG = re.compile(r"(?<!\S)--[A-Za-z][\w-]*")
 _WORD = re.compile(r"[^\s,]*$")
 _OF_SHOWN: dict[str, list[str]] = {"--drop": ["all"], "--data": [], "--edited": []}
-"""Options that take names of frames that are shown, and what else they take."""
+"""Options that take names of shown frames, and what else each takes."""
 
 
 @dataclass(frozen=True)
 class _Found:
-    """What can stand at the cursor.
+    """What can be typed at the cursor.
 
     Attributes
     ----------
     begun
-        What was typed of it.
+        The part of it that was typed.
     candidates
-        In the order in which they are offered.
+        The candidates, in the order in which they are offered.
     """
 
     begun: str
@@ -67,13 +67,13 @@ def install(shell: InteractiveShell, session: Session) -> None:
 
 
 def uninstall(shell: InteractiveShell) -> None:
-    """Take the matcher away again."""
+    """Remove the matcher."""
     matchers = shell.Completer.custom_matchers
     matchers[:] = [matcher for matcher in matchers if not hasattr(matcher, _MARK)]
 
 
 class _Completer:
-    """Finds what can stand at the cursor of one line."""
+    """Finds what can be typed at the cursor of one line."""
 
     def __init__(self, shell: InteractiveShell, session: Session) -> None:
         self._names: dict[str, Any] = shell.user_ns
@@ -102,7 +102,7 @@ class _Completer:
         return self._expression(before, word, flag, value)
 
     def _expression(self, before: str, word: str, flag: str, value: str) -> _Found:
-        """Offer what begins an expression, or the options behind a complete one."""
+        """Offer what can begin an expression, or the options after a complete one."""
         first = before[: before.index("--")].strip() if flag else ""
         behind = value.strip() if flag else before.strip()
         if flag and not self._is_switch(flag):
@@ -114,14 +114,14 @@ class _Completer:
         return _Found("", [])
 
     def _start_of_expression(self, begun: str) -> _Found:
-        """Offer frames and options first, and then what else can begin an expression."""
+        """Offer frames and options first, then anything else that can begin an expression."""
         frames = frames_in(self._names)
         others = [name for name in self._names if name not in frames and name[:1] != "_"]
         known = [*frames, *([] if begun else self._flags(DTALE)), *others]
         return _matching(begun, [*known, *(dir(builtins) if begun else ())])
 
     def _value(self, flag: str, value: str, whole: str) -> _Found | None:
-        """Offer values of an option, if the cursor is where one is typed."""
+        """Offer values of an option, if the cursor is at one."""
         typed = value.lstrip()
         if value == typed or (" " in re.sub(r",\s+", ",", typed)):
             return None
@@ -154,7 +154,7 @@ class _Completer:
         return None if option.is_switch else _Found("", [])
 
     def _columns(self, line: str) -> list[str]:
-        """Return the columns of the frame that the line names, or begins its expression with."""
+        """Return the columns of the frame that the line names or its expression begins with."""
         text = _FLAG.sub("\n", line)
         for name in re.findall(r"(?<![\w.'\"])[^\W\d]\w*", text):
             if name in self._names and frames_in({name: self._names[name]}):
@@ -172,7 +172,7 @@ class _Completer:
         return options is not None and flag in options and options[flag].is_switch
 
     def _dtales(self) -> ShowOptions | None:
-        """D-Tale's own options; None while asking would import it, which no keystroke waits for."""
+        """D-Tale's own options; None while that would import it: no keystroke may wait for this."""
         return self._session.frames.options() if self._session.loaded else None
 
 
@@ -200,7 +200,7 @@ def _matching(begun: str, candidates: Iterable[str]) -> _Found:
 
 
 def _last_flag(text: str) -> tuple[str, str]:
-    """Return the last option that is typed out, and what stands behind it."""
+    """Return the last complete option, and the text after it."""
     for match in reversed(list(_FLAG.finditer(text))):
         if not look(text[: match.start()]).open and match.end() < len(text):
             value = text[match.end() :]

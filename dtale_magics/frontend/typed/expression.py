@@ -30,7 +30,7 @@ _FRAME_TYPES |= {"DataArray", "LazyFrame", "GeoDataFrame", "Table", "RecordBatch
 _WHOLE_FRAMES = {"DataFrame", "LazyFrame", "Table"}
 _FIELD = re.compile(r"\$[^\W\d]\w*")
 MAX_NAME = 48
-"""Expressions that are longer are named by their beginning."""
+"""Longer expressions are named by their beginning."""
 
 _EXAMPLE = "Type for example: %dtale df   or   %dtale df[df.price > 10]"
 
@@ -42,11 +42,11 @@ class Scope:
     Attributes
     ----------
     global_names
-        Of the notebook, or of the file that runs.
+        Variables of the notebook, or of the file that is running.
     local_names
-        Of the function, method or class body; at the top, `global_names` itself.
+        Variables of the function, method or class body; at the top level, `global_names` itself.
     in_function
-        Whether that is a function, which names in its own comprehensions and lambdas see.
+        Whether that is a function, whose variables its comprehensions and lambdas see.
     """
 
     global_names: dict[str, Any]
@@ -61,19 +61,19 @@ class Scope:
         raise KeyError(name)
 
     def visible(self) -> dict[str, Any]:
-        """Return every variable but Python's own."""
+        """Return all variables except Python's own."""
         return {**self.global_names, **self.local_names}
 
     def __contains__(self, name: object) -> bool:
         return any(name in names for names in (self.local_names, self.global_names, vars(builtins)))
 
     def run(self, code: Any) -> Any:
-        """Run `code` as if it stood there; of one that awaits something, return the coroutine."""
+        """Run `code` as if it were there; if it awaits something, return the coroutine."""
         __tracebackhide__ = True  # understood by IPython, here and in the callers
         if not self.in_function:
             return eval(code, self.global_names, self.local_names)  # noqa: S307 (the user's own)
-        # Comprehensions and lambdas see the globals of their code only, and so a function's
-        # variables have to be among them.
+        # Comprehensions and lambdas see only the globals of their code, so a function's variables
+        # have to be among them.
         return eval(code, {**self.global_names, **self.local_names})  # noqa: S307
 
 
@@ -95,7 +95,7 @@ def frame_of_caller() -> FrameType | None:
         frame = frame.f_back
     if frame is None:
         return None
-    # `get_ipython().magic()`, where IPython has it, stands between.
+    # `get_ipython().magic()`, where IPython has it, adds a frame in between.
     for _ in range(frame.f_locals["_stack_depth"]):
         frame = frame.f_back if frame is not None else None
     return frame
@@ -108,11 +108,11 @@ class Expression:
     Attributes
     ----------
     code
-        Compiled, with its text in tracebacks.
+        The compiled code, with its text in tracebacks.
     normal_form
-        The same for expressions that differ in spaces, quotes and redundant brackets only.
+        The same for expressions that differ only in spaces, quotes and redundant brackets.
     variable
-        The variable that it is, if it is one and nothing else.
+        The variable's name, if the expression is just a variable.
     """
 
     code: CodeType
@@ -121,7 +121,7 @@ class Expression:
 
 
 def read(text: str, shell: InteractiveShell) -> Expression:
-    """Compile `text`; `UsageError` where that is no expression."""
+    """Compile `text`; `UsageError` if it is not an expression."""
     history = shell.history_manager
     cell = 0 if history is None else len(history.input_hist_parsed) - 1
     filename = shell.compile.cache(text, max(cell, 0))
@@ -175,7 +175,7 @@ def _no_expression(text: str, error: SyntaxError | ValueError) -> UsageError:
 def no_variable(
     name: str, near: Iterable[str], shown: Iterable[str], option: str = ""
 ) -> UsageError:
-    """Make the error for a variable that there is not.
+    """Make the error for a variable that does not exist.
 
     Parameters
     ----------
@@ -186,7 +186,7 @@ def no_variable(
     shown
         Names of the frames that D-Tale shows.
     option
-        The magic with an option that is called so, if there is one.
+        The magic with an option of that name, if there is one.
     """
     found = difflib.get_close_matches(name, list(near), n=1)
     hint = f"Did you mean {found[0]}?" if found else "Run the cell that makes it first."
@@ -198,7 +198,7 @@ def no_variable(
 
 
 def frames_in(names: Mapping[str, Any]) -> list[str]:
-    """Return the variables that hold something that D-Tale shows."""
+    """Return the variables that hold something that D-Tale can show."""
     return [
         name
         for name, value in list(names.items())
@@ -235,13 +235,13 @@ def refuse_several(value: Any, name: str, typed: str) -> None:
 
 
 class Names:
-    """Short names for expressions, another one for each."""
+    """Short names for expressions, each with a name of its own."""
 
     def __init__(self) -> None:
         self._short: dict[str, str] = {}
 
     def of(self, normal_form: str) -> str:
-        """Return the name of an expression; always the same one."""
+        """Return the name of an expression, always the same one."""
         if len(normal_form) <= MAX_NAME:
             return normal_form
         if normal_form not in self._short:
@@ -254,7 +254,7 @@ class Names:
 
 
 def _shortened(text: str) -> str:
-    """Cut `text` where a name or a bracket ends, outside of brackets if it can be."""
+    """Cut `text` where a name or a bracket ends, outside of brackets if possible."""
     depth, best = 0, 0
     try:
         for token in tokenize.generate_tokens(io.StringIO(text).readline):

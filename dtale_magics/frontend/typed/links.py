@@ -1,4 +1,4 @@
-"""What the options do that are about links: the pod's page, links that only look, new ones."""
+"""What options about links do: the pod's page, look-only links, new links."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def _page(session: Session, capability: str, text: str) -> Answer:
 
 
 def share(session: Session, names: list[str], *, seconds: float | None = None) -> Answer:
-    """Make a link by which one can look at a frame, and do nothing else."""
+    """Make a look-only link to a frame."""
     frame, words = one_of(session, names, "%dtale --share")
     session.ensure()
     links = session.pages.links
@@ -70,7 +70,7 @@ def share(session: Session, names: list[str], *, seconds: float | None = None) -
 
 
 def links(session: Session, _: Any, *, revoke: list[str] | None = None) -> Answer:
-    """List the links that can only look, or make some of them dead."""
+    """List the look-only links, or revoke some of them."""
     living = session.pages.links.living()
     if revoke is None:
         lines = [f"{one.number}  {one.name}, until {clock(one.expires)}" for one in living]
@@ -98,5 +98,5 @@ def _listed(links: Iterable[Link]) -> str:
 
 
 def _below(url: str) -> str:
-    """Say whose path it is, where only a page knows the host."""
+    """Say what the path is below, if only a page knows the host."""
     return "" if url.startswith("http") else _BELOW_SERVER

@@ -1,7 +1,7 @@
 """The one table of what can be typed after ``%dtale`` and ``%dtale_port``.
 
-Parsing, help (``-h``, ``%dtale?``), completion and the table in the README come from it: a new
-option is one entry here, and what it asks of the session.
+Parsing, help (``-h``, ``%dtale?``), completion and the table in the README come from it. A new
+option is one entry here, and a function that asks the session.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ if TYPE_CHECKING:
     from dtale_magics.frontend.typed.commands import Answer
 
 SEVERAL = "…"
-"""Ends the placeholder of an option that takes every word up to the next option."""
+"""End of the placeholder of an option that takes every word up to the next option."""
 
 HELP = frozenset({"-h", "--help", "help", "?"})
-"""What shows the help, if it is all that was typed."""
+"""Words that show the help if nothing else was typed."""
 
 OFF = "off"
-"""What ends what an option has begun."""
+"""Word that ends what an option has begun."""
 
 _WIDTH = 96
 _SAMPLES = {"N": "10000", "NAME": "sales"}
-"""A value for each placeholder that is none."""
+"""An example value for each placeholder that is not one itself."""
 
 _MIN_HEIGHT, _MAX_HEIGHT = 150, 5000
 
@@ -45,30 +45,29 @@ class Option:
     Attributes
     ----------
     flag
-        As it is typed.
+        The flag as typed.
     says
         What it does, for the help and the README.
     placeholder
-        How its value is called; empty for a switch, with `SEVERAL` at its end for many values.
+        Name of its value; empty for a switch, with `SEVERAL` at its end for many values.
     choices
-        Words that are its values: a switch may have one of them behind it, any other option needs
-        one.
+        Words that are its values: a switch may be followed by one of them, any other option must.
     answer
-        What an option does that stands alone, without a frame. It is given the session and the
-        value: True for a switch, a list where `placeholder` ends with `SEVERAL`.
+        Action of an option that stands alone, without a frame. It gets the session and the value:
+        True for a switch, a list if `placeholder` ends with `SEVERAL`.
     given
-        What else of the magics `answer` is given in place of the session, by its name there.
+        Name of an attribute of the magics that `answer` gets instead of the session.
     keyword
-        Of an option that goes with a frame: the argument of `Session.show` that its value becomes.
+        For an option that goes with a frame: the argument of `Session.show` that its value becomes.
     convert
-        Makes that argument of the text; it is given the flag as well, for its error.
+        Converts the text to that argument; it also gets the flag, for its error.
     example
         What the help and the README show instead of the flag and its placeholder.
     is_text
-        Whether its value is words for the reader, and names nothing that there is.
+        Whether its value is free text for the reader, and not the name of anything.
     goes_with
-        The flag of an option that stands alone but for this one: `keyword` is then an argument of
-        the other's `answer`.
+        The flag of an option that stands alone except for this one; then `keyword` is an argument
+        of the other's `answer`.
     """
 
     flag: str
@@ -102,7 +101,7 @@ class Option:
 
 
 class Example(NamedTuple):
-    """Something to type that is no option."""
+    """Something to type that is not an option."""
 
     typed: str
     says: str
@@ -115,11 +114,11 @@ class Magic:
     Attributes
     ----------
     name
-        With its percent sign.
+        Its name, with the percent sign.
     says
         What it is for.
     rows
-        In the order in which help and README list them.
+        Its options and examples, in the order in which help and README list them.
     notes
         Paragraphs below that list.
     """
@@ -187,14 +186,14 @@ _WHAT_IS_KEPT = (
 
 
 def _name(text: str, flag: str) -> str:
-    """Check the name for a frame."""
+    """Check a name for a frame."""
     if not text.strip():
         raise UsageError(f"{flag} is empty.", f"Type for example: {flag} sales")
     return text.strip()
 
 
 def _height(text: str, flag: str) -> int:
-    """Read how tall a grid may become."""
+    """Read the maximum height of a grid."""
     number = text.strip().removesuffix("px")
     if number.isdecimal() and len(number) < 5 and _MIN_HEIGHT <= int(number) <= _MAX_HEIGHT:  # noqa: PLR2004 (digits)
         return int(number)

@@ -1,4 +1,4 @@
-"""Where Python's own tokenizer says that an expression ends, and what is a comment in it."""
+"""Where an expression ends, and what is a comment in it, according to Python's tokenizer."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 _OPENING, _CLOSING = frozenset("([{"), frozenset(")]}")
 _NOT_CODE = frozenset({tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE})
 _UNTERMINATED = re.compile(r"unterminated|EOF in multi-line string")
-"""How Python's versions say that a quote is not closed."""
+"""What the versions of Python say about a quote that is not closed."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Look:
     open
         What is not closed: ``a quote``, ``a bracket``, or nothing.
     semicolon
-        Where the semicolon is that ends the text; None if there is none.
+        Position of a semicolon that ends the text; None if there is none.
     """
 
     comment: int | None = None
@@ -36,7 +36,7 @@ def look(text: str) -> Look:
     """Read `text`, one line, as far as Python's tokenizer can."""
     depth, comment, last = 0, None, None
     try:
-        # In brackets, as a line that begins with white space would be one that is indented.
+        # In brackets, because otherwise leading white space would be an indentation.
         for token in tokenize.generate_tokens(io.StringIO(f"({text}\n)").readline):
             if token.start[0] > 1:
                 break
@@ -51,6 +51,6 @@ def look(text: str) -> Look:
                 last = token
     except (tokenize.TokenError, SyntaxError) as error:
         if _UNTERMINATED.search(str(error)):
-            return Look(comment, "a quote")  # what else is wrong the compiler says
+            return Look(comment, "a quote")  # the compiler reports anything else that is wrong
     semicolon = last.start[1] - 1 if last and last.string == ";" and depth == 1 else None
     return Look(comment, "a bracket" if depth > 1 else "", semicolon)

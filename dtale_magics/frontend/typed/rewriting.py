@@ -1,7 +1,8 @@
-"""What a cell has to tell Python, so that a magic in it can do what Python code could.
+"""Rewrites cells, so that a magic in them can do what Python code could.
 
-To Python, the text behind a magic is a string. A nested function would not keep the variables of
-the function around it that only this text mentions, and nothing in it could be awaited.
+To Python, the text after a magic is a string. So if only that text mentions a variable of an outer
+function, a nested function would not keep it as a closure; and nothing in the text could be
+awaited. The rewritten cell mentions these variables, and has the ``await``, in code.
 """
 
 from __future__ import annotations
@@ -33,26 +34,26 @@ _AWAITED = "(await get_ipython().magics_manager.registry['DtaleMagics'].awaited(
 
 
 class Rewriting:
-    """Rewrites cells with ``%dtale`` in nested functions, or with ``await`` behind it."""
+    """Rewrites cells with ``%dtale`` in nested functions, or with ``await`` after it."""
 
     def __init__(self, shell: InteractiveShell) -> None:
         self._shell = shell
         self._mention = _Mention()
 
     def install(self) -> None:
-        """Be asked for every cell."""
+        """Install the hook, to be asked for every cell."""
         self._shell.ast_transformers.append(self._mention)
         self._shell.input_transformers_post.append(self._rewrite)
 
     def uninstall(self) -> None:
         """Be asked no more."""
-        with contextlib.suppress(ValueError):  # IPython takes out a transformer that failed
+        with contextlib.suppress(ValueError):  # IPython removes a transformer that failed
             self._shell.ast_transformers.remove(self._mention)
         with contextlib.suppress(ValueError):
             self._shell.input_transformers_post.remove(self._rewrite)
 
     def _rewrite(self, lines: list[str]) -> list[str]:
-        """Have Python itself await what stands behind a magic, and the magic say what is open."""
+        """Have Python await what comes after a magic, and the magic report an open bracket."""
         source = "".join(lines)
         if _OWN not in source:
             return lines
@@ -84,9 +85,9 @@ class Rewriting:
 
 
 def _up_to_open(lines: list[str]) -> list[str]:
-    """Leave out what follows a magic whose bracket goes on there, where IPython has ended it.
+    """Drop the lines after a magic whose bracket is still open where IPython has ended the line.
 
-    Python would complain of the line below; the magic says what to do.
+    Python would complain about the line below; the magic says what to do.
     """
     for index, line in enumerate(lines):
         match = _LINE_MAGIC.search(line)
@@ -104,7 +105,7 @@ def _up_to_open(lines: list[str]) -> list[str]:
 
 
 class _Mention(ast.NodeTransformer):
-    """Has functions mention the variables that magics in them mention."""
+    """Makes functions mention the variables that the magics in them mention."""
 
     def __init__(self) -> None:
         self._depth = 0
@@ -142,7 +143,7 @@ def _calls(tree: ast.AST) -> Iterator[ast.Call]:
 
 
 def _is_own(call: ast.Call, method: str) -> bool:
-    """Whether IPython has made this call of ``%dtale`` or ``%%dtale``, or the user has."""
+    """Whether this is a call of ``%dtale`` or ``%%dtale``, made by IPython or the user."""
     wanted = 2 if method == _LINE else 3
     return (
         isinstance(call.func, ast.Attribute)
@@ -159,7 +160,7 @@ def _text(node: ast.expr) -> str:
 
 
 def _names(text: str) -> set[str]:
-    """Return the names and keywords in a text that is Python, at least in part."""
+    """Return the names and keywords in a text that is, at least in part, Python."""
     names = set()
     try:
         for token in tokenize.generate_tokens(io.StringIO(text).readline):

@@ -1,4 +1,4 @@
-"""The cell that runs, as the front end knows it."""
+"""The cell that is running, as the front end knows it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Busy:
-    """Knows whether a cell runs.
+    """Knows whether a cell is running.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ class Busy:
         self._busy = False
 
     def __call__(self) -> bool:
-        """Whether one does, the one that installs this excepted."""
+        """Whether a cell is running; the cell that installs this does not count."""
         return self._busy
 
     def install(self) -> None:
@@ -48,11 +48,11 @@ class Busy:
 
 
 def running_cell(shell: InteractiveShell) -> Cell:
-    """Return the cell that `shell` runs.
+    """Return the cell that `shell` is running.
 
     Consoles, nbclient and callbacks of widgets have no cell that could be run again.
     """
-    # Newer IPythons count the shell's own number up when a cell begins, older ones when it ends.
+    # Newer IPythons increase the shell's own number when a cell begins, older ones when it ends.
     number = shell.displayhook.prompt_count
     kernel = getattr(shell, "kernel", None)
     if kernel is None:

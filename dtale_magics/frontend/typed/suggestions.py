@@ -1,4 +1,4 @@
-"""What somebody may have meant who typed what there is not."""
+"""What a user may have meant by something that does not exist."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from dtale_magics.viewer.show_options import ShowOptions
 
 _NEAR = 0.75
-"""How alike two words have to be; with less, ``--host`` is taken for ``--stop``."""
+"""Minimum similarity of two words; with less, ``--host`` would be taken for ``--stop``."""
 
 _NAMED_AT_MOST = 5
 _SINGLE_DASH = re.compile(r"(?<!\S)(?:-|[\u2010-\u2015\u2212]+\s*)([A-Za-z][\w-]*)")
-"""One hyphen, or a dash that a word processor made of two."""
+"""One hyphen, or a dash that a word processor made from two."""
 
 _KEYWORD = re.compile(r"(?<![^\s,])([A-Za-z]\w*)=(\S+)")
 
@@ -58,7 +58,7 @@ _DTALES_OWN = {
 
 
 def unknown_option(flag: str, magic: Magic, dtales: ShowOptions | None) -> UsageError:
-    """Make the error for an option that does not exist, with those that do and are alike."""
+    """Make the error for an option that does not exist, with existing ones that are similar."""
     what = f"There is no option {flag}."
     if dtales is not None and flag in _DTALES_OWN:
         return UsageError(what, _DTALES_OWN[flag])
@@ -72,9 +72,9 @@ def unknown_option(flag: str, magic: Magic, dtales: ShowOptions | None) -> Usage
 def single_dash(
     text: str, magic: Magic, dtales: ShowOptions | None, variables: Container[str] | None = None
 ) -> UsageError | None:
-    """Make the error for ``df -theme``, if `text` has that and no such variable is there.
+    """Make the error for ``df -theme``, if `text` is like that and there is no such variable.
 
-    The same for ``df theme=dark``, as it would stand in ``dtale.show``, where that is no Python.
+    The same goes for ``df theme=dark``, written as in ``dtale.show``, if it is not Python.
     """
     for match in _SINGLE_DASH.finditer(text):
         if variables is not None and match[1] in variables:
@@ -96,7 +96,7 @@ def single_dash(
 
 
 def bare_option(text: str, magic: Magic) -> str:
-    """Return what ``drop df`` would be as an option; nothing where it begins with none."""
+    """Return ``drop df`` written as an option; nothing if it does not begin with one's name."""
     word, *_ = text.split(maxsplit=1) or [""]
     return f"{magic.name} --{text}" if f"--{word}" in magic.options else ""
 

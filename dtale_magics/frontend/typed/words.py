@@ -1,4 +1,4 @@
-"""A word behind a magic: where it ends, and what its quotes and braces stand for."""
+"""A word after a magic: where it ends, and what its quotes and braces stand for."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _F_STRING = re.compile(r"[fF]['\"]")
 
 
 def first(text: str, line: str) -> str:
-    """Return `text` up to white space that is in no quotes and no brackets."""
+    """Return `text` up to the first white space outside quotes and brackets."""
     end, depth = 0, 0
     for match in _PIECE.finditer(text):
         piece = match[0]
@@ -40,9 +40,9 @@ def first(text: str, line: str) -> str:
 
 
 def expand(text: str, variable: Callable[[str], Any], *, in_quotes: bool = False) -> str:
-    """Replace ``{name}`` and ``$name`` in an option's value, where there is such a variable.
+    """Replace ``{name}`` and ``$name`` in an option's value if there is such a variable.
 
-    Columns and frames may be called so: what stands in quotes is left alone unless `in_quotes`.
+    Columns and frames may have such names, so text in quotes is left alone unless `in_quotes`.
     """
 
     def replacement(match: re.Match[str]) -> str:
@@ -59,9 +59,9 @@ def expand(text: str, variable: Callable[[str], Any], *, in_quotes: bool = False
 def named_by(expression: str, variable: Callable[[str], Any]) -> str:
     """Return what a lone ``{name}`` or ``$name`` stands for: the text that the variable holds.
 
-    Any other braces are Python's. ``{name}`` is too where the variable holds something else that
-    can stand in a set; otherwise, as for a frame, it is the variable itself. So is a lone
-    ``$name``, which is no Python.
+    All other braces are Python's. If the variable holds something else that can be in a set,
+    ``{name}`` is Python, too; otherwise, for a frame for example, it means the variable itself. So
+    does a lone ``$name``, which is not Python.
     """
     match = _FIELD.fullmatch(expression)
     if match is None:
@@ -99,7 +99,7 @@ def prefix(text: str, flag: str) -> str:
     Raises
     ------
     UsageError
-        When its braces hold more than a variable's name; `flag` is the option.
+        When its braces contain more than a variable's name; `flag` is the option.
     """
     if not _F_STRING.match(text):
         return ""

@@ -1,6 +1,6 @@
-"""The first rows of a frame as text and as HTML, for where there is no grid.
+"""The first rows of a frame as text and as HTML, for places where there is no grid.
 
-Alike from run to run, so that a saved notebook changes only when its frame does.
+They are the same in each run, so that a saved notebook changes only when its frame does.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ MAX_COLUMNS = 20
 _MAX_CELL = 50
 
 _ADDRESS = re.compile(r" at 0x[0-9A-Fa-f]+")
-"""What Python says of objects without a text of their own, another one in each run."""
+"""Python's text for objects that have none of their own; it differs from run to run."""
 
 
 @dataclass(frozen=True)
@@ -27,9 +27,9 @@ class Preview:
     Attributes
     ----------
     names, dtypes
-        Of the columns, the index' first.
+        Names and types of the columns, those of the index first.
     rows
-        Cells as text, as many as there are names.
+        Cells as text, one for each name.
     rest
         How many columns are left out at the end.
     """
@@ -41,7 +41,7 @@ class Preview:
 
     @classmethod
     def of(cls, frame: Any) -> Preview:
-        """Read the first rows of a pandas frame or series, all that are in it."""
+        """Read a pandas frame or series that has only the first rows."""
         import pandas as pd
 
         if isinstance(frame, pd.Series):
@@ -64,7 +64,7 @@ class Preview:
         )
 
     def text(self) -> str:
-        """Return lines of a table, numbers to the right."""
+        """Return the lines of a table, with numbers to the right."""
         lines = [self._with_rest(row) for row in (self.names, self.dtypes, *self.rows)]
         columns = list(zip(*lines, strict=True))
         widths = [max(map(len, column), default=0) for column in columns]
@@ -92,7 +92,7 @@ def _cells(row: Iterable[str]) -> str:
 
 
 def _cell(value: Any) -> str:
-    """Say a value in one short line."""
+    """Write a value in one short line."""
     try:
         said = float.__repr__(value) if isinstance(value, float) else str(value)
     except Exception as error:  # noqa: BLE001 (a user's own __str__)

@@ -1,7 +1,7 @@
 """The panel without a browser behind it: exports, saved notebooks, pages without widgets.
 
-It shows the frame itself, and nothing that is another one at the next run: no ports, no times, no
-other notebooks. It has no link, which a saved notebook would carry to whoever reads it.
+It shows the frame itself, and nothing that differs at the next run: no ports, no times, no other
+notebooks. It has no link, because a saved notebook would carry that to everybody who reads it.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from dtale_magics.frontend.panel.knowledge import PanelSession
     from dtale_magics.state import FrameInfo
 
-# The widget's output stands right before this one. Where it could not be restored, JupyterLab
-# shows an error in it, which says less than the text below; where it lives, panel.css hides us.
+# The widget's output comes right before this one. If JupyterLab could not restore it, it shows an
+# error there, which says less than the text below; if the widget lives, panel.css hides this one.
 _STYLE = (
     "<style>.jp-OutputArea-child:has(+ .jp-OutputArea-child .dtale-magics-static) "
     "> .jp-OutputArea-output.jupyter-widgets:not(:has(*)) { display: none }</style>"
@@ -43,7 +43,7 @@ class StaticPanel:
     frames
         For the panel alone: what D-Tale shows, in words.
     reason, links
-        Why no panel lives there, and what leads to D-Tale all the same.
+        Why no panel lives there, and links that lead to D-Tale nevertheless.
     """
 
     frame: str = ""
@@ -54,7 +54,7 @@ class StaticPanel:
 
     @classmethod
     def of(cls, session: PanelSession, frame: FrameInfo | None) -> StaticPanel:
-        """Return that of a frame, or, for None, of the panel alone."""
+        """Return the static form of a frame or, for None, of the panel alone."""
         if frame is None:
             return cls(frames=[str(frame) for frame in session.frames.all()])
         rows = session.option("preview")
@@ -65,7 +65,7 @@ class StaticPanel:
         return {"text/plain": self.text(), "text/html": self.html()}
 
     def text(self) -> str:
-        """Return the frame in words, and its first rows below."""
+        """Return the frame in words, with its first rows below."""
         table = [] if self.preview is None else [self.preview.text()]
         return "\n".join([*self._lines(), *self.links, *table])
 
@@ -92,9 +92,9 @@ class StaticPanel:
 
 
 class Printed:
-    """What nbclient, papermill and their like get for a panel: they save what a page would show.
+    """What nbclient, papermill and the like get instead of a panel: what a page would show, saved.
 
-    They would save a widget's state too, with ports, other notebooks and ids that no other run has.
+    They would also save a widget's state, with ports, other notebooks and ids of this run only.
     """
 
     def __init__(self, session: PanelSession, frame: FrameInfo | None) -> None:

@@ -1,0 +1,66 @@
+"""A page whose server has no widgets of ours."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.support.browser import NotebookPage, open_browser
+from tests.support.jupyter import Jupyter
+from tests.support.ports import PortClaims
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from playwright.sync_api import Browser
+
+pytestmark = [
+    pytest.mark.timeout(300),
+    # Playwright's loop and Jupyter's processes are closed by their own ends.
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+]
+
+CELLS = [
+    (
+        "%load_ext dtale_magics\nimport pandas as pd\n"
+        "few = pd.DataFrame({'a': [1, 2, 3, 4], 'b': ['Oslo', 'Rome', 'Kyiv', 'Bern']})\n"
+        "many = pd.DataFrame({'n': range(1000)})"
+    ),
+    "%dtale few",
+    "%config DtaleMagics.theme = 'dark'\n%config DtaleMagics.height = 250\n%dtale many",
+]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with open_browser() as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def jupyter() -> Iterator[Jupyter]:
+    with PortClaims() as claims, Jupyter(claims.take()[0], claims.take()) as one:
+        yield one
+
+
+def test_a_server_without_anywidget(browser: Browser, jupyter: Jupyter) -> None:
+    jupyter.write("bare.ipynb", CELLS)
+    context = NotebookPage.open
+
+    def open_without(page: NotebookPage) -> None:
+        page.page.context.route("**/extensions/anywidget/**", lambda route: route.abort())
+        context(page)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(NotebookPage, "open", open_without)
+        page = NotebookPage(browser, jupyter, "bare.ipynb", unfolded=False)
+    page.run(0)
+    page.run(1)
+    output = page.output(1)
+    expect(output).to_contain_text("Install anywidget where the Jupyter server runs")
+    with page.page.expect_popup() as popup:
+        output.get_by_role("link").first.click()
+    expect(popup.value.locator("body")).to_contain_text("Oslo")
+    page.page.context.close()
