@@ -24,7 +24,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
 ]
 
-NOTEBOOK = "default.ipynb"
 CELLS = [
     "%load_ext dtale_magics\nimport pandas as pd\ndf = pd.DataFrame({'a': ['of default', 'x']})",
     "%dtale df",
@@ -34,11 +33,11 @@ CELLS = [
 
 def test_the_panel_leads_to_the_pods_page(port_claims: PortClaims) -> None:
     ports = port_claims.take()
+    # On a machine that is not a pod, notebooks of other tests are siblings.
+    name, its = f"page{ports[0]}.ipynb", f"other{ports[0]}.ipynb"
     with Hub(port_claims.take(3), ports) as hub, open_browser() as browser:
-        write_notebook(
-            hub.home / NOTEBOOK, [cell.replace("{home}", str(hub.home)) for cell in CELLS]
-        )
-        page = HubPage(browser, HubServer(hub, ""), NOTEBOOK, ports)
+        write_notebook(hub.home / name, [cell.replace("{home}", str(hub.home)) for cell in CELLS])
+        page = HubPage(browser, HubServer(hub, ""), name, ports)
         for cell in range(3):
             page.run(cell)
         details = page.panel(2).locator("details")
@@ -51,19 +50,19 @@ def test_the_panel_leads_to_the_pods_page(port_claims: PortClaims) -> None:
             link.click()
         pod = opened.value
         grid = pod.frame_locator("iframe")
-        pod.locator(".notebook", has_text="default.ipynb").locator(".frame").click()
+        pod.locator(".notebook", has_text=name).locator(".frame").click()
         expect(grid.get_by_text("of default", exact=True)).to_be_visible()
         pod.locator("#follow").click()
         # another notebook of the same server
         environ = {"JUPYTERHUB_SERVICE_PREFIX": f"{hub.prefix('')}/"}
-        with Kernel(ports, notebook="other.ipynb", environ=environ) as other:
+        with Kernel(ports, notebook=its, environ=environ) as other:
             other.start().run("%load_ext dtale_magics")
             other.run("%dtale {'a': ['of other']}")
             # Static files come by the secret that all of them have, the page's link is this test's.
             other.run(f"import os; os.environ['XDG_CACHE_HOME'] = '{hub.home}/cache'")
             other.run("%dtale_port --take")
             expect(grid.get_by_text("of other", exact=True)).to_be_visible()
-        expect(pod.locator(".notebook", has_text="other.ipynb")).to_contain_text("has ended")
+        expect(pod.locator(".notebook", has_text=its)).to_contain_text("has ended")
         pod.close()
         page.cell(0).locator(".cm-content").first.click()
         page.page.keyboard.press("Control+s")
