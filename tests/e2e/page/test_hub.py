@@ -59,6 +59,7 @@ def test_the_panel_leads_to_the_pods_page(port_claims: PortClaims) -> None:
             other.start().run("%load_ext dtale_magics")
             other.run("%dtale {'a': ['of other']}")
             # Static files come by the secret that all of them have, the page's link is this test's.
+            other.run("from dtale_magics import session; session.current().assets.token")
             other.run(f"import os; os.environ['XDG_CACHE_HOME'] = '{hub.home}/cache'")
             other.run("%dtale_port --take")
             expect(grid.get_by_text("of other", exact=True)).to_be_visible()
