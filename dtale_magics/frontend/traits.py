@@ -74,7 +74,7 @@ class Configured(Magics):
     large_cells = Int(
         5_000_000,
         min=0,
-        help="From so many cells on, %dtale says that --sample shows a part of a frame.",
+        help="From this many cells on, %dtale says that --sample shows a part of a frame.",
     ).tag(config=True)
     rows = Int(
         100_000,
