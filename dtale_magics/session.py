@@ -241,7 +241,7 @@ class Session:
         """
         if "dtale.app" not in sys.modules:
             return
-        for server in self.wiring.plain_servers.stop():
+        for server in self.wiring.plain_servers.stop(self.ports):
             try:
                 self._open_ports().bind(server.port)
             except PortUnavailableError as error:
