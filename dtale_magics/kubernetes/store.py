@@ -1,7 +1,7 @@
 """Objects in the cluster's API: created, removed, and never touched if they are not ours.
 
 Only this module talks to the API. The client is the hub's own (``kubernetes_asyncio``), imported
-when it is first needed, because whoever only renders manifests does not have it.
+when it is first needed, because a machine that only renders manifests does not have it.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ class Gateway:
 
     @classmethod
     def parse(cls, text: str) -> Gateway:
-        """Read ``namespace/name:listener``, of which only the name is needed.
+        """Read ``namespace/name:listener``; only the name is required.
 
         Raises
         ------
