@@ -211,7 +211,7 @@ class Sharing:
         try:
             shared = SharedPort(port, listeners, made, Front(port, self._owner, self._server))
             self._server.add(*listeners)
-        except OSError:  # out of descriptors
+        except (OSError, RuntimeError):  # out of descriptors, or the server has stopped meanwhile
             _close(listeners)
             raise
         with self._lock:
