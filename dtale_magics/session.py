@@ -165,7 +165,7 @@ class Session:
             return Audience.INGRESS
         if not settings.in_cluster():
             return Audience.MACHINE
-        # Where no other way leads here, there may be an ingress of which nobody has told.
+        # If no other way leads here, there may be an ingress that nobody has told us about.
         verdict = self.reach.verdict()
         if self.ports and (verdict.reachable is False or not verdict.by_proxy):
             return Audience.INGRESS
@@ -241,7 +241,7 @@ class Session:
         """
         if "dtale.app" not in sys.modules:
             return
-        for server in self.wiring.plain_servers.stop():
+        for server in self.wiring.plain_servers.stop(self.ports):
             try:
                 self._open_ports().bind(server.port)
             except PortUnavailableError as error:

@@ -294,7 +294,7 @@ def _url(
 def _ingress_url(config: Mapping[str, Any], environ: Mapping[str, str]) -> str | None:
     name = "c.DtaleMagics.ingress_url"
     value = config.get("ingress_url")
-    if not value:
+    if value is None:  # "" takes away what the environment says
         name, value = "DTALE_INGRESS_URL", environ.get("DTALE_INGRESS_URL")
     return url_template.expand(str(value), environ, name) if value else None
 

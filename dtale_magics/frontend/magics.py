@@ -66,7 +66,7 @@ class DtaleMagics(Configured):
         task = self._begin(line, cell, expression.frame_of_caller())
         if task.is_async:
             raise UsageError(
-                "What is behind `await` cannot be waited for in here.",
+                "What follows `await` cannot be awaited here.",
                 "Await it in a line of its own, and show the result: frame = await …",
             )
         if task.cell is not None:

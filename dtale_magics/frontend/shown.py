@@ -46,7 +46,7 @@ class Shown:
             self._restore = lambda: setattr(self._shell.display_trap, "hook", hook)
 
     def uninstall(self) -> None:
-        """Be asked no more."""
+        """Remove the hook."""
         for kind in _WITH_WORDS:
             self._formatter.pop(kind, None)
         self._formatter.pop(".".join(_INSTANCE), None)

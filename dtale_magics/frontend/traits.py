@@ -37,7 +37,7 @@ class Configured(Magics):
         None,
         allow_none=True,
         help="Where the outside sees that port, with {user} {server} {pod} {namespace} filled in; "
-        "with {port} in it, every port is seen (DTALE_INGRESS_URL).",
+        'with {port} in it, every port is seen; "" for nowhere (DTALE_INGRESS_URL).',
     ).tag(config=True)
     proxy_url = Unicode(
         None,
@@ -55,8 +55,8 @@ class Configured(Magics):
         Unicode(),
         None,
         allow_none=True,
-        help="Names under which the outside may ask, besides that of ingress_url; *. in front of "
-        "one stands for every name below it (DTALE_ALLOWED_HOSTS).",
+        help="Host names that requests from outside may use, besides that of ingress_url; *. in "
+        "front of one stands for every name below it (DTALE_ALLOWED_HOSTS).",
     ).tag(config=True)
     trusted_proxies = List(
         Unicode(),
@@ -74,12 +74,12 @@ class Configured(Magics):
     large_cells = Int(
         5_000_000,
         min=0,
-        help="From so many cells on, %dtale says that --sample shows a part of a frame.",
+        help="From this many cells on, %dtale says that --sample shows a part of a frame.",
     ).tag(config=True)
     rows = Int(
         100_000,
         min=1,
-        help="How many rows are shown of what is not in memory: lazy frames, queries, cursors.",
+        help="How many rows to show of what is not in memory: lazy frames, queries, cursors.",
     ).tag(config=True)
 
     height = Int(

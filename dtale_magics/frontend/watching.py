@@ -85,7 +85,7 @@ class Watching:
         self._shell.events.register("post_run_cell", self._after_cell)
 
     def uninstall(self) -> None:
-        """Be told no more."""
+        """Remove the hook."""
         self._shell.events.unregister("post_run_cell", self._after_cell)
         self._watched.clear()
 

@@ -1,6 +1,6 @@
 """Make D-Tale visible on JupyterHub in Kubernetes: manifests, and a hook for KubeSpawner.
 
-Light on purpose: the hub imports it, and has neither D-Tale nor pandas nor a YAML library.
+Cheap to import, because the hub imports it, and has neither D-Tale nor pandas nor a YAML library.
 """
 
 from dtale_magics.kubernetes.hook import Exposure, expose

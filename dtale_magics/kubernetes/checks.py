@@ -1,4 +1,4 @@
-"""Whether options can be used, whatever the kind of route."""
+"""Checks of options that are the same for every kind of route."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ _SECRET = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
 
 
 def check(options: Options) -> None:
-    """Check them all.
+    """Check all options.
 
     Raises
     ------
     SettingError
-        Names the first that cannot be used, and says what to write.
+        Names the first unusable one, and says what to write.
     """
     _check_host(options.host)
     _check_path(options.path)
@@ -49,7 +49,7 @@ def template_fields(text: str) -> frozenset[str]:
     Raises
     ------
     SettingError
-        When it is no template, or names a field that does not exist.
+        When it is not a template, or names a field that does not exist.
     """
     hint = f"Known fields: {', '.join(f'{{{name}}}' for name in sorted(FIELDS))}."
     for name in re.findall(r"\{([^{}]*)\}", text):

@@ -1,6 +1,6 @@
 """The hub's side: a Service and a route for each server that KubeSpawner starts.
 
-Imports nothing that the hub's image lacks; `bundle` writes what it needs into the chart's values.
+It imports nothing that the hub's image lacks; `bundle` puts what it needs into the chart's values.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 DEADLINE = 10.0
-"""Seconds that a spawn waits for its objects at most."""
+"""Maximum number of seconds that a spawn waits for its objects."""
 
 
 class Exposure:
@@ -34,7 +34,7 @@ class Exposure:
     options
         How every server is reached.
     deadline
-        Seconds that a spawn, and a stop, waits for the API at most.
+        Maximum number of seconds that a spawn or a stop waits for the API.
     reserve_ports
         See `expose`.
     """
@@ -50,15 +50,15 @@ class Exposure:
         self._configured = False
 
     def __deepcopy__(self, _: Any) -> Exposure:
-        # Traitlets copies what stands in ``c`` for each spawner; the hook and the removal know the
-        # pods together.
+        # Traitlets copies the values in ``c`` for each spawner, but the hook and the removal must
+        # share what they know about pods.
         return self
 
     async def __call__(self, spawner: Any, pod: Any) -> tuple[Outcome, ...]:
         """Create Service and route for the pod that was just created.
 
         Never raises: KubeSpawner would stop the pod, and a user without D-Tale's public address
-        is better off than one without a notebook. What went wrong stands in the hub's log.
+        is better off than one without a notebook. The hub's log says what went wrong.
         """
         try:
             server = self._server(spawner, pod)
@@ -72,10 +72,10 @@ class Exposure:
             return ()
 
     async def remove(self, spawner: Any) -> tuple[Outcome, ...]:
-        """Remove what the hook created; a ``post_stop_hook``.
+        """Remove what the hook created; this is a ``post_stop_hook``.
 
         Kubernetes does the same when it collects the pod's belongings. This is quicker, and works
-        when the garbage collector is behind.
+        even when the garbage collector lags behind.
         """
         try:
             server = self._server(spawner, None)
@@ -136,7 +136,7 @@ class Exposure:
     def configure(self, config: Any) -> None:
         """Put hook, removal, environment, reserved ports and sign-in into ``c``.
 
-        Hooks that are there already run first, as before.
+        Hooks that are already there still run, before ours.
 
         Parameters
         ----------
@@ -208,10 +208,10 @@ def expose(
     host
         Where a server's D-Tale is seen. The host or the path must say which user is meant.
     deadline
-        Seconds that a spawn waits for the API at most; it goes on afterwards in any case.
+        Maximum number of seconds that a spawn waits for the API; then it goes on in any case.
     reserve_ports
-        Whether pods get the sysctl that keeps outgoing connections off D-Tale's ports. False where
-        the cluster forbids it: pods on the host's network, policies that restrict sysctls.
+        Whether pods get the sysctl that keeps outgoing connections off D-Tale's ports. Use False
+        where the cluster forbids it: pods on the host's network, policies that restrict sysctls.
     options
         See `Options`: ``path ports route ingress_class tls strip forward_auth gateway headless
         annotations shared_host scheme public_port entry_points notebook_port sign_in``. A route is
@@ -233,8 +233,8 @@ def _server(spawner: Any, pod: Any) -> Server:
     metadata = pod["metadata"]
     return replace(
         server,
-        # All labels of the real pod: they tell apart what the user's and server's names do not,
-        # such as two hubs' releases in one namespace.
+        # All labels of the real pod: they can tell apart pods that have the same user and server
+        # names, such as those of two hubs in one namespace.
         selector=dict(metadata["labels"]),
         owner=Owner(metadata["name"], metadata["uid"]),
     )

@@ -25,7 +25,7 @@ RESERVED_PORTS = "net.ipv4.ip_local_reserved_ports"
 
 
 def stamped(manifest: Manifest, server: Server) -> Manifest:
-    """Add to an object what says whose it is: labels, annotations, namespace, owner."""
+    """Add what says whose an object is: labels, annotations, namespace, owner."""
     metadata: Manifest = {"name": manifest["metadata"]["name"]}
     if server.namespace is not None:
         metadata["namespace"] = server.namespace
@@ -54,8 +54,8 @@ def stamped(manifest: Manifest, server: Server) -> Manifest:
 def service(options: Options, server: Server) -> Manifest:
     """Build the Service in front of the server's pod: D-Tale's ports, and the notebook as port 80.
 
-    Port names are at most 15 characters long, which a Service would not need but whatever refers
-    to them does.
+    Port names are at most 15 characters long: a Service does not need that, but objects that refer
+    to them do.
     """
     ports = [
         {
@@ -114,7 +114,7 @@ def hub_role(route: Route, namespace: str, service_account: str = "hub") -> list
             "apiVersion": f"{api}/v1",
             "kind": "RoleBinding",
             "metadata": {**metadata, "labels": dict(PART_OF)},
-            # An account without its namespace is refused by the API.
+            # The API refuses an account without a namespace.
             "subjects": [
                 {"kind": "ServiceAccount", "name": service_account, "namespace": namespace}
             ],
@@ -126,8 +126,8 @@ def hub_role(route: Route, namespace: str, service_account: str = "hub") -> list
 def pod_sysctls(first: int = FIRST_PORT, last: int = LAST_PORT) -> Manifest:
     """Build the part of a pod's spec that reserves D-Tale's ports.
 
-    The ports lie inside Linux's default range for outgoing connections (32768-60999), so one of
-    those can own port 40000 at any moment, and nothing but this prevents it.
+    The ports lie inside Linux's default range for outgoing connections (32768-60999), so such a
+    connection can own port 40000 at any moment, and only this prevents it.
     """
     value = str(first) if first == last else f"{first}-{last}"
     return {"securityContext": {"sysctls": [{"name": RESERVED_PORTS, "value": value}]}}

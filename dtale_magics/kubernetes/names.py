@@ -1,4 +1,4 @@
-"""Names of Kubernetes' objects and labels, for every user name that a hub can have."""
+"""Names of Kubernetes objects and labels, for every user name that a hub can have."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ def is_qualified_name(text: str) -> bool:
 def object_name(pod: str, role: str = "dtale") -> str:
     """Name a Service or a route after the pod that it belongs to: ``dtale----jupyter-ada``.
 
-    KubeSpawner names its own Services after its pods, and Kubernetes lets whoever comes first have
-    a name. Four hyphens in a row are in no name that KubeSpawner makes: it joins user and server by
-    two and a hash by three. As the role stands first, and the first four hyphens end it, nothing
-    that a user or a server is called makes one object's name another's.
+    KubeSpawner names its own Services after its pods, and in Kubernetes a name belongs to whoever
+    takes it first. No name that KubeSpawner makes has four hyphens in a row: it joins user and
+    server with two, and a hash with three. Because the role comes first and the first four hyphens
+    end it, no name of a user or a server can turn one object's name into another's.
     """
     prefix = f"{role}----"
     room = MAX_LABEL - len(prefix)

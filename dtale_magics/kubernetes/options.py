@@ -43,8 +43,8 @@ class Options:
     strip
         Remove the path before the request reaches the pod, and say so in X-Forwarded-Prefix.
     forward_auth
-        URL that Traefik asks for each request whether it may pass. With `sign_in`: where it finds
-        the Hub's service for that, if not in the hub's own Service.
+        URL that Traefik asks whether a request may pass. With `sign_in`: the URL of the Hub's
+        service for that, if it is not in the hub's own Service.
     gateway
         What an HTTPRoute attaches to.
     headless
@@ -56,15 +56,14 @@ class Options:
         them for one site: a page of one of them can register a service worker that sees, and
         answers, the requests of the others.
     scheme
-        ``http`` or ``https`` as browsers see it, where it does not follow from `tls`: TLS that ends
+        ``http`` or ``https`` as browsers see it, if it does not follow from `tls`: TLS may end
         before the controller, or at a Gateway.
     public_port
-        The port that browsers use, where it is not the scheme's own.
+        The port that browsers use, if it is not the scheme's own.
     entry_points
         Traefik's entry points for an IngressRoute; by default ``web``, or ``websecure`` with `tls`.
     sign_in
-        Public URL of the Hub whose sign-in stands before D-Tale: then none but a server's owner is
-        let in.
+        Public URL of the Hub whose sign-in is in front of D-Tale; it lets in only a server's owner.
     """
 
     host: str
@@ -130,7 +129,7 @@ class Options:
 
     @property
     def public_scheme(self) -> str:
-        """The scheme under which a browser comes."""
+        """The scheme that a browser uses."""
         return self.scheme or ("http" if self.tls is None else "https")
 
     def require_unique_per_user(self) -> None:
@@ -152,7 +151,7 @@ class Options:
 
 
 def require_hosts_of_their_own(options: Options) -> None:
-    """Refuse that users differ in the path alone, unless that was asked for.
+    """Refuse addresses of users that differ only in the path, unless that was asked for.
 
     Raises
     ------

@@ -20,9 +20,9 @@ class Controller:
     Attributes
     ----------
     namespace
-        Of its pods.
+        Namespace of its pods.
     cidrs
-        Networks, where it is no pod: a controller on the nodes' own network, a load balancer.
+        Networks, if it is not a pod: a controller on the nodes' own network, a load balancer.
     """
 
     namespace: str | None = None

@@ -1,6 +1,6 @@
-"""How the Hub runs the sign-in before D-Tale's ingress, see `sign_in_service`.
+"""How the Hub runs the sign-in in front of D-Tale's ingress, see `sign_in_service`.
 
-Needs nothing: an admin's own machine renders this.
+This module has no dependencies, because an admin's own machine renders this.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ def service(options: Options, host: str, port: int = PORT) -> dict[str, Any]:
     Parameters
     ----------
     options
-        As the hook has them.
+        The options of the hook.
     host, port
-        Where the Hub's proxy finds the service; it runs beside the Hub.
+        Where the Hub's proxy finds the service, which runs beside the Hub.
     """
     # Where this package is, in the hub too.
     path = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
@@ -49,7 +49,7 @@ def service(options: Options, host: str, port: int = PORT) -> dict[str, Any]:
 
 
 def configure(options: Options, config: Any) -> None:
-    """Put the service into ``c``, and let every user sign in by it."""
+    """Put the service into ``c``, and let every user sign in with it."""
     hub = config.JupyterHub
     host = urlsplit(str(hub.get("hub_connect_url") or "")).hostname or "hub"
     hub.services.append(service(options, host))
@@ -65,7 +65,7 @@ def configure(options: Options, config: Any) -> None:
 
 
 def _adds_scopes() -> bool:
-    """Whether JupyterHub can add scopes to users' role; before 6.0 that is to be said anew."""
+    """Whether JupyterHub can add scopes to the users' role; before 6.0, all have to be listed."""
     from jupyterhub import version_info
 
     return bool(version_info[0] >= 6)  # noqa: PLR2004

@@ -1,15 +1,15 @@
-"""The Hub's own sign-in before D-Tale's ingress: a server's owner is let in, and nobody else.
+"""The Hub's own sign-in in front of D-Tale's ingress: it lets in a server's owner, and nobody else.
 
-A service that the Hub runs (see `sign_in`). An ingress controller asks it about each
+This is a service that the Hub runs (see `sign_in`). An ingress controller asks it about each
 request:
 
 1.  A browser without a session is sent to the Hub's host, where JupyterHub's own OAuth says who it
     is. If the host that it came for is one of that user's, it is sent back there with a ticket.
-2.  The ticket becomes a cookie of that host. It is asked for at the same address that it opens, so
-    no other user's pod ever sees it, and what it opens is the pod that does see it.
+2.  The ticket becomes a cookie of that host. The browser sends it only to the host that it opens,
+    so no other user's pod ever sees it.
 
-Tickets and sessions are kept in this process alone. The token that the Hub has given for a session
-is asked about again and again, so a session ends with the Hub's own: by logging out there.
+Tickets and sessions are kept in this process alone. The service asks the Hub again and again about
+a session's token, so logging out of the Hub ends the session, too.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ _TICKET_AT_END = re.compile(rf"[?&]{TICKET}=([\w-]+)$")
 TICKET_SECONDS = 60.0
 SESSION_SECONDS = 12 * 3600.0
 HUB_SECONDS = 60
-"""How long the Hub's word that a token is good holds: so long does a session outlive a log-out.
+"""How long to believe the Hub that a token is valid, so how long a session outlives a log-out.
 
-``DTALE_SIGN_IN_SECONDS`` says otherwise.
+``DTALE_SIGN_IN_SECONDS`` overrides it.
 """
 
 MAX_KEPT = 10_000
-"""Sessions, and tickets, that are kept; the oldest make room."""
+"""Maximum number of sessions, and of tickets, to keep; the oldest make room."""
 
 
 @dataclass(frozen=True)
@@ -60,14 +60,14 @@ class Session:
 
 
 class Sessions:
-    """Who has signed in; keys are random and of no meaning."""
+    """Who has signed in; the keys are random and have no meaning."""
 
     def __init__(self) -> None:
         self._sessions: dict[str, Session] = {}
         self._tickets: dict[str, Session] = {}
 
     def issue(self, host: str, token: str, hub_session: str) -> str:
-        """Make a ticket: good once, at that host, for a minute."""
+        """Make a ticket: valid once, at that host, for a minute."""
         until = time.monotonic() + TICKET_SECONDS
         return _keep(self._tickets, Session(host, token, hub_session, until))
 
@@ -126,7 +126,7 @@ def _plain_host(text: str) -> str:
 
 
 class Verify(RequestHandler):
-    """Says whether a request may pass; for the controller, and at no address of a browser's."""
+    """Says whether a request may pass; for the controller, at an address no browser reaches."""
 
     def initialize(self, desk: Desk, *, nginx: bool) -> None:
         """Take what `Desk.application` hands to each request."""
@@ -156,14 +156,14 @@ class Verify(RequestHandler):
                 secure=self.desk.secure,
             )  # fmt: skip
             if not self.nginx:
-                # Nobody shall pass it on by copying the address.
+                # This keeps people from passing it on by copying the address.
                 self.redirect(self.desk.url(asked.host, _TICKET_AT_END.sub("", asked.path)))
             return
         if not _is_navigation(asked, headers):
             self.set_status(401)
             return
         where = self.desk.start_url(asked.host, _TICKET_AT_END.sub("", asked.path))
-        # nginx knows yes and no, and takes from the answer where to send the browser.
+        # nginx knows only yes and no; it takes from the answer where to send the browser.
         self.set_status(401 if self.nginx else 302)
         self.set_header("Location", where)
 
@@ -184,7 +184,7 @@ class Start(HubOAuthenticated, RequestHandler):
 
     @authenticated
     async def get(self) -> None:
-        """Send an owner back with a ticket, and say to anybody else why not."""
+        """Send an owner back with a ticket, and tell anybody else why not."""
         self.set_header("Cache-Control", "no-store")
         wanted = urlsplit(self.get_argument("rd", ""))
         host = _plain_host(wanted.netloc)
@@ -205,12 +205,12 @@ class Start(HubOAuthenticated, RequestHandler):
 
 
 class Desk:
-    """What both sides share: sessions, the Hub, and whose host is whose.
+    """What both sides share: sessions, the Hub, and which host is whose.
 
     Parameters
     ----------
     options
-        As the hub's hook has them.
+        The options of the hub's hook.
     auth
         JupyterHub's own helper, configured by the environment that the Hub gives its services.
     """
@@ -220,7 +220,7 @@ class Desk:
         self.auth = auth
         self.sessions = Sessions()
         self.secure = options.public_scheme == "https"
-        # A cookie of this prefix is no other host's, not of one above it either (RFC 6265bis).
+        # A cookie with this prefix belongs to this host alone, not to one above it (RFC 6265bis).
         path = re.sub(r"\\\{[a-z]+\\\}", "[a-z0-9-]+", re.escape(options.path.rstrip("/")))
         self.asks_who = re.compile(rf"{path}/_magics/who/[0-9a-f.]+")
         self.cookie = "__Host-dtale-sign-in" if self.secure else "dtale-sign-in"
@@ -230,7 +230,7 @@ class Desk:
         prefix = re.escape(self.auth.base_url)
         return Application(
             [
-                # Not below the prefix: the Hub's proxy leads no browser there.
+                # Not below the prefix, so the Hub's proxy leads no browser there.
                 ("/verify", Verify, {"desk": self, "nginx": False}),
                 ("/verify/nginx", Verify, {"desk": self, "nginx": True}),
                 (f"{prefix}start", Start, {"desk": self}),
@@ -240,13 +240,13 @@ class Desk:
         )
 
     def hosts(self, user: Mapping[str, Any]) -> frozenset[str]:
-        """List the hosts of a user's servers; the one without a name always has its own."""
+        """List the hosts of a user's servers; the default server's is always included."""
         names: Iterable[str] = {"", *user.get("servers", ())}
         servers = (Server(user["name"], name) for name in names)
         return frozenset(one.host for each in servers for one in addresses(self.options, each))
 
     def is_near(self, headers: Mapping[str, str]) -> bool:
-        """Whether a page asks that is on the Hub's site, by the word of its browser."""
+        """Whether, according to the browser, the request comes from a page on the Hub's site."""
         site = headers.get("Sec-Fetch-Site")
         if site is not None:
             return site in {"same-origin", "same-site"}
@@ -255,7 +255,7 @@ class Desk:
         return headers.get("Origin") == f"{hub.scheme}://{hub.netloc}"
 
     async def is_open(self, key: str, host: str) -> bool:
-        """Whether a browser has a session at this host that the Hub still stands by."""
+        """Whether a browser has a session at this host that the Hub still confirms."""
         session = self.sessions.find(key, host)
         if session is None:
             return False

@@ -1,7 +1,7 @@
-"""Objects in the cluster's API: put there, taken away, and never touched when they are not ours.
+"""Objects in the cluster's API: created, removed, and never touched if they are not ours.
 
 Only this module talks to the API. The client is the hub's own (``kubernetes_asyncio``), imported
-when it is first needed, because whoever only renders manifests does not have it.
+when it is first needed, because a machine that only renders manifests does not have it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ REQUEST_TIMEOUT = 3.0
 
 
 class State(Enum):
-    """How it ended for one object."""
+    """What became of one object."""
 
     CREATED = "created"
     REPLACED = "replaced"
@@ -41,7 +41,7 @@ class State(Enum):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one object, and why when that was not wanted."""
+    """What became of one object, and why, if it is not as wanted."""
 
     kind: str
     name: str
@@ -109,7 +109,7 @@ class Store:
         if await self._call("replace", manifest, body) is not None:
             return State.REPLACED
         if "clusterIP" in manifest["spec"] or "clusterIP" in found["spec"]:
-            # A Service that changes to or from headless cannot be replaced, only made anew.
+            # A Service that changes to or from headless cannot be replaced, only recreated.
             await self._delete(found)
         return None
 
@@ -125,12 +125,12 @@ class Store:
         return State.REMOVED if await self._delete(found) else None
 
     async def _delete(self, found: Manifest) -> bool:
-        # The uid makes sure that what goes is what was looked at.
+        # The uid makes sure that we delete the object that we looked at.
         body = {"preconditions": {"uid": found["metadata"]["uid"]}}
         return await self._call("delete", found, body) is not None
 
     async def _call(self, verb: str, manifest: Manifest, body: Manifest | None = None) -> Any:
-        """Send one request; None when the object's state forbade it (absent, present, changed)."""
+        """Send one request; None if the object's state forbade it (absent, present, changed)."""
         from kubernetes_asyncio.client import ApiException
 
         arguments: dict[str, Any] = {"namespace": self._namespace}
@@ -165,7 +165,7 @@ class Store:
     async def _until_deadline(
         self, manifest: Manifest, once: Callable[[], Awaitable[State | None]]
     ) -> Outcome:
-        """Repeat what may work the next time, and turn the rest into an outcome."""
+        """Retry what may work the next time, and turn everything else into an outcome."""
         from aiohttp import ClientError
         from kubernetes_asyncio.client import ApiException
 
@@ -179,7 +179,7 @@ class Store:
                 if error.status != TOO_MANY and error.status < SERVER_ERROR:
                     return Outcome(kind, name, State.FAILED, why)
             except (asyncio.TimeoutError, ClientError, OSError) as error:
-                if not answered:  # an answer says more than that the last try came too late for one
+                if not answered:  # keep the API's own answer: it says more than the final timeout
                     why = f"the API did not answer ({type(error).__name__})"
             else:
                 if state is not None:
@@ -199,7 +199,7 @@ def _is_ours(found: Manifest, manifest: Manifest) -> bool:
 
 
 def _plural(manifest: Manifest) -> str:
-    """Return what the API calls a kind: the same in small letters, in the plural."""
+    """Return the API's name of a kind: its plural in lower case."""
     kind = str(manifest["kind"]).lower()
     return f"{kind}es" if kind.endswith("s") else f"{kind}s"
 

@@ -20,7 +20,7 @@ IPYTHON_CONFIG = "/etc/ipython/ipython_config.py"
 """IPython reads its system-wide configuration there (``ipython --paths``)."""
 
 CONFIG_KEY = "zz-dtale"
-"""The chart runs ``hub.extraConfig`` in the order of its keys; ours keeps hooks of the others."""
+"""Our key in ``hub.extraConfig``, which the chart runs in the order of its keys: ours is last."""
 
 
 def values(

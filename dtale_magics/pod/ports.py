@@ -198,7 +198,7 @@ class Ports:
             return outcome
         rival = shared.front.take(before)
         if rival is not None:
-            why = f"{_party(rival)} has taken it in the same moment."
+            why = f"{_party(rival)} has taken it at the same moment."
             return Refused(port, why, f"Try again: %dtale_port {port} --force", _party(rival))
         joined = isinstance(outcome, AlreadyOurs | Joined)
         return InFront(port, _party(before)) if joined else outcome
@@ -337,7 +337,7 @@ class Ports:
             if self._sharing.join_quietly(port):
                 self._held_off.pop(port, None)
                 self._named = self.named if self._chosen else port
-                self.happened(f"Port {port} is to be had; D-Tale listens there as well.")
+                self.happened(f"Port {port} is available; D-Tale listens there as well.")
                 return
 
     def _not_held_off(self, ports: Sequence[int]) -> Sequence[int]:

@@ -212,7 +212,7 @@ GATEWAY_TIMEOUT = Cause(
 SIGN_IN = Cause(
     "sign-in",
     "asks for a sign-in",
-    "Who asks there has to sign in first.",
+    "Visitors have to sign in there first.",
     "Open the link in a tab and sign in, then check again.",
     fields=("where",),
     detail=" at {where}",
@@ -220,7 +220,7 @@ SIGN_IN = Cause(
     specials=(
         Special(
             lambda place: place.is_another_site,
-            "Who asks there has to sign in first, and browsers send no cookies to another site in "
+            "Visitors have to sign in there first, and browsers send no cookies to another site in "
             "a frame.",
             "Open the link in a tab and sign in; to show here, the ingress has to be on the site "
             "of {page}.",
@@ -283,9 +283,7 @@ TIMED_OUT = Cause(
     "Admit port {port} in the NetworkPolicy, and check the route to the ingress.",
     specials=(_ON_ANOTHER_MACHINE,),
 )
-_LOOK = (
-    "Open {server} in a tab: the browser says whether name, certificate or network is the matter."
-)
+_LOOK = "Open {server} in a tab: the browser says whether name, certificate or network is to blame."
 UNREACHABLE = Cause(
     "unreachable",
     "not reachable",

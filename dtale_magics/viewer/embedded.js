@@ -1,5 +1,5 @@
-// In D-Tale's page where it stands in a notebook: tells the panel how much room its menus need, as a
-// grid of few rows is lower than they are.
+// In D-Tale's page inside a notebook: tells the panel how much room its menus need, because a grid
+// with few rows is lower than they are.
 (() => {
   if (window.parent === window) return;
   const MENUS = ".column-toggle__dropdown, .dropdown-menu.show, .modal-content";
@@ -8,7 +8,7 @@
   let asked = false;
 
   /**
-   * How far down an open menu reaches, with what it scrolls.
+   * How far down an open menu reaches, including what is scrolled out of it.
    * @param {Element} menu
    */
   function bottom(menu) {
@@ -25,7 +25,7 @@
     const room = Math.max(0, ...[...document.querySelectorAll(MENUS)].map(bottom));
     if (room === told) return;
     told = room;
-    window.parent.postMessage({ dtaleMagicsRoom: room }, "*"); // a number, and no secret
+    window.parent.postMessage({ dtaleMagicsRoom: room }, "*"); // only a number, not a secret
   }
 
   function ask() {

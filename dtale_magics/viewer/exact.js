@@ -1,6 +1,6 @@
-// Numbers in D-Tale's grid as they are. D-Tale formats them with numeral.js, which reads text as a
-// double, and gives NaN for numbers below 1e-6 and from 1e21 on. This script stands before D-Tale's
-// bundle, and in files that are exported as HTML, and changes numeral's `format` when that is made.
+// Shows numbers in D-Tale's grid as they are. D-Tale formats them with numeral.js, which reads text as
+// a double, and gives NaN for numbers below 1e-6 and from 1e21 on. This script comes before D-Tale's
+// bundle, and in files exported as HTML, and changes numeral's `format` as soon as that is defined.
 (() => {
   const WHOLE = /^-?\d+$/;
   const PLAIN = /^0(?:\.(0+))?$/; // D-Tale's own formats, by the precision of the grid
@@ -36,8 +36,8 @@
     };
   }
 
-  // Numeral is inside of a bundle, or of a file that was exported, and has no name outside. It says
-  // `numeral.isNumeral = …` and later `numeral.fn = …`, and both meet the setters here.
+  // Numeral is inside a bundle or an exported file, and has no name outside of it. Its code has
+  // `numeral.isNumeral = …` and later `numeral.fn = …`, and both call the setters here.
   Object.defineProperty(Object.prototype, "isNumeral", {
     configurable: true,
     set(check) {

@@ -1,8 +1,8 @@
-// Where the reader was in the grid, kept while the page is loaded again: the frame is shown anew
-// when its cell is run again, or, with --watch, when it has changed.
+// Keeps the reader's place in the grid when the page is loaded again: the frame is shown anew when
+// its cell is run again or, with --watch, when it has changed.
 (() => {
   const KEY = `dtale_magics ${location.pathname.split("/").slice(-2).join("/")}`; // iframe/1
-  const TRIES_MS = 15000; // a slow kernel's first rows
+  const TRIES_MS = 15000; // how long a slow kernel's first rows may take
   const STEADY_MS = 600; // the grid lays its columns out once more when their widths are known
   const BY_HAND = ["wheel", "pointerdown", "keydown", "touchstart"];
 
@@ -15,7 +15,7 @@
     try {
       sessionStorage.setItem(KEY, JSON.stringify([grid.scrollTop, grid.scrollLeft]));
     } catch {
-      // a browser that keeps nothing in frames of other sites: the grid begins at its top
+      // a browser without storage in frames of other sites: the grid starts at its top
     }
   }
 

@@ -117,16 +117,16 @@ class View:
             When it is something else.
         """
         if not isinstance(value, dict) or not value.keys() <= {"sort", "filters"}:
-            raise UsageError("This says no view.")
+            raise UsageError("This is not a view.")
         return cls(_pairs(value.get("sort", []), bool), _pairs(value.get("filters", []), str))
 
 
 def _pairs(value: Any, kind: type) -> tuple[tuple[str, Any], ...]:
     if not isinstance(value, list) or len(value) > _MAX_PARTS:
-        raise UsageError("This says no view.")
+        raise UsageError("This is not a view.")
     for pair in value:
         if not isinstance(pair, list) or [*map(type, pair)] != [str, kind]:
-            raise UsageError("This says no view.")
+            raise UsageError("This is not a view.")
         if kind is str and len(pair[1]) > _MAX_FILTER:
             raise UsageError(f"A filter has at most {_MAX_FILTER} characters.")
     if len({name for name, _ in value}) < len(value):

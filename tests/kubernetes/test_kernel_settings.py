@@ -89,6 +89,13 @@ def test_a_field_that_nothing_fills_is_refused() -> None:
     assert "JUPYTERHUB_USER is not set" in mistake.what
 
 
+@pytest.mark.parametrize("name", ["ingress_url", "proxy_url"])
+def test_an_empty_setting_takes_away_what_the_environment_says(name: str) -> None:
+    environ = {f"DTALE_{name.upper()}": "https://x.example.org/{port}"}
+    assert getattr(resolve({name: None}, environ), name)
+    assert getattr(resolve({name: ""}, environ), name) is None
+
+
 def test_a_wildcard_stands_for_every_name_below_it() -> None:
     hosts = settings(DTALE_ALLOWED_HOSTS="*.dtale.example.org, x.org").allowed_hosts
     policy = guard.Policy(hosts=frozenset(hosts))

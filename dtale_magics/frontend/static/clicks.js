@@ -1,5 +1,5 @@
-// What the reader's clicks do. A click goes over HTTP to the kernel's own server, which answers while
-// a cell runs, and over the widget's comm where the browser does not reach that server.
+// What the reader's clicks do. A click goes over HTTP to the kernel's own server, which answers even
+// while a cell runs, or over the widget's comm if the browser does not reach that server.
 
 import { copyText, isEnabled, random, text } from "./elements.js";
 
@@ -10,7 +10,7 @@ import { copyText, isEnabled, random, text } from "./elements.js";
 
 const ACT_MS = 30000;
 const PATIENCE_MS = 1500;
-const FLASH_MS = 300; // what takes no longer is not said to be under way
+const FLASH_MS = 300; // an action that takes no longer is not shown as under way
 const COPIED_MS = 2000;
 const BUSY = "Waiting for the kernel: this is done as soon as the running cell has ended.";
 
@@ -28,14 +28,14 @@ export class Clicks {
     this._life = life;
     this._asking = false;
     this._ended = new AbortController();
-    /** What was clicked and is not known to be under way. */
+    /** What was clicked, and may not be under way yet. */
     this.pending = "";
     this.note = "";
     /** Whether the range is being typed. */
     this.typing = false;
   }
 
-  /** Whether the button's question is put; there may be none any more. */
+  /** Whether the button's question is shown; the question may be gone by now. */
   get asking() {
     this._asking &&= Boolean(this._panel.view.button?.confirm);
     return this._asking;
@@ -45,12 +45,12 @@ export class Clicks {
     return this._life.alive && !this.pending && !this._panel.view.activity.doing;
   }
 
-  /** Wait for nothing any more. */
+  /** Stop waiting. */
   end() {
     this._ended.abort();
   }
 
-  /** Press the panel's one button; twice where it asks. */
+  /** Press the panel's one button; if it asks a question, the second press confirms. */
   async press() {
     const { button } = this._panel.view;
     if (!button || !isEnabled(this._panel.parts.primary)) return;
@@ -100,7 +100,7 @@ export class Clicks {
   }
 
   /**
-   * Ask the kernel's server for an action; null where it is not reached.
+   * Ask the kernel's server for an action; null if it cannot be reached.
    * @param {string} action
    * @param {object} body
    */
@@ -140,7 +140,7 @@ export class Clicks {
   }
 
   /**
-   * Wait until the kernel has done what the comm asked for; say so if a cell keeps it waiting.
+   * Wait until the kernel has done what the comm asked for; say so if a cell holds it up.
    * @param {number} before the revision before the click
    * @returns {Promise<void>}
    */
@@ -165,7 +165,7 @@ export class Clicks {
     });
   }
 
-  /** Leave the focus in the panel where the button that had it is gone. */
+  /** Keep the focus in the panel if the button that had it is gone. */
   _keepFocus() {
     const { primary, undo, fold } = this._panel.parts;
     const focused = document.activeElement;

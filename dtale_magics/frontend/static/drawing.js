@@ -83,7 +83,7 @@ export class Drawing {
     const { primary } = this._parts;
     show(primary, Boolean(button));
     if (!button) {
-      text(primary, ""); // or an old name would stay in it
+      text(primary, ""); // otherwise an old name would stay in it
       return;
     }
     text(primary, asking ? yes(button.label) : button.label);

@@ -65,7 +65,7 @@ export function list(parent, items, render) {
 }
 
 /**
- * A time of day on the reader's clock, with the day if that is not today.
+ * A time of day on the reader's clock, with the date if it is not today's.
  * @param {number} moment seconds since the epoch
  */
 export function clock(moment, seconds = false, now = new Date()) {
@@ -86,7 +86,7 @@ export async function copyText(words, parent) {
     await navigator.clipboard.writeText(words);
     return true;
   } catch {
-    const field = make("textarea", ""); // the way of pages without a secure context
+    const field = make("textarea", ""); // for pages without a secure context
     field.value = words;
     parent.append(field);
     field.select();

@@ -1,5 +1,5 @@
-// Whether a panel is one line or unfolded: it unfolds for what the reader ought to see, and keeps to
-// what the reader chose otherwise.
+// Whether a panel is one line or unfolded: it unfolds to show what the reader should see, and
+// otherwise stays as the reader chose.
 
 const CHOICE = "dtale_magics.unfolded.";
 
@@ -13,7 +13,7 @@ export class Folding {
   constructor(kind, seen) {
     this._kind = kind;
     this._seen = seen;
-    this._chosen = remembered(kind); // here or earlier
+    this._chosen = remembered(kind); // in this panel or an earlier one
   }
 
   /** @param {string} concern what the reader ought to see; empty if nothing */
@@ -29,7 +29,7 @@ export class Folding {
    */
   toggle(shown, concern) {
     const unfolded = !this.isUnfolded(shown);
-    // Folding away a problem says nothing of other days.
+    // Folding away a problem is not a choice for the future.
     if (!unfolded && concern) this._seen.folded = concern;
     else remember(this._kind, unfolded);
     this._chosen = unfolded;
@@ -45,7 +45,7 @@ function remembered(kind) {
     const choice = localStorage.getItem(CHOICE + kind);
     return choice === null ? null : choice === "yes";
   } catch {
-    return null; // a browser that keeps nothing
+    return null; // a browser without storage
   }
 }
 

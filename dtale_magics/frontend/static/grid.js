@@ -1,12 +1,12 @@
-// The grid below a panel: D-Tale's page in a frame, as tall as it needs to be, covered when it is
-// dead.
+// The grid below a panel: D-Tale's page in a frame, as tall as it needs to be, and covered when it
+// is dead.
 
 import { make, show, text } from "./elements.js";
 import { pageTheme, watchTheme } from "./theme.js";
 
 /** @import { End, Frame, Links, Place, Way } from "./types.d.ts" */
 
-const ROW = 25; // D-Tale's, in pixels
+const ROW = 25; // height of D-Tale's rows, in pixels
 const AROUND = 75; // what D-Tale has above and below its rows
 const LEAST = 150;
 const TALLEST = 5000;
@@ -24,7 +24,7 @@ const STEP = 25;
  */
 
 /**
- * How tall a grid is to be, in CSS: as tall as it needs, up to a limit, unless the reader chose.
+ * How tall a grid is to be, in CSS: as tall as it needs, up to a limit, unless the reader chose a height.
  * @param {Pick<Frame, "rows" | "height">} frame
  * @param {number} chosen pixels; 0 if the reader has not
  * @param {number} room pixels that an open menu needs
@@ -47,8 +47,8 @@ export class Grid {
     this._source = null;
     /** @type {Frame | null} */
     this._frame = null;
-    this._chosen = 0; // pixels, by the handle
-    this._room = 0; // pixels that a menu in the grid needs
+    this._chosen = 0; // in pixels, by the handle
+    this._room = 0; // in pixels, what a menu in the grid needs
   }
 
   get exists() {
@@ -78,7 +78,7 @@ export class Grid {
       links.ports.includes(source.port) &&
       source.slug === links.slug &&
       source.theme === theme;
-    const key = `${data_id} ${shown}`; // shown again, its columns may be others: it has to be loaded
+    const key = `${data_id} ${shown}`; // shown again, its columns may differ: reload
     if (works && source.key === key) return;
     this._source = { way: way.source, port: way.port, slug: links.slug, theme, key };
     iframe.dataset.frame = key;
@@ -88,7 +88,7 @@ export class Grid {
   }
 
   /**
-   * Lay words over a grid that does not work any more; null takes them away.
+   * Cover a grid that no longer works with words; null removes them.
    * @param {End | null} end
    */
   cover(end) {
@@ -98,7 +98,7 @@ export class Grid {
     iframe.inert = Boolean(end);
     handle.hidden = Boolean(end);
     if (!end) {
-      this._themeChanged(); // meanwhile, perhaps
+      this._themeChanged(); // it may have changed meanwhile
       return;
     }
     text(coverText, end.text);
@@ -205,7 +205,7 @@ export class Grid {
       const step = { ArrowDown: STEP, ArrowUp: -STEP }[event.key];
       if (!step) return;
       event.preventDefault();
-      event.stopPropagation(); // the notebook would go to another cell
+      event.stopPropagation(); // otherwise the notebook would go to another cell
       this._choose(height() + step);
     });
     return handle;

@@ -1,5 +1,5 @@
-// Whether this panel's kernel still lives: what the notebook's page knows of it, where it says so,
-// and what the kernel's own server answers elsewhere.
+// Whether this panel's kernel is still alive: what the notebook's page knows about it if it says so,
+// and otherwise what the kernel's own server answers.
 
 import { pause } from "./elements.js";
 import { shared } from "./page.js";
@@ -37,7 +37,7 @@ const ENDS = {
   },
 };
 
-/** One for all panels of a page that show the same kernel. */
+/** Shared by all panels of a page that show the same kernel. */
 export class Life {
   /**
    * @param {Hub} hub
@@ -58,7 +58,7 @@ export class Life {
     this._watchers = new Set();
     this._kind = "";
     this._wasLive = false;
-    // JupyterLab and Notebook 7; other front ends have no such thing, or one of their own.
+    // JupyterLab and Notebook 7; other front ends have nothing like it, or something of their own.
     const context = hub.widget_manager?.context;
     this._session = context?.sessionContext ?? null;
     this._context = this._session && context ? context : null;
@@ -69,13 +69,13 @@ export class Life {
     this._change = (_, status) => this._judge(typeof status === "string" ? status : "");
     this._unreach = () => {};
     /**
-     * Told of a state that came with an answer.
+     * Called with a state that came with an answer.
      * @type {(answer: View) => void}
      */
     this.heard = () => {};
   }
 
-  /** Why there is no kernel any more, and what to do; null while there is one. */
+  /** Why there is no longer a kernel, and what to do; null while there is one. */
   get end() {
     return ENDS[this._kind] ?? null;
   }
@@ -85,7 +85,7 @@ export class Life {
   }
 
   /**
-   * Have `callback` called after each change; returns how to end that.
+   * Have `callback` called after each change; returns how to stop that.
    * @param {() => void} callback
    */
   watch(callback) {
@@ -151,14 +151,14 @@ export class Life {
     return this._isLost() ? "lost" : "";
   }
 
-  /** Whether neither the page nor our own way leads to the kernel, where one did. */
+  /** Whether neither the page nor our own way leads to the kernel any more. */
   _isLost() {
     const { reached, best, tried } = this._reach;
     if (!reached || best || !tried || !this._hub.get("links").ports.length) return false;
     return this._session ? !this._connected : true;
   }
 
-  /** Have the kernel ask what its notebook is called, until the Jupyter server knows it. */
+  /** Have the kernel ask for its notebook's name, until the Jupyter server knows it. */
   async _followName() {
     const context = this._context;
     const called = () => context?.path.split("/").pop();
@@ -170,7 +170,7 @@ export class Life {
     }
   }
 
-  /** Look at the kernel where the page does not say how it is. */
+  /** Check on the kernel if the page does not say how it is. */
   async _poll() {
     if (document.hidden || (!this.alive && this._kind !== "lost")) return;
     const silent = this._session ? !this._connected : document.hasFocus();

@@ -1,4 +1,4 @@
-// The elements of a panel: one line, and below it what is unfolded.
+// The elements of a panel: one line, and below it the part that unfolds.
 
 import { button, make, random } from "./elements.js";
 

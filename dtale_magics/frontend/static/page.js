@@ -7,8 +7,8 @@ import { make } from "./elements.js";
 /** @typedef {{ draw: () => void }} Member */
 
 /**
- * The one `T` that all panels of `owner` share. Every widget has its own copy of this module, so
- * that a variable of the module would not do.
+ * The one `T` that all panels of `owner` share. Every widget has its own copy of this module, so a
+ * variable of the module would not do.
  * @template T
  * @param {object} owner
  * @param {string} name
@@ -23,7 +23,7 @@ export function shared(owner, name, create) {
 }
 
 /**
- * The panels of a kernel in this page. News of the kernel are told once, by the panel that the
+ * The panels of a kernel in this page. News of the kernel is told once, by the panel that the
  * reader used last, or else by the newest.
  */
 export class Panels {
@@ -38,7 +38,7 @@ export class Panels {
     /** What the reader has seen and folded away. */
     this.folded = "";
     /**
-     * A state that came by HTTP, newer than the model's.
+     * A state that came over HTTP and is newer than the model's.
      * @type {View | null}
      */
     this.newest = null;

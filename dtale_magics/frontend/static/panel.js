@@ -14,8 +14,8 @@
 //   drawing.js   puts that into its elements
 //   clicks.js    what its buttons do
 //
-// Python joins these files into one module (dtale_magics/frontend/panel_module.py); there is no
-// build step. types.d.ts says what they hand to each other.
+// Python joins these files into one module (dtale_magics/frontend/panel/script.py); there is no
+// build step. types.d.ts says what they pass to each other.
 
 import { Clicks } from "./clicks.js";
 import { Drawing } from "./drawing.js";
@@ -99,7 +99,7 @@ export class Panel {
   }
 
   /**
-   * Take a state that came by HTTP.
+   * Take a state that came over HTTP.
    * @param {View} answer
    */
   know(answer) {
@@ -115,7 +115,7 @@ export class Panel {
     return this._life.end ?? this.view.end;
   }
 
-  /** What the reader ought to see: it unfolds the panel, until it is folded again. */
+  /** What the reader should see: it unfolds the panel, until the reader folds it again. */
   get _concern() {
     if (this._end) return "";
     const { tried, best } = this._reach;
@@ -134,7 +134,7 @@ export class Panel {
     return ports.length && !this._end ? this._reach.likely() : null;
   }
 
-  /** The address to open or to give away; empty if there is none. */
+  /** The address to open or to share; empty if there is none. */
   get url() {
     const links = this._hub.get("links");
     const way = this._way;
@@ -160,7 +160,7 @@ export class Panel {
     this._instead &&= Boolean(frame.newer);
     const hasGrid = this._grid.exists;
     const { asking, works, pending, note, typing } = this._clicks;
-    // Nothing stays that is no longer true: the grid's cover says why, or else the message.
+    // Nothing that is no longer true stays: the grid's cover says why, or else the message.
     const unfolded = end ? !hasGrid : this._folding.isUnfolded(this._speaks ? concern : "");
     return {
       view: this.view,
@@ -206,14 +206,14 @@ export class Panel {
     if (!this._model.get("frame").data_id) return;
     const best = await this._reach.find();
     const frame = this._model.get("frame");
-    // No blank grid: the panel says what is the matter.
+    // Instead of a blank grid, the panel says what is wrong.
     if (!best || frame.gone || this._gone.signal.aborted || this._end) return;
     this._grid.load(frame, best, this._hub.get("links"), this._shownFrame);
   }
 
   // ----------------------------------------------------------------- speaking
 
-  /** Tell what goes on from now on, as one panel of a page does. */
+  /** Announce what goes on from now on, as one panel of each page does. */
   speak() {
     this._panels.use(this);
   }
@@ -261,7 +261,7 @@ export class Panel {
     on(window, "pagehide", () => this._say("gone"));
   }
 
-  /** Draw anew whenever something has changed. */
+  /** Redraw whenever something has changed. */
   _follow() {
     const unreach = this._reach.watch(this._found);
     const unlife = this._life.watch(this._found);
@@ -288,7 +288,7 @@ export class Panel {
     this.drawPanels();
   }
 
-  /** Somebody looks again: who has a port without being one of us tells nobody when it goes. */
+  /** Refresh when somebody looks again: a stranger that frees a port tells nobody. */
   async _returned() {
     const now = performance.now();
     if (document.hidden || now - this._asked < BETWEEN_LOOKS_MS || !this._life.alive) return;

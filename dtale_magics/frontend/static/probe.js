@@ -7,12 +7,12 @@ import { isLoopback } from "./ways.js";
 export const PROBE_MS = 2500;
 
 /**
- * Whose D-Tale is looked for, who else is known, and what `dtale_magics.reach.causes` says of answers.
+ * Whose D-Tale to look for, who else is known, and what `dtale_magics.reach.causes` says of answers.
  * @typedef {Pick<Links, "owner" | "others" | "max_owners" | "protocol" | "statuses">} Names
  */
 
 /**
- * Ask whose D-Tale is at a URL: a cause of `dtale_magics.reach.causes`, with what belongs to it.
+ * Ask whose D-Tale is at a URL: a cause of `dtale_magics.reach.causes`, with its fields.
  * @param {{ url: string }} way
  * @param {Names} names
  * @returns {Promise<Finding>}
@@ -37,14 +37,14 @@ export async function probe({ url }, names) {
   }
   try {
     await fetch(who, { ...options, mode: "no-cors" });
-    return { cause: "answers" }; // whose answers a page may read are ours only
+    return { cause: "answers" }; // pages can read only our answers
   } catch {
     return { cause: signal.aborted ? "timed-out" : "no-connection" };
   }
 }
 
 /**
- * Say what an answer means.
+ * Find out what an answer means.
  * @param {Pick<Response, "status" | "type">} answer
  * @param {string} text its body
  * @param {string} url what was asked
@@ -71,7 +71,7 @@ export function judge({ status, type }, text, url, names, milliseconds) {
 }
 
 /**
- * Who says that it is there; null if that is no D-Tale of ours.
+ * Who answers there; null if it is not one of our D-Tales.
  * @param {string} text
  * @param {number} protocol
  * @returns {{ owner: string, prefix: string, unknown: string } | null}

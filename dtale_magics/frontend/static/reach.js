@@ -1,4 +1,4 @@
-// Which of the ways from this page to the kernel's server is the best that works.
+// The best of the ways from this page to the kernel's server that works.
 
 import { pause } from "./elements.js";
 import { shared } from "./page.js";
@@ -13,8 +13,8 @@ const RETRY_MS = 2000;
 const MAX_RETRY_MS = 60000;
 
 /**
- * The ways from this page to the kernel's server, best first, and what is found there; one for all
- * panels of a page. What is found is told to the kernel, which names the layer that is broken.
+ * The ways from this page to the kernel's server, best first, and what is found there; shared by all
+ * panels of a page. The kernel is told what was found, and names the layer that is broken.
  */
 export class Reach {
   /** @param {Hub} hub */
@@ -38,7 +38,7 @@ export class Reach {
     this.tried = false;
     this.reached = false; // ever
     this._late = 0; // searches in which the best way did not answer in time
-    this.asked = 0; // when, on the page's clock
+    this.asked = 0; // when it last asked, on the page's clock
     /** @type {Way[]} */
     this._ways = [];
     /**
@@ -49,7 +49,7 @@ export class Reach {
     let about = "";
     const moved = () => {
       const { round, asked, slug } = hub.get("links");
-      if (about === `${round} ${asked} ${slug}`) return; // a name has changed, and no way
+      if (about === `${round} ${asked} ${slug}`) return; // only a name has changed
       about = `${round} ${asked} ${slug}`;
       this.again();
     };
@@ -58,7 +58,7 @@ export class Reach {
   }
 
   /**
-   * Have `callback` called whenever more is known; returns how to end that.
+   * Have `callback` called whenever more is known; returns how to stop that.
    * @param {() => void} callback
    */
   watch(callback) {
@@ -69,7 +69,7 @@ export class Reach {
     };
   }
 
-  /** Ask everywhere once more. */
+  /** Ask everywhere again. */
   again() {
     clearTimeout(this._timer);
     this.asked = performance.now();
@@ -87,7 +87,7 @@ export class Reach {
     return this.best;
   }
 
-  /** Where it most probably is, for a link: with luck the reader sees there what is the matter. */
+  /** Where it most likely is, for a link: there the reader may see what is wrong. */
   likely() {
     const { ports, elsewhere } = this._hub.get("links");
     const own = this._ways.filter(
@@ -97,7 +97,7 @@ export class Reach {
   }
 
   /**
-   * Ask the kernel's server for an action; null where it is not reached: there is the comm.
+   * Ask the kernel's server for an action; null if it cannot be reached; then there is the comm.
    * @param {string} action
    * @param {number} milliseconds
    * @param {RequestInit} options
@@ -130,7 +130,7 @@ export class Reach {
       way.found = await probe(way, links);
       if (!ours(way)) throw new Error("not ours");
     });
-    // A slow or dead URL keeps nobody waiting, but a better one gets a moment.
+    // A slow or dead URL must not keep anybody waiting, but a better one gets a moment.
     const all = Promise.allSettled(probes);
     const first = Promise.any(probes).then(
       () => pause(GRACE_MS),
@@ -150,11 +150,11 @@ export class Reach {
    */
   async _settle(turn, links, ways) {
     const best = this._judged(ways);
-    // The first way on which calls work may be another one: an ingress can keep them out.
+    // Calls may work only on a later way: an ingress can block them.
     const line = await this._tell(links, ways);
     if (turn !== this._turn) return;
     this._ways = ways;
-    // An answer that came too late is no reason to give up a way that is known to work.
+    // One late answer is no reason to give up a way that is known to work.
     this._line = line ?? ways.find((way) => !refuses(way) && way.url === this._line?.url) ?? null;
     this.best = best;
     this.tried = true;
@@ -163,7 +163,7 @@ export class Reach {
   }
 
   /**
-   * The best way of a search: under load, one that worked is not given up for one late answer.
+   * The best way of a search; under load, one late answer does not discard a way that worked.
    * @param {Way[]} ways
    */
   _judged(ways) {
@@ -176,7 +176,7 @@ export class Reach {
   }
 
   /**
-   * Tell the kernel what was found; returns the way by which it heard, null if by none.
+   * Tell the kernel what was found; returns the way that this took, or null.
    * @param {Links} links
    * @param {Way[]} ways
    */
@@ -193,7 +193,7 @@ export class Reach {
   }
 
   /**
-   * Look again later while the best of the ways is not what it should be.
+   * Look again later, as long as the best of the ways does not work.
    * @param {number} turn
    */
   _retry(turn) {
@@ -217,7 +217,7 @@ export class Reach {
 const ours = (way) => way.found?.cause === "ours";
 
 /**
- * Whether a way has answered, and not as this kernel does.
+ * Whether something other than this kernel has answered there.
  * @param {Way} way
  */
 const refuses = (way) => way.found && !["ours", "timed-out"].includes(way.found.cause);

@@ -21,7 +21,7 @@ export function pageTheme(node) {
 }
 
 /**
- * What a background makes of a page; null if one sees through it.
+ * The theme that a background gives a page; null if it is transparent.
  * @param {string} colour as `getComputedStyle` has it
  * @returns {"dark" | "light" | null}
  */
@@ -33,7 +33,7 @@ export function themeOf(colour) {
 }
 
 /**
- * Have `callback` called when the page's theme may have changed; returns how to end that.
+ * Have `callback` called when the page's theme may have changed; returns how to stop that.
  * @param {() => void} callback
  */
 export function watchTheme(callback) {

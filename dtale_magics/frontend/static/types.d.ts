@@ -1,5 +1,5 @@
-// What Python sends to a panel, and what the parts of the panel hand to each other. Nothing of it
-// reaches the browser: `tsc` reads it alone.
+// What Python sends to a panel, and what the parts of the panel pass to each other. It does not
+// reach the browser: only `tsc` reads it.
 
 /** A `panel_model.Line` with its glyph. */
 export interface Line {
@@ -88,11 +88,11 @@ export interface Base {
   source: "ingress" | "hub" | "server" | "page" | "pod" | "loopback";
   base: string;
   port: number;
-  /** How one gets there, in words. */
+  /** The way there, in words. */
   way: string;
 }
 
-/** What is found at a URL: a cause of `dtale_magics.reach.causes`, with what belongs to it. */
+/** What is found at a URL: a cause of `dtale_magics.reach.causes`, with its fields. */
 export interface Finding {
   cause: string;
   label?: string;
@@ -144,7 +144,7 @@ export interface PanelModel {
   widget_manager: { get_model(id: string): Promise<Hub> };
 }
 
-// What JupyterLab and Notebook 7 tell of a notebook.
+// What JupyterLab and Notebook 7 tell about a notebook.
 
 export interface Signal {
   connect(callback: (sender: unknown, value: unknown) => void): void;
@@ -179,13 +179,13 @@ export interface Shown {
   end: End | null;
   concern: string;
   unfolded: boolean;
-  /** Whether this panel tells what goes on, as one of a page does. */
+  /** Whether this panel announces what goes on, as one of each page does. */
   speaks: boolean;
   alive: boolean;
   works: boolean;
-  /** Whether its button's question is put. */
+  /** Whether its button's question is shown. */
   asking: boolean;
-  /** What was clicked and is not known to be under way. */
+  /** What was clicked, and may not be under way yet. */
   pending: string;
   note: string;
   /** Whether the range is being typed. */

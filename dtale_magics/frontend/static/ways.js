@@ -20,8 +20,8 @@ export function waysOf({ ways, ports }, page = location, base = baseUrl()) {
     .map((port) => wayOfPage(`${page.origin}${base}proxy/${port}`, port))
     .filter(({ url }) => known.every((way) => way.url !== url));
   const isPage = page.protocol.startsWith("http");
-  // 127.0.0.1 is the reader's own computer: only a page from there may ask it, and VS Code, which
-  // forwards the ports of a machine far away. A page that came by https may not ask a pod's address.
+  // 127.0.0.1 is the reader's own computer: only a page on that computer can reach it, or VS Code,
+  // which forwards the ports of a remote machine. An https page may not ask a pod's address.
   const isLocal = isLoopback(page.hostname) || page.protocol === "vscode-webview:";
   const wanted = known.filter(
     ({ source }) =>
@@ -37,7 +37,7 @@ export function waysOf({ ways, ports }, page = location, base = baseUrl()) {
 }
 
 /**
- * Colab shows a port of its machine by a URL of its own, which only its pages know.
+ * Colab gives each port of its machine a URL that only its pages know.
  * @param {Pick<Links, "ports">} links
  * @returns {Promise<Way[]>}
  */
@@ -55,7 +55,7 @@ export async function colabWays({ ports }) {
   return settled.flatMap((one) => (one.status === "fulfilled" ? one.value : []));
 }
 
-/** The pages that this one is in: D-Tale lets only those show its grid that it knows. */
+/** The pages that contain this one: D-Tale lets only pages that it knows frame its grid. */
 export function ancestors() {
   const pages = [...(location.ancestorOrigins ?? [])].join(" ");
   return pages.slice(0, MAX_ANCESTORS) || "1";
@@ -68,7 +68,7 @@ export function ancestors() {
 const absolute = ({ base }, origin) => (base.startsWith("/") ? origin + base : base);
 
 /**
- * A way that the page found itself, as no kernel can know it.
+ * A way that the page found itself, because no kernel can know it.
  * @param {string} url
  * @param {number} port
  * @returns {Way}

@@ -1,5 +1,5 @@
-// What a panel says, from what is known: functions without side effects. Python has said most of it
-// already (panel_view.py); here is what only the page knows.
+// What a panel says, from what is known: functions without side effects. Python has written most of
+// it already (panel/view.py); this adds what only the page knows.
 
 import { clock } from "./elements.js";
 
@@ -8,7 +8,7 @@ import { clock } from "./elements.js";
 const GLYPHS = { lost: "✗", stranger: "▲" };
 
 /**
- * The one line that is always there.
+ * The one line that is always visible.
  * @param {Shown} shown
  */
 export function headOf({ view, frame, end, concern, instead }) {
@@ -43,7 +43,7 @@ export function factOf(line) {
 }
 
 /**
- * By which way the page shows the grid. The page knows that first; the kernel knows why.
+ * The way by which the page shows the grid. The page knows it first; the kernel knows why.
  * @param {Shown} shown
  */
 export function wayOf({ view, best, tried }) {
@@ -58,7 +58,7 @@ export function wayOf({ view, best, tried }) {
 }
 
 /**
- * What goes on, and of which kind that is.
+ * What goes on, and of which kind it is.
  * @param {Shown} shown
  */
 export function statusOf({ view, end, asking, pending, note, speaks, hasGrid }) {
@@ -74,7 +74,7 @@ export function statusOf({ view, end, asking, pending, note, speaks, hasGrid }) 
 }
 
 /**
- * What is wrong with the range that was typed: it is said beside its field.
+ * What is wrong with the range that was typed; shown beside its field.
  * @param {Shown["view"]} view
  */
 export function rangeErrorOf({ activity: { said } }) {

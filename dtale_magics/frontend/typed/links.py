@@ -38,7 +38,7 @@ def new_link(session: Session, _: Any, *, page: bool = False) -> Answer:
     looks = len(session.pages.links.living())
     session.new_link()
     url = session.base_url
-    more = f" So are {looks} that could only look." if looks else ""
+    more = f" So are the look-only ones ({looks})." if looks else ""
     return Answer(
         f"Links that were given away are dead.{more} Panels and grids of this notebook follow.",
         in_terminal="" if url is None else f"The new one: {url}/",
@@ -74,7 +74,7 @@ def links(session: Session, _: Any, *, revoke: list[str] | None = None) -> Answe
     living = session.pages.links.living()
     if revoke is None:
         lines = [f"{one.number}  {one.name}, until {clock(one.expires)}" for one in living]
-        return Answer("\n".join(lines) or "No link that can only look. For one: %dtale --share df")
+        return Answer("\n".join(lines) or "No look-only link. To make one: %dtale --share df")
     chosen = [one for name in revoke for one in _meant(living, name)]
     session.pages.links.revoke(*chosen)
     return Answer(f"Dead now: {_listed(chosen)}." if chosen else "There was no link to revoke.")
@@ -87,7 +87,7 @@ def _meant(living: Iterable[Link], name: str) -> list[Link]:
     if not found:
         known = _listed(living) or "none"
         raise UsageError(
-            f"There is no link {name!r}, which could only look. There are: {known}.",
+            f"There is no look-only link {name!r}. There are: {known}.",
             "Type its number, a frame's name, or all: %dtale --links --revoke all",
         )
     return found

@@ -225,7 +225,7 @@ DTALE = Magic(
         Example("inst = %dtale df", "hands D-Tale's instance to your code"),
         Option(
             "--name",
-            "calls the frame so, in lists and for `--drop` and `--data`",
+            "names the frame, in lists and for `--drop` and `--data`",
             "NAME",
             keyword="name",
             convert=_name,
@@ -238,21 +238,21 @@ DTALE = Magic(
         ),
         Option(
             "--rows",
-            "shows the first N rows; of a lazy frame, a query or a cursor it is 100,000 otherwise",
+            "shows the first N rows; without it, 100,000 of a lazy frame, a query or a cursor",
             "N",
             keyword="rows",
             convert=count_from,
         ),
         Option(
             "--sample",
-            "shows so many of its rows, chosen at random; of a large frame that is quicker",
+            "shows that many of its rows, chosen at random; that is quicker for a large frame",
             "10000",
             keyword="sample",
             convert=count_from,
         ),
         Option(
             "--height",
-            "lets its grid become so many pixels tall",
+            "lets its grid become that many pixels tall",
             "600",
             keyword="height",
             convert=_height,
@@ -293,7 +293,7 @@ DTALE = Magic(
         ),
         Option(
             "--edited",
-            "gives all its rows with what was edited in the grid, also once its cell was run again",
+            "gives all its rows with the edits made in the grid, even after its cell was run again",
             "NAME…",
             answer=commands.edited,
             example="edited = %dtale --edited df",
@@ -320,14 +320,14 @@ DTALE = Magic(
         Option(
             "--share",
             "makes a link by which others can look at the frame, sort and filter it, and do "
-            "nothing else; it is good for 8 hours",
+            "nothing else; it is valid for 8 hours",
             "NAME…",
             answer=links.share,
             example="%dtale --share df",
         ),
         Option(
             "--for",
-            "the same, for as long as that: `30m`, `8h`, `7d`",
+            "the same, valid for that long: `30m`, `8h`, `7d`",
             "8h",
             keyword="seconds",
             convert=duration,
@@ -336,12 +336,12 @@ DTALE = Magic(
         ),
         Option(
             "--links",
-            "the links that can only look, and until when",
+            "the look-only links, and when they expire",
             answer=links.links,
         ),
         Option(
             "--revoke",
-            "makes such links dead at once: by number, by a frame's name, or `all`",
+            "revokes such links at once: by number, by a frame's name, or `all`",
             "NAME…",
             keyword="revoke",
             example="%dtale --links --revoke df",
@@ -398,7 +398,7 @@ DTALE_PORT = Magic(
         ),
         Option(
             "--release",
-            "lets the notebook that was in front before be so again",
+            "lets the notebook that was in front before be in front again",
             answer=commands.release,
         ),
         Option(

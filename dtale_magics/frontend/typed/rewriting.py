@@ -46,7 +46,7 @@ class Rewriting:
         self._shell.input_transformers_post.append(self._rewrite)
 
     def uninstall(self) -> None:
-        """Be asked no more."""
+        """Remove the hook."""
         with contextlib.suppress(ValueError):  # IPython removes a transformer that failed
             self._shell.ast_transformers.remove(self._mention)
         with contextlib.suppress(ValueError):

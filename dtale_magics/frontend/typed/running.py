@@ -35,7 +35,7 @@ class Busy:
         self._shell.events.register("post_execute", self._end)
 
     def uninstall(self) -> None:
-        """Listen no more."""
+        """Stop listening."""
         for event, listener in (("pre_execute", self._begin), ("post_execute", self._end)):
             with contextlib.suppress(ValueError):  # the shell's events were reset
                 self._shell.events.unregister(event, listener)

@@ -1,7 +1,7 @@
 """This package's own source, as files that the chart puts into the hub.
 
-The hub needs no package index at its start, no container that fetches one, and always has the
-version that rendered the values. The files are plain source, so an admin can read what will run.
+So the hub needs no package index when it starts and no container that fetches anything, and always
+has the version that rendered the values. The files are plain source, so an admin can read them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _NOT_IN_THE_HUB = frozenset({"bundle.py", "cli.py", "output.py", "parser.py", "v
 def files() -> dict[str, str]:
     """Return path below `TARGET` and text of each file."""
     root = resources.files("dtale_magics")
-    # Nothing of the notebook's part, which the real one leads to.
+    # The real one would import the part for notebooks.
     found = {"__init__.py": f'"""What the hub needs of dtale_magics {VERSION}."""\n'}
     found |= {name: (root / name).read_text("utf-8") for name in _BASE}
     for folder in (_PACKAGE, f"{_PACKAGE}/routes"):
@@ -34,7 +34,7 @@ def files() -> dict[str, str]:
 def extra_files() -> dict[str, dict[str, str]]:
     """Return the files as the chart's ``hub.extraFiles``, which Helm merges with others."""
     return {
-        # A key becomes one of a Secret's, which has no slashes.
+        # A key becomes the key of a Secret, which may not have slashes.
         path.replace("/", ".").replace("_", "-"): {
             "mountPath": f"{TARGET}/{path}",
             "stringData": text,

@@ -29,7 +29,7 @@ Documents = list[dict[str, Any]]
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print, or write, what was asked for.
+    """Print or write what was asked for.
 
     Raises
     ------
@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
 def _print(text: str) -> int:
     stream = sys.stdout
     if isinstance(stream, io.TextIOWrapper):
-        stream.reconfigure(encoding="utf-8")  # as YAML is, whatever the terminal's own is
+        stream.reconfigure(encoding="utf-8")  # YAML's, whatever the terminal's own is
     try:
         stream.write(text)
         stream.flush()
@@ -149,7 +149,7 @@ _SERVER = ("user", "server", "namespace", "pod_label")
 
 
 def _require_effect(args: argparse.Namespace, *names: str, what: str) -> None:
-    """Refuse options that would change nothing: whoever typed them expects something of them."""
+    """Refuse options that would change nothing: the user expects something from them."""
     parser = argparse.ArgumentParser()
     add_arguments(parser)
     for action in parser._actions:  # noqa: SLF001 (argparse has no public list of its options)

@@ -49,9 +49,9 @@ def to_yaml(
     documents
         Plain mappings. Those with a ``kind`` get that kind's comments.
     notes
-        Comments in place of those.
+        Comments to use instead.
     heading
-        A comment above all.
+        A comment at the top.
 
     Raises
     ------
@@ -90,14 +90,14 @@ def write_kustomization(
     Parameters
     ----------
     directory
-        Is made if it is not there.
+        Created if it does not exist.
     documents, heading
         See `to_yaml`.
 
     Raises
     ------
     UsageError
-        When there is one of somebody else's.
+        When there already is one that somebody else wrote.
     OSError
         When it cannot be written.
     """
@@ -137,7 +137,7 @@ def _commented(value: Any, notes: Notes, path: tuple[str, ...]) -> Any:
         node = CommentedMap()
         for key, item in value.items():
             here = (*path, key)
-            column = 2 * len(path)  # mappings and list entries indent by two alike
+            column = 2 * len(path)  # mappings and list entries both indent by two
             written = key if _is_plain(key) else DoubleQuotedScalarString(key)
             node[written] = _commented(item, notes, here)
             if here in notes:
@@ -155,8 +155,8 @@ def _commented(value: Any, notes: Notes, path: tuple[str, ...]) -> Any:
 
 
 def _is_plain(text: str) -> bool:
-    """Whether every reader of YAML takes `text` for text when it stands without quotes.
+    """Whether every reader of YAML takes `text` for text even without quotes.
 
-    kubectl and Helm read YAML 1.1, in which ``on`` is a truth value and ``12:30`` a number.
+    kubectl and Helm read YAML 1.1, in which ``on`` is a boolean and ``12:30`` a number.
     """
     return _PLAIN.fullmatch(text) is not None and text.lower() not in _WORDS

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from dtale_magics.kubernetes.server import Address, Server
 
 FORWARDED_PREFIX = "X-Forwarded-Prefix"
-"""Tells D-Tale's server below which path the browser sees it."""
+"""Header that tells D-Tale's server below which path the browser sees it."""
 
 _GROUP = "gateway.networking.k8s.io"
 _API = f"{_GROUP}/v1"
@@ -46,7 +46,7 @@ class Gateway:
 
     @classmethod
     def parse(cls, text: str) -> Gateway:
-        """Read ``namespace/name:listener``, of which only the name is needed.
+        """Read ``namespace/name:listener``; only the name is required.
 
         Raises
         ------
@@ -66,11 +66,11 @@ class Gateway:
 
 
 class HTTPRoute(Route):
-    """One route for each host, as the hosts of a route hold for all its rules."""
+    """One route for each host, because the hosts of a route hold for all its rules."""
 
     name = "httproute"
-    # A ForwardAuth before it is a Middleware of Traefik's. Where there is none of these, the right
-    # to handle them is a right to nothing.
+    # A ForwardAuth in front of it is one of Traefik's Middlewares. In a cluster without these, the
+    # right to handle them does nothing.
     resources: ClassVar[Mapping[str, tuple[str, ...]]] = {
         _GROUP: ("httproutes",),
         ingressroute.GROUP: ("middlewares",),
@@ -137,7 +137,7 @@ def _auth_filters(options: Options, server: Server) -> list[Manifest]:
 def _strip_filters(options: Options, address: Address) -> list[Manifest]:
     if not options.strip:
         return []
-    # A rewrite says nothing about the path that it removed; D-Tale's server has to be told.
+    # A rewrite does not report the path that it removed, so D-Tale's server has to be told.
     told = {"name": FORWARDED_PREFIX, "value": address.path}
     rewrite = {"path": {"type": "ReplacePrefixMatch", "replacePrefixMatch": "/"}}
     return [

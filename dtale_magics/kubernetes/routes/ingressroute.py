@@ -38,7 +38,7 @@ class IngressRoute(Route):
 
     def build(self, options: Options, server: Server) -> list[Manifest]:
         """Build the IngressRoute, behind its Middlewares."""
-        # Who may not pass learns nothing, so authentication comes first.
+        # Authentication comes first: somebody who may not pass must learn nothing.
         chain = [{"name": auth_name(server)}] if options.forward_auth is not None else []
         chain += [{"name": _strip_name(server)}] if options.strip else []
         routes = []
@@ -58,7 +58,7 @@ class IngressRoute(Route):
 
 
 def forward_auth(options: Options, server: Server) -> list[Manifest]:
-    """Build the Middleware that asks whether a request may pass; without that option none."""
+    """Build the Middleware that asks whether a request may pass, if that option is given."""
     if options.forward_auth is None:
         return []
     spec: Manifest = {"forwardAuth": {"address": options.forward_auth}}

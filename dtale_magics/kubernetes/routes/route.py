@@ -1,4 +1,4 @@
-"""What every kind of route has, and what is built of the same parts."""
+"""What every kind of route has, and what they build from the same parts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 Manifest = dict[str, Any]
 
 Notes = dict[tuple[str, ...], str]
-"""A comment for each path of keys; an index stands as its digits."""
+"""A comment for each path of keys; an index is written as its digits."""
 
 
 class Route(ABC):
@@ -31,7 +31,7 @@ class Route(ABC):
     name
         What an admin types for it.
     resources
-        The plurals of what it makes, by API group: what the hub must be allowed to handle.
+        Plurals of the kinds that it makes, by API group; the hub must be allowed to handle them.
     notes
         Comments for an admin who reads the YAML, by the kind of the object.
     """
@@ -45,7 +45,7 @@ class Route(ABC):
 
     @abstractmethod
     def check(self, options: Options) -> None:
-        """Refuse options that this kind cannot say; `SettingError`."""
+        """Refuse options that this kind does not support; `SettingError`."""
 
     @abstractmethod
     def build(self, options: Options, server: Server) -> list[Manifest]:
@@ -53,7 +53,7 @@ class Route(ABC):
 
 
 def refuse(options: Options, name: str, what: str, hint: str) -> None:
-    """Refuse an option, if it was given, as one that a kind of route cannot say."""
+    """Refuse an option, if it was given, that a kind of route does not support."""
     value = getattr(options, name)
     if value not in (None, False, ()):
         raise SettingError(name, value, what, hint)
@@ -70,7 +70,7 @@ def by_host(options: Options, server: Server) -> dict[str, list[Address]]:
 def build_object(
     api: str, kind: str, name: str, spec: Manifest, options: Options | None = None
 ) -> Manifest:
-    """Put an object together; with `options` it gets their annotations."""
+    """Build an object; with `options`, it gets their annotations."""
     metadata: Manifest = {"name": name}
     if options is not None and options.annotations:
         metadata["annotations"] = dict(options.annotations)

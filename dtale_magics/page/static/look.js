@@ -1,4 +1,4 @@
-// The page of a link that can only look: rows as they are scrolled to, for this reader alone.
+// The page of a look-only link: rows as they are scrolled to, for this reader alone.
 
 import { byId, element, say } from "./elements.js";
 import { filtered, hashOf, hintFor, isNumber, readView, sorted } from "./view.js";
@@ -6,7 +6,7 @@ import { filtered, hashOf, hintFor, isNumber, readView, sorted } from "./view.js
 /** @import { Cell, Column, Part, View } from "./types.d.ts" */
 
 const ROW_PIXELS = 28;
-/** Browsers place nothing exactly beyond some tens of millions. */
+/** Beyond some tens of millions of pixels, browsers no longer place anything exactly. */
 const MAX_PIXELS = 8e6;
 const COUNT = 100;
 const TYPE_MILLISECONDS = 350;
@@ -19,7 +19,7 @@ const [head, body] = pane.querySelectorAll("thead, tbody");
 const shown = { first: 0, end: 0, total: 0, columns: "" };
 
 let view = readView(location.hash);
-/** Rows for each row's height, where the table would become too tall. */
+/** How many rows share one row's height, if the table would become too tall. */
 let scale = 1;
 let asked = 0;
 let typing = 0;

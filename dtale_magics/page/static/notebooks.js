@@ -1,12 +1,12 @@
-// What the page shows, as plain values: no DOM, so that it can be tried without a browser.
+// What the page shows, as plain values: no DOM, so that it can be tested without a browser.
 
 /** @import { Frame, Notebook, Selection, Wanted } from "./types.d.ts" */
 
 const MAX_ENDED = 20;
 
 /**
- * Take what the server says now into what is known: a notebook that is silent keeps its frames, and
- * one that is gone stays as ended until there is a new one of its name.
+ * Merge what the server says now into what is known: a notebook that is silent keeps its frames, and
+ * one that is gone stays listed as ended until there is a new one with its name.
  *
  * @param {Notebook[]} known
  * @param {Notebook[]} listing
@@ -28,8 +28,8 @@ export function remember(known, listing) {
 }
 
 /**
- * The address of a frame within the page. It names notebook and frame as a person does, so that it
- * means the same after a restart; the owner id is added where two notebooks have one name.
+ * The address of a frame within the page. It names notebook and frame as people do, so that it means
+ * the same after a restart; the owner id is added if two notebooks have the same name.
  *
  * @param {Notebook[]} notebooks
  * @param {Notebook} notebook
@@ -42,7 +42,7 @@ export function address(notebooks, notebook, frame) {
 }
 
 /**
- * Read such an address; null for none, which follows the notebook in front.
+ * Read such an address; null if there is none: then the page follows the notebook in front.
  *
  * @param {string} hash
  * @returns {Wanted | null}
@@ -59,7 +59,7 @@ export function read(hash) {
 }
 
 /**
- * Which notebook and frame is to be seen, and what is to be said about it.
+ * Which notebook and frame to show, and what to say about it.
  *
  * @param {Notebook[]} notebooks
  * @param {Wanted | null} wanted
@@ -121,7 +121,7 @@ function latest({ frames }) {
 }
 
 /**
- * Where the grid of a frame comes from; "" where that is not known.
+ * The URL of a frame's grid; "" if that is not known.
  *
  * @param {string} root
  * @param {Notebook | undefined} notebook

@@ -1,4 +1,4 @@
-// The pod's page: asks what there is while somebody looks, and shows the grid of one frame.
+// The pod's page: while somebody looks, it asks what there is, and shows the grid of one frame.
 
 import { drawNotebooks, drawTools, openMenu } from "./drawing.js";
 import { byId, element, say } from "./elements.js";
@@ -8,7 +8,7 @@ import { address, choose, gridUrl, read, remember } from "./notebooks.js";
 
 const ASK_MILLISECONDS = 700;
 const PATIENCE_MILLISECONDS = 4000;
-/** Without a key or a movement: a page that is left open must not keep a pod from being culled. */
+/** Limit without a key or a movement: an abandoned page must not keep a pod from being culled. */
 const PAUSE_MILLISECONDS = 3600e3;
 const KEPT = "dtale_magics.notebooks";
 const DEAD =
@@ -44,7 +44,7 @@ function know(now) {
   try {
     sessionStorage.setItem(KEPT, JSON.stringify(notebooks));
   } catch {
-    // without storage, a reload forgets what has ended
+    // without storage, a reload forgets which notebooks have ended
   }
 }
 
@@ -75,7 +75,7 @@ async function look() {
     know(remember(notebooks, state.notebooks));
   } catch {
     failures += 1;
-    if (failures < 2) return; // one that was killed takes what it had in its hands with it
+    if (failures < 2) return; // a kernel that is killed may lose one request
     trouble = NOBODY;
     know(remember(notebooks, []));
   }
@@ -111,15 +111,15 @@ function drawGrid({ notebook, frame }) {
   const url = gridUrl(root, notebook, frame, dark.matches ? "dark" : "light");
   const isStale = Boolean(trouble || (notebook && !notebook.responding));
   const key = notebook && frame ? `${notebook.owner} ${frame.id}` : "";
-  const version = `${url} ${frame?.shown}`; // shown anew, its columns may be others
+  const version = `${url} ${frame?.shown}`; // shown anew, its columns may differ
   iframe?.classList.toggle("stale", isStale);
   if (isStale || !url) {
-    if (iframe?.dataset.frame !== key) clearGrid(); // else, what was loaded can still be read
+    if (iframe?.dataset.frame !== key) clearGrid(); // otherwise, what was loaded can still be read
     return;
   }
   if (version === loaded) return;
   loaded = version;
-  // A new element, as a change of its address would be an entry in the browser's history.
+  // A new element, because changing its address would add an entry to the browser's history.
   const fresh = element("iframe", { src: url, title: `${frame?.name} of ${notebook?.label}` });
   fresh.dataset.frame = key;
   fresh.addEventListener("load", () => listenTo(fresh.contentDocument));
@@ -197,7 +197,7 @@ async function copy(text) {
     const field = element("textarea", { value: text });
     document.body.append(field);
     field.select();
-    const copied = document.execCommand("copy"); // a page over plain HTTP has nothing else
+    const copied = document.execCommand("copy"); // over plain HTTP, there is no other way
     field.remove();
     return copied;
   }

@@ -8,11 +8,11 @@ export interface Frame {
   shown: number;
 }
 
-/** A notebook as the server says, and as it is remembered. */
+/** A notebook, as the server describes it and as it is remembered. */
 export interface Notebook {
   owner: string;
   label: string;
-  /** null where it is not known: of one that did not respond since this page was opened. */
+  /** null if not known: the notebook has not responded since this page was opened. */
   slug: string | null;
   front: boolean;
   responding: boolean;
@@ -23,17 +23,17 @@ export interface Notebook {
 /** What the address of the page asks for. */
 export interface Wanted {
   label: string;
-  /** Beginning of an owner id; "" where the name is enough. */
+  /** Beginning of an owner id; "" if the name is enough. */
   owner: string;
   frame: string;
 }
 
-/** What is to be seen. */
+/** What to show. */
 export interface Selection {
   follows: boolean;
   notebook?: Notebook;
   frame?: Frame;
-  /** What is to be said about it. */
+  /** What to say about it. */
   note: string;
 }
 
@@ -44,7 +44,7 @@ export interface Column {
 
 export type Cell = string | number | boolean | null;
 
-/** Some rows of a frame that one may look at. */
+/** Some rows of a frame that the reader may look at. */
 export interface Part {
   name: string;
   /** Seconds since the epoch. */
@@ -57,7 +57,7 @@ export interface Part {
 }
 
 export interface View {
-  /** Names of columns, and whether they ascend. */
+  /** Names of columns, and whether to sort them in ascending order. */
   sort: [string, boolean][];
   /** What was typed, by the name of the column. */
   filters: Record<string, string>;

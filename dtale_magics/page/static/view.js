@@ -1,4 +1,4 @@
-// How somebody who only looks sees a frame: its sorting and filters, as plain values. They stand in
+// How somebody who only looks sees a frame: its sorting and filters, as plain values. They are in
 // the address, so that a reload keeps them.
 
 /** @import { View } from "./types.d.ts" */
@@ -23,7 +23,7 @@ export function hashOf(view) {
 }
 
 /**
- * Sort by one more click on a column: up, down, and not at all.
+ * Sort after one more click on a column: ascending, descending, then not at all.
  *
  * @param {View} view
  * @param {string} name

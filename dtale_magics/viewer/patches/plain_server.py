@@ -9,9 +9,12 @@ from __future__ import annotations
 import gc
 import sys
 import threading
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dtale_magics.system import holders
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 _STOP_SECONDS = 5.0
 """Time for a server to stop: Werkzeug's checks twice a second whether it should."""
@@ -38,18 +41,23 @@ class PlainServers:
         self._listening: frozenset[int] = frozenset()
         """Ports that this process listened on at the last look for servers."""
 
-    def stop(self) -> list[PlainServer]:
+    def stop(self, ours: Collection[int] = ()) -> list[PlainServer]:
         """Stop the Werkzeug servers of this process whose application is D-Tale's.
 
         D-Tale's own ``/shutdown`` would stop the first Werkzeug server that the garbage collector
         lists, even one of the user's, and would forget all frames.
+
+        Parameters
+        ----------
+        ours
+            Ports of our own server, where no plain one can be.
 
         Returns
         -------
         list of PlainServer
             Those that were stopped; their ports are free.
         """
-        listening = holders.own_ports()
+        listening = holders.own_ports().difference(ours)
         if listening <= self._listening:  # no new port; looking for servers takes 50 ms
             return []
         self._listening = listening

@@ -16,7 +16,6 @@ from tests.support.browser import SECONDS, open_browser
 from tests.support.hub_page import MILLISECONDS, HubPage, HubServer
 from tests.support.hub_process import Hub
 from tests.support.jupyter import write_notebook
-from tests.support.kernels import Kernel
 from tests.support.ports import PortClaims
 from tests.support.waiting import wait_until
 
@@ -34,7 +33,6 @@ pytestmark = [
 CELLS = [
     "%load_ext dtale_magics\nimport pandas as pd\ndf = pd.DataFrame({'a': ['of {server}', 'x']})",
     "%dtale df",
-    "import os\nos.environ['XDG_CACHE_HOME'] = '{home}/cache'\n%dtale --page",
 ]
 NAMED = "second"
 
@@ -45,19 +43,16 @@ class Stage:
     def __init__(self, hub: Hub, browser: Browser, ports: range) -> None:
         self.hub = hub
         self._browser = browser
-        self.ports = ports
+        self._ports = ports
         self._pages: dict[str, HubPage] = {}
 
     def page(self, server: str) -> HubPage:
         """A page of this server with a frame shown; the same for every test."""
         if server not in self._pages:
             name = f"{server or 'default'}.ipynb"
-            cells = [
-                cell.replace("{server}", server or "default").replace("{home}", str(self.hub.home))
-                for cell in CELLS
-            ]
+            cells = [cell.replace("{server}", server or "default") for cell in CELLS]
             write_notebook(self.hub.home / name, cells)
-            page = HubPage(self._browser, HubServer(self.hub, server), name, self.ports)
+            page = HubPage(self._browser, HubServer(self.hub, server), name, self._ports)
             page.run(0)
             page.run(1)
             self._pages[server] = page
@@ -84,42 +79,6 @@ def test_the_grid_is_there_with_all_that_it_loads(stage: Stage, server: str) -> 
     kinds = {urlsplit(url).path.rpartition(".")[2] for url in page.answers}
     assert {"js", "css"} <= kinds, page.answers
     assert page.problems == []
-
-
-def test_the_panel_leads_to_the_pods_page(stage: Stage) -> None:
-    for server in (NAMED, ""):  # whoever accepts has to know its link
-        stage.page(server).run(2)
-    page = stage.page("")
-    details = page.panel(2).locator("details")
-    if details.get_attribute("open") is None:
-        details.locator("summary").click()
-    link = details.locator("a.dp-pod")
-    address = re.compile(rf"^{re.escape(stage.hub.url)}/user/.*/proxy/\d+/pod-[0-9a-f]{{32}}/$")
-    expect(link).to_have_attribute("href", address)
-    with page.page.context.expect_page() as opened:
-        link.click()
-    pod = opened.value
-    grid = pod.frame_locator("iframe")
-    pod.locator(".notebook", has_text="default.ipynb").locator(".frame").click()
-    expect(grid.get_by_text("of default", exact=True)).to_be_visible()
-    pod.locator("#follow").click()
-    # another notebook of the same server
-    environ = {
-        "JUPYTERHUB_SERVICE_PREFIX": f"{stage.hub.prefix('')}/",
-        "XDG_CACHE_HOME": str(stage.hub.home / "cache"),
-    }
-    with Kernel(stage.ports, notebook="other.ipynb", environ=environ) as other:
-        other.start().run("%load_ext dtale_magics")
-        other.run("%dtale {'a': ['of other']}")
-        other.run("%dtale_port --take")
-        expect(grid.get_by_text("of other", exact=True)).to_be_visible()
-    expect(pod.locator(".notebook", has_text="other.ipynb")).to_contain_text("has ended")
-    pod.close()
-    page.cell(0).locator(".cm-content").first.click()
-    page.page.keyboard.press("Control+s")
-    file = stage.hub.home / page.name
-    wait_until(lambda: "The pod's page shows" in file.read_text(), SECONDS)
-    assert not re.search("pod-[0-9a-f]{32}", file.read_text())
 
 
 def test_several_notebooks_share_the_port_and_nobody_is_offered_an_ingress(stage: Stage) -> None:

@@ -179,7 +179,7 @@ def test_a_link_that_was_revoked_or_replaced_is_dead_in_every_kernel(stage: Stag
     stage.owner.run("%dtale --links --revoke all")
     assert is_dead(stage.base, second)
     assert is_dead(stage.base, third)
-    assert "No link" in stage.owner.run("%dtale --links").text
+    assert "No look-only link" in stage.owner.run("%dtale --links").text
 
     fourth = share(stage.owner)
     stage.owner.run("%dtale --new-link")
