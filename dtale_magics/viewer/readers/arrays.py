@@ -62,7 +62,7 @@ def of_xarray(value: Any, wanted: Wanted) -> Source | None:
 
 
 def _of_coordinates(frame: Any) -> Any:
-    """Drop the columns that the index has as well: xarray before 2025.8 repeats levels there."""
+    """Drop the columns that the index has as well: xarray 2025.6, for one, repeats levels there."""
     return frame.drop(columns=[name for name in frame.index.names if name in frame.columns])
 
 
