@@ -132,8 +132,9 @@ def test_variables_are_those_that_the_notebook_has_set() -> None:
 _SEEN = r"` `` ' '' # @pd { %s é 日 a B and i.to_csv ( ) , ~ & |"
 PIECES = st.sampled_from([*_SEEN.split(), '"', "\\", "'" * 3, '"' * 3, *"\n\r\t \u2028\x00\x85"])
 VALUES = st.lists(PIECES, min_size=1, max_size=6).map("".join)
+_READ_BY_PANDAS_3 = ["a'b", 'a"b', "a#b"] if int(pd.__version__.partition(".")[0]) > 2 else []
 COLUMNS = st.sampled_from(
-    ["s", "c d", "a'b", 'a"b', "a.b", "a-b", "é", "日本", "if", "1a", "a#b", "a@b"]
+    ["s", "c d", "a.b", "a-b", "é", "日本", "if", "1a", "a@b", *_READ_BY_PANDAS_3]
 )
 SLOW = settings(
     deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=repeats(120, 1000)

@@ -103,7 +103,21 @@ def _arrow(column: Any) -> Converted:
 
 def _zoned(column: Any) -> Converted:
     local = column.dt.tz_localize(None)
-    return _to_text(column) if _dates(local).says else Converted(local, instants=column)
+    far = _dates(local)
+    if not far.says:
+        return Converted(local, instants=column)
+    # Outside Python's years, pandas knows offsets of most zones but does not write them.
+    offsets = local - column.dt.tz_convert("UTC").dt.tz_localize(None)
+    texts = [
+        None if text is None else f"{text}{_offset(offset)}"
+        for text, offset in zip(far.column, offsets, strict=True)
+    ]
+    return Converted(pd.Series(texts, column.index, dtype=object), far.says)
+
+
+def _offset(offset: pd.Timedelta) -> str:
+    moment = dt.datetime(1970, 1, 1, tzinfo=dt.timezone(offset.to_pytimedelta()))
+    return moment.isoformat().removeprefix("1970-01-01T00:00:00")
 
 
 def _real(column: Any) -> Converted:

@@ -58,7 +58,10 @@ def prepare(frame: Any, *, drop_index: bool = False) -> Prepared:
     all_names = [*names.index, *names.columns]
     for position, name in enumerate(all_names):
         level = position < len(parts)
-        column = pd.Series(parts[position]) if level else frame.iloc[:, position - len(parts)]
+        if level:  # its type is named because pandas 2 would look for another one for objects
+            column = pd.Series(parts[position], dtype=parts[position].dtype)
+        else:
+            column = frame.iloc[:, position - len(parts)]
         column = column.set_axis(index)
         converted = columns.convert(column)
         if converted.says:

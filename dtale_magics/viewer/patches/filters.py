@@ -14,6 +14,7 @@ import ast
 import functools
 import importlib
 import inspect
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from flask import has_request_context
@@ -88,6 +89,15 @@ def is_plain(query: str, variables: Collection[str] = ()) -> bool:
         return len(tree.body) == 1 and all(_is_harmless(node, variables) for node in ast.walk(tree))
     except Exception:  # noqa: BLE001 (of any kind: pandas would fail on it as well)
         return False
+
+
+def _is_readable(query: str) -> bool:
+    """Whether pandas can read a filter at all; not each can name a column that has a quote."""
+    try:
+        ast.parse(_as_pandas_reads(query))
+    except Exception:  # noqa: BLE001 (of any kind, as above)
+        return False
+    return True
 
 
 def _as_pandas_reads(query: str) -> str:
@@ -263,6 +273,12 @@ def install(
     def validate_query_safety(query: str | None) -> None:
         asked = bool(query) and has_request_context() and (query or "") not in given
         if asked and not is_plain(query or "", variables()) and not allowed():
+            if len(query or "") <= _MAX_CHARACTERS and not _is_readable(query or ""):
+                raise ValueError(
+                    f"pandas {version('pandas')} cannot read this filter. If that is because of a "
+                    "column's name, with a quote, backtick, # or \\ in it, show the frame with "
+                    """another name: %dtale df.rename(columns={"the name": "another"})"""
+                )
             raise ValueError(
                 "This is a custom filter, which can run code. Custom filters are off; whoever runs "
                 "the notebook can allow them: %dtale df --enable-custom-filters"

@@ -47,7 +47,7 @@ def of_xarray(value: Any, wanted: Wanted) -> Source | None:
     if hasattr(value, "data_vars"):
         if not value.dims:
             return Source(pd.DataFrame([{name: value[name].item() for name in value.variables}]))
-        return Source(value.to_dataframe().reset_index())
+        return Source(_of_coordinates(value.to_dataframe()).reset_index())
     if value.ndim == 0:
         return of_numpy(value.to_numpy(), wanted)
     taken = {*map(str, value.dims), *map(str, value.coords)}
@@ -55,10 +55,15 @@ def of_xarray(value: Any, wanted: Wanted) -> Source | None:
     while name in taken:
         name += "_value"
     if value.ndim == 1 or (value.size <= wanted.rows or value.chunks is None):
-        return Source(value.to_dataframe(name=name))
+        return Source(_of_coordinates(value.to_dataframe(name=name)))
     rows = max(1, wanted.rows * value.sizes[value.dims[0]] // value.size)
     part = value.isel({value.dims[0]: slice(0, rows)})
-    return wanted.part_of(part.to_dataframe(name=name), int(value.size))
+    return wanted.part_of(_of_coordinates(part.to_dataframe(name=name)), int(value.size))
+
+
+def _of_coordinates(frame: Any) -> Any:
+    """Drop the columns that the index has as well: xarray 2025.6, for one, repeats levels there."""
+    return frame.drop(columns=[name for name in frame.index.names if name in frame.columns])
 
 
 def of_scipy(value: Any, wanted: Wanted) -> Source | None:

@@ -10,6 +10,9 @@ from dtale_magics.viewer.readers import arrow, records
 if TYPE_CHECKING:
     from dtale_magics.viewer.readers.source import Source, Wanted
 
+_DUCKDB_READERS = ("to_arrow_reader", "fetch_record_batch", "fetch_arrow_reader")
+"""Names of the method that reads a result in batches, the newest first."""
+
 
 def of_duckdb(value: Any, wanted: Wanted) -> Source | None:
     """Read a relation, or what a connection still has from its last query."""
@@ -82,7 +85,8 @@ def of_lazy_method(value: Any, wanted: Wanted) -> Source | None:
 
 def _reader_of(result: Any) -> Any:
     """Return what reads a DuckDB result in batches, whatever name this version gives it."""
-    newer = getattr(result, "to_arrow_reader", None)
+    kind = type(result)  # a relation itself has its columns as attributes, whatever their names
+    name = next(name for name in _DUCKDB_READERS if hasattr(kind, name))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of either name, and of an extra copy
-        return newer() if newer is not None else result.fetch_record_batch()
+        warnings.simplefilter("ignore")  # of any of the names, and of an extra copy
+        return getattr(kind, name)(result)
