@@ -255,8 +255,7 @@ class Ports:
         self._closed.set()
         self._look_now.set()
         self._channel.close()
-        for port in self.all:
-            self._sharing.leave(port)
+        self._sharing.close()
         self._server.stop()
 
     def happened(self, text: str, *, told: str = "", port: int = 0, routine: bool = False) -> None:

@@ -24,6 +24,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from dtale_magics import deadlines
+from dtale_magics.errors import PortUnavailableError
 from dtale_magics.outcome import AlreadyOurs, Free, Joined, Outcome, Party, Steered
 from dtale_magics.pod import channel, exchange, names, peers, steering
 from dtale_magics.pod.front import Front
@@ -115,6 +116,7 @@ class Sharing:
         self._lock = threading.RLock()
         self._joining = threading.RLock()
         self._shared: dict[int, SharedPort] = {}
+        self._closed = False
 
     def get(self, port: int) -> SharedPort | None:
         """Return our share of `port`; None when it is not ours."""
@@ -138,6 +140,7 @@ class Sharing:
             Says who has the first of them.
         """
         with self._joining:
+            self._check_open(ports)
             ours = next((port for port in ports if self.get(port) is not None), None)
             if ours is not None:
                 return AlreadyOurs(ours)
@@ -147,6 +150,8 @@ class Sharing:
     def join_quietly(self, port: int) -> bool:
         """Get `port` if it is free, or shared by siblings that answer; never steer it."""
         with self._joining:
+            if self._closed:
+                return False
             try:
                 found = listener.bind(port)
             except OSError:
@@ -291,6 +296,17 @@ class Sharing:
         if steering.members(shared.port) == shared.inodes:
             with contextlib.suppress(OSError):  # a sibling is steering it, or a sandbox forbids it
                 steering.fence(shared.listeners[0], serve)
+
+    def close(self) -> None:
+        """Leave every port and take none any more, also not by an attempt that is under way."""
+        with self._joining:
+            self._closed = True
+        for port in self.since:
+            self.leave(port)
+
+    def _check_open(self, ports: Sequence[int]) -> None:
+        if self._closed:
+            raise PortUnavailableError(ports[:1], "This notebook's D-Tale is stopping.")
 
     def leave(self, port: int) -> bool:
         """Give up our part of `port`; False when it is not ours."""
