@@ -118,7 +118,7 @@ FAILURES = [
         "http://127.0.0.1:{nginx}/members",
         "something answers",
         "asks for a sign-in at 127.0.0.1:{nginx}/sign-in",
-        "has to sign in first",
+        "have to sign in there first",
     ),
     Failure(
         "the proxy strips the path and does not say so",
