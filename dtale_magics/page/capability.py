@@ -7,7 +7,6 @@ is dead in all of them at once. The file is read again only if the system says t
 
 from __future__ import annotations
 
-import os
 import re
 import secrets
 from typing import TYPE_CHECKING, NamedTuple
@@ -70,9 +69,10 @@ class Capability:
             When it cannot be kept.
         """
         found = self._read()
-        if found is None and self._exists:
-            return self.replaced()  # others could have read it, or it is damaged
-        return found or self._keep(user_cache.write)
+        if found is None:
+            self._write(user_cache.write)  # it leaves what somebody has written meanwhile
+            found = self._read()
+        return found or self.replaced()  # others could have read it, or it is damaged
 
     def replaced(self) -> str:
         """Replace it by a new one, and return the one that is then kept.
@@ -85,14 +85,17 @@ class Capability:
         return self._keep(user_cache.replace)
 
     def _keep(self, write: Callable[[Path, bytes], None]) -> str:
-        try:
-            write(self._path, f"pod-{secrets.token_hex(_BYTES)}".encode())
-        except OSError as error:
-            raise self._not_kept(error.strerror or str(error)) from error
+        self._write(write)
         found = self._read()
         if found is None:
             raise self._not_kept("other users could read it there")
         return found
+
+    def _write(self, write: Callable[[Path, bytes], None]) -> None:
+        try:
+            write(self._path, f"pod-{secrets.token_hex(_BYTES)}".encode())
+        except OSError as error:
+            raise self._not_kept(error.strerror or str(error)) from error
 
     def _not_kept(self, why: str) -> UsageError:
         return UsageError(
@@ -108,10 +111,6 @@ class Capability:
             return None
         text = (content or b"").decode("ascii", "replace")
         return text if _FORM.fullmatch(text) else None
-
-    @property
-    def _exists(self) -> bool:
-        return os.path.lexists(self._path)
 
     @property
     def _path(self) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import os
 import sys
 from dataclasses import fields
 from pathlib import Path
@@ -67,6 +68,8 @@ def _print(text: str) -> int:
     except BrokenPipeError:
         raise
     except OSError as error:
+        # What is left in the buffer would be written at exit, and fail once more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
         raise DtaleMagicsError(f"The output could not be written: {error.strerror}.") from None
     return 0
 

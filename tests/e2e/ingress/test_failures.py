@@ -41,8 +41,8 @@ Each row is a real ingress with a real fault, met by a real browser and a real k
 `test_every_failure_is_named` makes them all and compares this file; with
 `DTALE_MAGICS_WRITE=1` it writes it anew.
 
-A page is told little of what it meets at another origin, so "something answers" and "no connection"
-are all that browsers let it know; then the kernel's word counts, if the kernel met a failure too.
+Browsers tell a page little about what it meets at another origin: only "something answers" or
+"no connection". Then the kernel's finding counts, if the kernel met a failure too.
 
 | what is wrong | browser | kernel | what is said |
 |---|---|---|---|
