@@ -98,6 +98,8 @@ class Ports:
         self._chosen = False
         """Whether the user has chosen the port."""
         self._held_off: dict[int, float] = {}
+        self._left: set[int] = set()
+        """The ports that we have left to a plain D-Tale, to come back to."""
         self._server = Server(app, router=Passing(is_own), is_busy=is_busy)
         self._own_inboxes: dict[str, Inbox] = {}
         self.answer_to()
@@ -288,6 +290,7 @@ class Ports:
         self._held_off[port] = time.monotonic() + HOLD_OFF_SECONDS
         if not self._sharing.leave(port):
             return
+        self._left.add(port)
         where = "open tabs go on"
         try:
             self.ensure(self._search_order())
@@ -331,10 +334,11 @@ class Ports:
         order = self._search_order()
         better = order if not self._chosen and any(port in order for port in ports) else []
         first = itertools.takewhile(lambda port: port not in ports, better[:_LOOKED_FOR])
-        left = [port for port in self._held_off if port not in ports]
+        left = [port for port in self._left if port not in ports]
         for port in self._not_held_off([*left, *first]):
             if self._sharing.join_quietly(port):
                 self._held_off.pop(port, None)
+                self._left.discard(port)
                 self._named = self.named if self._chosen else port
                 self.happened(f"Port {port} is available; D-Tale listens there as well.")
                 return
