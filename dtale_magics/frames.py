@@ -141,6 +141,7 @@ class Frames:
             Nothing has changed then.
         """
         self._prepare()
+        now = self._settings()
         # Not under the lock: D-Tale may analyse for many seconds, and ports must move meanwhile.
         instance = self.viewer.show(
             frame,
@@ -149,13 +150,13 @@ class Frames:
             cell=cell,
             anonymous=anonymous,
             reset=reset,
-            kept_expressions=self._settings().kept_expressions,
+            kept_expressions=now.kept_expressions,
             progress=progress,
             rows=rows,
             typed=typed,
-            lazy_rows=self._settings().rows,
+            lazy_rows=now.rows,
         )
-        shown = next(one for one in self.all() if one.data_id == instance._data_id)  # noqa: SLF001
+        shown = self._info(instance._data_id)  # noqa: SLF001 (D-Tale has no other name for it)
         self._noted(f"Showing {shown}.")
         return instance, shown
 
@@ -171,16 +172,17 @@ class Frames:
 
         This binds no port: if there is none, nobody is looking.
         """
+        now = self._settings()
         self.viewer.show(
             value,
             frame.name,
             dict(options),
-            kept_expressions=self._settings().kept_expressions,
+            kept_expressions=now.kept_expressions,
             rows=rows,
-            lazy_rows=self._settings().rows,
+            lazy_rows=now.rows,
             data_id=frame.data_id,
         )
-        shown = next(one for one in self.all() if one.data_id == frame.data_id)
+        shown = self._info(frame.data_id)
         self._happened(f"{shown.name} has changed and is shown anew.")
         return shown
 
@@ -241,3 +243,6 @@ class Frames:
     def edits(self, frame: FrameInfo) -> int:
         """Count the edits in a frame's grid since its cell was last run."""
         return self.viewer.shown.edits(frame.data_id)
+
+    def _info(self, data_id: str) -> FrameInfo:
+        return next(one for one in self.all() if one.data_id == data_id)

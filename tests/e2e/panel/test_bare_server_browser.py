@@ -7,42 +7,19 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
-from tests.support.browser import NotebookPage, open_browser
-from tests.support.jupyter import Jupyter
-from tests.support.ports import PortClaims
+from tests.e2e.panel.cells import CELLS
+from tests.support.browser import NotebookPage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from playwright.sync_api import Browser
+
+    from tests.support.jupyter import Jupyter
 
 pytestmark = [
     pytest.mark.timeout(300),
     # Playwright's loop and Jupyter's processes are closed by their own ends.
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
 ]
-
-CELLS = [
-    (
-        "%load_ext dtale_magics\nimport pandas as pd\n"
-        "few = pd.DataFrame({'a': [1, 2, 3, 4], 'b': ['Oslo', 'Rome', 'Kyiv', 'Bern']})\n"
-        "many = pd.DataFrame({'n': range(1000)})"
-    ),
-    "%dtale few",
-    "%config DtaleMagics.theme = 'dark'\n%config DtaleMagics.height = 250\n%dtale many",
-]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with open_browser() as one:
-        yield one
-
-
-@pytest.fixture(scope="module")
-def jupyter() -> Iterator[Jupyter]:
-    with PortClaims() as claims, Jupyter(claims.take()[0], claims.take()) as one:
-        yield one
 
 
 def test_a_server_without_anywidget(browser: Browser, jupyter: Jupyter) -> None:

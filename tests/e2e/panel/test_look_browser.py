@@ -8,29 +8,18 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
-from tests.support.browser import NotebookPage, open_browser
-from tests.support.jupyter import Jupyter
-from tests.support.ports import PortClaims
+from tests.e2e.panel.cells import CELLS
+from tests.support.browser import NotebookPage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from playwright.sync_api import Browser, Locator
+
+    from tests.support.jupyter import Jupyter
 
 pytestmark = [
     pytest.mark.timeout(300),
     # Playwright's loop and Jupyter's processes are closed by their own ends.
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
-]
-
-CELLS = [
-    (
-        "%load_ext dtale_magics\nimport pandas as pd\n"
-        "few = pd.DataFrame({'a': [1, 2, 3, 4], 'b': ['Oslo', 'Rome', 'Kyiv', 'Bern']})\n"
-        "many = pd.DataFrame({'n': range(1000)})"
-    ),
-    "%dtale few",
-    "%config DtaleMagics.theme = 'dark'\n%config DtaleMagics.height = 250\n%dtale many",
 ]
 
 LEAST_CONTRAST = 4.5
@@ -72,18 +61,6 @@ FAINT = f"""
     .filter(([, ratio]) => ratio < least);
 }}
 """
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with open_browser() as one:
-        yield one
-
-
-@pytest.fixture(scope="module")
-def jupyter() -> Iterator[Jupyter]:
-    with PortClaims() as claims, Jupyter(claims.take()[0], claims.take()) as one:
-        yield one
 
 
 def opened(browser: Browser, jupyter: Jupyter, face: str) -> NotebookPage:

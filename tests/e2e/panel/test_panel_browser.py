@@ -17,7 +17,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.support import ROOT, processes
-from tests.support.browser import NotebookPage, open_browser
+from tests.support.browser import NotebookPage
 from tests.support.jupyter import Jupyter
 from tests.support.ports import PortClaims
 
@@ -65,12 +65,6 @@ class Stage:
             if kernel["id"] in " ".join(process.info["cmdline"] or []):
                 return int(process.pid)
         raise AssertionError(f"no process of {name}")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with open_browser() as one:
-        yield one
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.support import ROOT, plain_http
-from tests.support.browser import NotebookPage, open_browser
+from tests.support.browser import NotebookPage
 from tests.support.jupyter import Jupyter
 from tests.support.ports import PortClaims
 
@@ -35,18 +35,6 @@ CELLS = [
     "%dtale many --height 300",
     "1",
 ]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with open_browser() as one:
-        yield one
-
-
-@pytest.fixture(scope="module")
-def jupyter() -> Iterator[Jupyter]:
-    with PortClaims() as claims, Jupyter(claims.take()[0], claims.take()) as one:
-        yield one
 
 
 @pytest.fixture
